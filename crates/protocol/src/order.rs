@@ -1,0 +1,130 @@
+//! Orders, as sockets and the HTTP API show them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ConversationId, Latitude, Longitude, OrderId, Timestamp, UserId};
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Nobody is asked at the moment.
+    Searching,
+    /// Offered to a driver.
+    Pending,
+    /// A driver took it and is on his way.
+    Accepted,
+    /// The driver is at the pickup.
+    Arrived,
+    /// The rider is in the car.
+    InProgress,
+    /// The trip is over.
+    Completed,
+    /// The rider or staff ended it.
+    Cancelled,
+    /// Nobody took it in time.
+    NoDriver,
+}
+
+impl OrderStatus {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Searching => "searching",
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Arrived => "arrived",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::NoDriver => "no_driver",
+        }
+    }
+
+    /// Whether nothing can happen to the order any more.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::NoDriver)
+    }
+
+    /// Whether a driver has it.
+    pub const fn is_trip(self) -> bool {
+        matches!(self, Self::Accepted | Self::Arrived | Self::InProgress)
+    }
+}
+
+/// The text is not the name of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownStatus;
+
+impl std::str::FromStr for OrderStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use OrderStatus as S;
+        [S::Searching, S::Pending, S::Accepted, S::Arrived, S::InProgress, S::Completed, S::Cancelled, S::NoDriver]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Order {
+    /// Its key.
+    pub id: OrderId,
+    /// `ORD-` and the key in six digits.
+    pub order_code: String,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// What was ordered; `pickup` unless the rider said otherwise.
+    pub order_type: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The pickup, in words.
+    pub address_from: String,
+    /// The destination, in words.
+    pub address_to: String,
+    /// The pickup.
+    pub latitude_from: Latitude,
+    /// The pickup.
+    pub longitude_from: Longitude,
+    /// The destination.
+    pub latitude_to: Latitude,
+    /// The destination.
+    pub longitude_to: Longitude,
+    /// Great-circle kilometres from the driver's last position to the pickup, rounded to 0.01; null where none is known.
+    pub distance_to_pickup_km: Option<f64>,
+    /// When the live offer ends; null without one.
+    pub expires_at: Option<Timestamp>,
+    /// Milliseconds until the offer ends, counted by the server's clock when it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_ms: Option<u64>,
+    /// Who ordered.
+    pub rider_id: UserId,
+    /// Who drives.
+    pub driver_id: Option<UserId>,
+    /// Where rider and driver talk.
+    pub conversation_id: Option<ConversationId>,
+}
+
+/// The public code of an order: `ORD-` and the id in six digits.
+pub fn order_code(id: OrderId) -> String {
+    format!("ORD-{id:06}")
+}
+
+/// One entry of an order's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderEvent {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened, such as `created`, `offered`, `accepted` or `offer_expired`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who did it; null for the system.
+    pub actor_id: Option<UserId>,
+    /// What belongs to the type.
+    #[serde(flatten)]
+    pub details: serde_json::Map<String, serde_json::Value>,
+}

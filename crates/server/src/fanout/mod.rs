@@ -1,0 +1,147 @@
+//! Who on this node wants to hear of what: topics, their subscribers, and the order in which events reach them.
+//!
+//! Each feature has its own [`Hub`], from a key (a user, a conversation, an order) to the events of that feature; the
+//! hub does not know what they mean. A [`Subscription`] begins closed: events that arrive are kept while the feature
+//! reads its snapshot from the database, and [`Subscription::open`] lets those through that the snapshot does not hold.
+//! So nothing is missed and nothing is seen twice, whatever happens between reading and listening.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, Hash, RandomState},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+/// Independent locks, so that publishing in one room does not wait for another.
+const SHARDS: usize = 64;
+/// Events kept for one subscriber that is still reading its snapshot.
+const WAITING_MAX: usize = 1_024;
+
+/// Takes the events of a topic. It is called in order, must be quick and must not wait.
+pub trait Subscriber<E>: Send + Sync + 'static {
+    /// The next event.
+    fn deliver(&self, event: &E);
+}
+
+/// The subscribers of one kind of topic on this node.
+pub struct Hub<K, E> {
+    shards: Vec<Mutex<HashMap<K, Vec<Arc<Slot<E>>>>>>,
+    hasher: RandomState,
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Hub<K, E> {
+    /// A hub without subscribers.
+    pub fn new() -> Arc<Self> {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Arc::new(Self { shards, hasher: RandomState::new() })
+    }
+
+    /// Hears of `key` from now on; nothing is delivered before [`Subscription::open`].
+    pub fn subscribe(self: &Arc<Self>, key: K, subscriber: Arc<dyn Subscriber<E>>) -> Subscription<K, E> {
+        let slot = Arc::new(Slot { subscriber, gate: Mutex::new(Gate::Waiting(Waiting::default())) });
+        self.shard(&key).lock().entry(key.clone()).or_default().push(Arc::clone(&slot));
+        Subscription { hub: Arc::clone(self), key, slot }
+    }
+
+    /// Hands `event` to every subscriber of `key`.
+    pub fn publish(&self, key: &K, event: E) {
+        let event = Arc::new(event);
+        if let Some(slots) = self.shard(key).lock().get(key) {
+            for slot in slots {
+                slot.offer(&event);
+            }
+        }
+    }
+
+    /// Whether anybody on this node listens to `key`.
+    pub fn has_subscribers(&self, key: &K) -> bool {
+        self.shard(key).lock().contains_key(key)
+    }
+
+    fn unsubscribe(&self, key: &K, slot: &Arc<Slot<E>>) {
+        let mut shard = self.shard(key).lock();
+        if let Some(slots) = shard.get_mut(key) {
+            slots.retain(|other| !Arc::ptr_eq(other, slot));
+            if slots.is_empty() {
+                shard.remove(key);
+            }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
+    fn shard(&self, key: &K) -> &Mutex<HashMap<K, Vec<Arc<Slot<E>>>>> {
+        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    }
+}
+
+/// One subscriber's place in a topic; dropping it ends the subscription.
+pub struct Subscription<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> {
+    hub: Arc<Hub<K, E>>,
+    key: K,
+    slot: Arc<Slot<E>>,
+}
+
+/// More events arrived during the snapshot than are kept; the snapshot must be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflowed;
+
+impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Subscription<K, E> {
+    /// Delivers the kept events that `admit` lets through, and every later one as it comes.
+    ///
+    /// # Errors
+    /// When events were lost because too many came. The subscription keeps events again from this call on: read the
+    /// snapshot once more, and open again.
+    pub fn open(&self, mut admit: impl FnMut(&E) -> bool) -> Result<(), Overflowed> {
+        let mut gate = self.slot.gate.lock();
+        let Gate::Waiting(waiting) = &mut *gate else { return Ok(()) };
+        if std::mem::take(&mut waiting.overflowed) {
+            return Err(Overflowed);
+        }
+        for event in waiting.events.drain(..).filter(|event| admit(event)) {
+            self.slot.subscriber.deliver(&event);
+        }
+        *gate = Gate::Open;
+        Ok(())
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Drop for Subscription<K, E> {
+    fn drop(&mut self) {
+        self.hub.unsubscribe(&self.key, &self.slot);
+    }
+}
+
+struct Slot<E> {
+    subscriber: Arc<dyn Subscriber<E>>,
+    gate: Mutex<Gate<E>>,
+}
+
+enum Gate<E> {
+    Waiting(Waiting<E>),
+    Open,
+}
+
+struct Waiting<E> {
+    events: VecDeque<Arc<E>>,
+    overflowed: bool,
+}
+
+impl<E> Default for Waiting<E> {
+    fn default() -> Self {
+        Self { events: VecDeque::new(), overflowed: false }
+    }
+}
+
+impl<E> Slot<E> {
+    fn offer(&self, event: &Arc<E>) {
+        match &mut *self.gate.lock() {
+            Gate::Open => self.subscriber.deliver(event),
+            Gate::Waiting(waiting) if waiting.events.len() < WAITING_MAX => waiting.events.push_back(Arc::clone(event)),
+            Gate::Waiting(waiting) => {
+                waiting.events.clear();
+                waiting.overflowed = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Sockets for conformance suites: what comes goes back, on the very stack that serves the real endpoints.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holodrive_protocol::UserId;
+
+use super::{
+    Close, Connection, Frame, Opening,
+    endpoint::{AnyEndpoint, AnySession, BoxFuture, Profile},
+};
+use crate::{
+    accounts::{Identity, Proof, User},
+    config::Config,
+};
+
+/// The longest message of the unlimited echo: the largest that Autobahn sends.
+const ECHO_MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// `/__echo`, or `/__echo_limited` with the limits of production.
+pub(super) struct Echo {
+    pub(super) limited: bool,
+}
+
+impl AnyEndpoint for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn guest(&self) -> Option<Identity> {
+        let user = User {
+            id: UserId::Int(0),
+            username: "guest".into(),
+            first_name: String::new(),
+            last_name: String::new(),
+            is_staff: false,
+            groups: Vec::new(),
+        };
+        Some(Identity { user: Arc::new(user), proof: Proof::Token { password_hash: None }, expires_at: None })
+    }
+
+    fn profile(&self, config: &Config) -> Profile {
+        if self.limited {
+            return Profile { pause_when_behind: true, ..Profile::of_production(config) };
+        }
+        let max_message_bytes = Some(ECHO_MESSAGE_BYTES_MAX);
+        Profile { max_message_bytes, outbound_bytes: None, rate: None, pause_when_behind: true }
+    }
+
+    fn open(&self, connection: Arc<Connection>, _: Opening) -> BoxFuture<'_, Result<Arc<dyn AnySession>, Close>> {
+        Box::pin(async move { Ok(Arc::new(EchoSession { connection }) as Arc<dyn AnySession>) })
+    }
+
+    fn recheck(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+struct EchoSession {
+    connection: Arc<Connection>,
+}
+
+impl AnySession for EchoSession {
+    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
+        self.connection.send(Frame::text(text));
+        Box::pin(async {})
+    }
+
+    fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()> {
+        self.connection.send_binary(Frame::text(data));
+        Box::pin(async {})
+    }
+
+    fn received(self: Arc<Self>, _: i64) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
+    fn closed(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}

@@ -1,0 +1,168 @@
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use holodrive_protocol::socket::{ClientMessage, CommonServerMessage, ErrorCode, ErrorMessage, Incoming, parse};
+
+use super::{Close, Connection, Frame, rate::Rate};
+use crate::{accounts::Identity, config::Config};
+
+/// What the handshake asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// The `{id}` of the path; 0 where the path has none.
+    pub object_id: i64,
+    /// `?since=`: the last id that the client has.
+    pub since: Option<i64>,
+}
+
+/// A feature behind a path.
+pub trait Endpoint: Send + Sync + 'static {
+    /// One open connection of this feature.
+    type Session: Session;
+
+    /// The name in metrics and logs.
+    const NAME: &'static str;
+
+    /// An authenticated user has connected: sends the first messages, or refuses him.
+    fn open(
+        &self,
+        connection: Arc<Connection>,
+        opening: Opening,
+    ) -> impl Future<Output = Result<Self::Session, Close>> + Send;
+
+    /// Every `RECHECK_INTERVAL`, after the users of all connections were read again: closes what may not go on.
+    fn recheck(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// One open connection of a feature. The next event comes when the last one was dealt with; dropping it is `closed`.
+pub trait Session: Send + Sync + 'static {
+    /// What the client may send.
+    type Message: ClientMessage + Send;
+
+    /// A message; an error goes back to the client, and the connection stays open.
+    fn message(&self, message: Self::Message) -> impl Future<Output = Result<(), ErrorMessage>> + Send;
+
+    /// The client has proved that it received what [`Connection::send_with_receipt`] sent.
+    fn received(&self, receipt: i64) -> impl Future<Output = ()> + Send {
+        let _ = receipt;
+        async {}
+    }
+
+    /// The connection is gone.
+    fn closed(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Endpoint`] without its type, for the table of paths.
+pub(super) trait AnyEndpoint: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// What its connections are held to.
+    fn profile(&self, config: &Config) -> Profile {
+        Profile::of_production(config)
+    }
+
+    /// Who everybody is, on an endpoint that asks for no credentials.
+    fn guest(&self) -> Option<Identity> {
+        None
+    }
+
+    fn open(&self, connection: Arc<Connection>, opening: Opening) -> BoxFuture<'_, Result<Arc<dyn AnySession>, Close>>;
+    fn recheck(&self) -> BoxFuture<'_, ()>;
+}
+
+impl<E: Endpoint> AnyEndpoint for E {
+    fn name(&self) -> &'static str {
+        E::NAME
+    }
+
+    fn open(&self, connection: Arc<Connection>, opening: Opening) -> BoxFuture<'_, Result<Arc<dyn AnySession>, Close>> {
+        Box::pin(async move {
+            let session = Endpoint::open(self, Arc::clone(&connection), opening).await?;
+            Ok(Arc::new(Attached { connection, session }) as Arc<dyn AnySession>)
+        })
+    }
+
+    fn recheck(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Endpoint::recheck(self))
+    }
+}
+
+/// What the connections of an endpoint are held to; `None` is no limit.
+pub(super) struct Profile {
+    pub(super) max_message_bytes: Option<usize>,
+    pub(super) outbound_bytes: Option<usize>,
+    pub(super) rate: Option<Rate>,
+    /// See [`super::transport::Rules::pause_when_behind`].
+    pub(super) pause_when_behind: bool,
+}
+
+impl Profile {
+    pub(super) fn of_production(config: &Config) -> Self {
+        let rate = config.message_rate.map(|rate| Rate {
+            per_second: rate.into(),
+            burst: config.message_burst.unwrap_or(rate).into(),
+        });
+        Self {
+            max_message_bytes: config.max_message_bytes,
+            outbound_bytes: config.outbound_queue_bytes,
+            rate,
+            pause_when_behind: false,
+        }
+    }
+}
+
+/// What the transport tells a connection's session.
+pub(super) trait AnySession: Send + Sync {
+    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()>;
+    fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()>;
+    fn received(self: Arc<Self>, receipt: i64) -> BoxFuture<'static, ()>;
+    fn closed(self: Arc<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// A session with its connection: reads messages, and sends back what is wrong with them.
+struct Attached<S> {
+    connection: Arc<Connection>,
+    session: S,
+}
+
+impl<S: Session> Attached<S> {
+    async fn dispatch(&self, text: &str) -> Result<(), ErrorMessage> {
+        match parse(text)? {
+            Incoming::Common(message) => self.connection.common_message(message).await,
+            Incoming::Endpoint(message) => self.session.message(message).await,
+        }
+    }
+
+    fn refuse(&self, error: ErrorMessage) {
+        self.connection.send(Frame::json(&CommonServerMessage::Error(error)));
+    }
+}
+
+impl<S: Session> AnySession for Attached<S> {
+    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.dispatch(&text).await {
+                self.refuse(error);
+            }
+        })
+    }
+
+    fn binary(self: Arc<Self>, _: Bytes) -> BoxFuture<'static, ()> {
+        self.refuse(ErrorMessage::new(ErrorCode::InvalidMessage, "send JSON as a text message, not binary"));
+        Box::pin(async {})
+    }
+
+    fn received(self: Arc<Self>, receipt: i64) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.session.received(receipt).await })
+    }
+
+    fn closed(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.session.closed().await })
+    }
+}

@@ -1,0 +1,287 @@
+//! From an HTTP request to an open connection, or to a refusal that the client can understand.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, Request},
+    response::Response,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use hyper_util::rt::TokioIo;
+use sha1::{Digest, Sha1};
+
+use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
+
+use super::{
+    Close, Connection, Frame, Gateway, Opening,
+    connection::NewConnection,
+    credentials,
+    endpoint::{AnyEndpoint, AnySession, Profile},
+    heartbeat::Heartbeat,
+    path::PathMatch,
+    rate::TokenBucket,
+    registry::{Admission, ConnectionLimits},
+    transport::{Rules, Transport},
+};
+use crate::{
+    accounts::{Credential, Identity, Refusal},
+    api::ApiError,
+};
+
+/// RFC 6455, section 1.3.
+const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// What the query of a socket's address may hold; the first of a name counts.
+struct SocketQuery(Vec<(String, String)>);
+
+impl SocketQuery {
+    fn of(uri: &http::Uri) -> Self {
+        Self(Query::try_from_uri(uri).map(|query| query.0).unwrap_or_default())
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+    }
+}
+
+impl Gateway {
+    /// Answers a request on a socket's path; `None` where no socket has this path.
+    pub async fn handshake(self: &Arc<Self>, request: Request, peer: SocketAddr) -> Option<Response> {
+        let (endpoint, found) = self.route(request.uri().path())?;
+        Some(match self.begin(request, peer, endpoint, found).await {
+            Ok(response) => response,
+            Err(error) => error.into(),
+        })
+    }
+
+    async fn begin(
+        self: &Arc<Self>,
+        mut request: Request,
+        peer: SocketAddr,
+        endpoint: Arc<dyn AnyEndpoint>,
+        found: PathMatch,
+    ) -> Result<Response, Rejection> {
+        let accept = check_upgrade(&request)?;
+        let headers = request.headers();
+        let query = SocketQuery::of(request.uri());
+        let cookie_name = &self.config.session_cookie_name;
+        let credential = credentials::find(query.get("token"), found.token.clone(), headers, cookie_name);
+        self.check_origin(headers, credential.as_ref())?;
+        let address = self.trusted.client_address(peer.ip(), headers);
+        let since = query.get("since").map(|since| since.parse().ok().filter(|since| *since >= 0));
+        let opening = Opening { object_id: found.object_id, since: since.flatten() };
+        let arrival = Arrival { endpoint, opening, address, odd_since: since == Some(None) };
+        let offers_bearer = credentials::offers_bearer(headers);
+        let identity = match arrival.endpoint.guest() {
+            Some(guest) => Ok(guest),
+            None => self.identify(credential.as_ref(), &found).await,
+        };
+        let upgrade = hyper::upgrade::on(&mut request);
+        let gateway = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Ok(upgraded) = upgrade.await {
+                gateway.serve(TokioIo::new(upgraded), identity, arrival).await;
+            }
+        });
+        Ok(switching_protocols(accept, offers_bearer))
+    }
+
+    fn check_origin(&self, headers: &HeaderMap, credential: Option<&Credential>) -> Result<(), Rejection> {
+        let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("null"));
+        let by_cookie = matches!(credential, Some(Credential::SessionCookie(_)));
+        match text(header::ORIGIN) {
+            None if by_cookie => Err(Rejection::forbidden("a session cookie needs an Origin header")),
+            Some(origin) if !self.origins.allows(Some(origin), text(header::HOST)) => {
+                Err(Rejection::forbidden("this Origin is not allowed: see ALLOWED_ORIGINS"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn identify(&self, credential: Option<&Credential>, found: &PathMatch) -> Result<Identity, Close> {
+        let Some(credential) = credential else {
+            return Err(Close::unauthorized("no credentials: send an access token or a session cookie", false));
+        };
+        let identity = self.accounts.authenticate(credential).await.map_err(|refusal| match refusal {
+            Refusal::Unauthorized => Close::unauthorized("the credentials are not valid", false),
+            Refusal::TokenExpired => Close::token_expired(),
+            Refusal::Unavailable => Close::unavailable(),
+        })?;
+        match found.user_id {
+            Some(user_id) if user_id != Ok(identity.user.id) => {
+                Err(Close::forbidden("the path names another user than the token"))
+            }
+            _ => Ok(identity),
+        }
+    }
+
+    /// Serves a stream whose handshake is done, to its end.
+    async fn serve<S>(self: Arc<Self>, stream: S, identity: Result<Identity, Close>, arrival: Arrival)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let profile = arrival.endpoint.profile(&self.config);
+        let transport = Transport::new(stream, profile.max_message_bytes);
+        let name = arrival.endpoint.name();
+        let opened = match identity {
+            Ok(identity) => self.open(identity, &arrival, profile.outbound_bytes).await,
+            Err(close) => Err(close),
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(close) => {
+                self.metrics.handshake_refused(name, &close.reason());
+                transport.refuse(&close).await;
+                return;
+            }
+        };
+        self.metrics.connection_opened(name);
+        let rules = self.rules(&profile);
+        let code = transport.run(&opened.connection, Arc::clone(&opened.session), rules).await;
+        opened.session.closed().await;
+        self.metrics.connection_closed(name, code);
+    }
+
+    async fn open(
+        &self,
+        identity: Identity,
+        arrival: &Arrival,
+        outbound_limit: Option<usize>,
+    ) -> Result<Opened, Close> {
+        let connection = Connection::new(NewConnection {
+            identity,
+            address: arrival.address,
+            accounts: Arc::clone(&self.accounts),
+            outbound_limit,
+        });
+        let admission = match arrival.endpoint.guest() {
+            Some(_) => None,
+            None => Some(self.registry.admit(&connection, self.limits())?),
+        };
+        let session = arrival.endpoint.open(Arc::clone(&connection), arrival.opening).await?;
+        if arrival.odd_since {
+            let error = ErrorMessage::new(ErrorCode::InvalidMessage, "since must be an id: nothing is replayed");
+            connection.send(Frame::json(&CommonServerMessage::Error(error)));
+        }
+        Ok(Opened { connection, session, _admission: admission })
+    }
+
+    fn limits(&self) -> ConnectionLimits {
+        ConnectionLimits {
+            per_user: self.config.max_connections_per_user,
+            per_address: self.config.max_connections_per_ip,
+        }
+    }
+
+    fn rules(&self, profile: &Profile) -> Rules {
+        let (interval, timeout) = (self.config.heartbeat_interval, self.config.heartbeat_timeout);
+        Rules {
+            heartbeat: Heartbeat::new(interval, timeout, Arc::clone(&self.clock)),
+            bucket: profile.rate.map(|rate| TokenBucket::new(rate, std::time::Instant::now())),
+            pause_when_behind: profile.pause_when_behind,
+        }
+    }
+}
+
+/// Somebody at the door.
+struct Arrival {
+    endpoint: Arc<dyn AnyEndpoint>,
+    opening: Opening,
+    address: IpAddr,
+    /// `?since=` was given, and is no id.
+    odd_since: bool,
+}
+
+/// Somebody who is in.
+struct Opened {
+    connection: Arc<Connection>,
+    session: Arc<dyn AnySession>,
+    _admission: Option<Admission>,
+}
+
+/// An HTTP answer in place of the handshake.
+struct Rejection {
+    error: ApiError,
+    headers: &'static [(header::HeaderName, &'static str)],
+}
+
+impl Rejection {
+    fn new(status: StatusCode, code: &'static str, detail: &str) -> Self {
+        Self { error: ApiError::new(status, code, detail), headers: &[] }
+    }
+
+    fn bad_request(detail: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_handshake", detail)
+    }
+
+    fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    fn upgrade_required() -> Self {
+        const HEADERS: &[(header::HeaderName, &str)] =
+            &[(header::UPGRADE, "websocket"), (header::CONNECTION, "Upgrade"), (header::SEC_WEBSOCKET_VERSION, "13")];
+        let detail = "this is a WebSocket: connect with ws:// or wss://, version 13";
+        Self { headers: HEADERS, ..Self::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail) }
+    }
+}
+
+impl From<Rejection> for Response {
+    fn from(rejection: Rejection) -> Self {
+        let mut response = axum::response::IntoResponse::into_response(rejection.error);
+        for (name, value) in rejection.headers {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Checks what RFC 6455, section 4.2.1, asks of the request; gives the key's answer.
+fn check_upgrade(request: &Request) -> Result<HeaderValue, Rejection> {
+    let headers = request.headers();
+    let says = |name, word: &str| {
+        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(
+            |part| part.trim().eq_ignore_ascii_case(word),
+        )
+    };
+    if request.method() != Method::GET {
+        let detail = "a WebSocket is opened with GET";
+        return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail));
+    }
+    let version_13 = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    if !says(header::CONNECTION, "upgrade") || !says(header::UPGRADE, "websocket") || !version_13 {
+        return Err(Rejection::upgrade_required());
+    }
+    if request.version() != Version::HTTP_11 || !headers.contains_key(header::HOST) {
+        return Err(Rejection::bad_request("the handshake needs HTTP/1.1 and one Host header"));
+    }
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if has_body {
+        return Err(Rejection::bad_request("the handshake has no body"));
+    }
+    accept_key(headers).ok_or_else(|| Rejection::bad_request("Sec-WebSocket-Key must be one key of 16 bytes in base64"))
+}
+
+fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let (key, None) = (keys.next()?, keys.next()) else { return None };
+    STANDARD.decode(key).ok().filter(|bytes| bytes.len() == 16)?;
+    let digest = Sha1::new().chain_update(key).chain_update(ACCEPT_GUID).finalize();
+    HeaderValue::from_str(&STANDARD.encode(digest)).ok()
+}
+
+fn switching_protocols(accept: HeaderValue, bearer: bool) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if bearer {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(credentials::BEARER_PROTOCOL));
+    }
+    response
+}

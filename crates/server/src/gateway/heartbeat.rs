@@ -1,0 +1,84 @@
+//! What time alone does to a connection: pings, a peer that stopped answering, a credential that runs out.
+
+use std::time::Duration;
+
+use holodrive_protocol::{Timestamp, socket::CommonServerMessage};
+use tokio::time::Instant;
+
+use super::{Close, Connection, Frame};
+use crate::clock::SharedClock;
+
+/// How long before the end of a credential its user is warned.
+const EXPIRY_WARNING: Duration = Duration::from_secs(60);
+/// How far ahead a timer is set at the most, so that a changed wall clock is noticed.
+const HORIZON: Duration = Duration::from_secs(60);
+
+/// The timers of one connection.
+pub(super) struct Heartbeat {
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    clock: SharedClock,
+    /// When the next ping is due.
+    ping_at: Option<Instant>,
+    /// Until when the peer has to show a sign of life.
+    answer_by: Option<Instant>,
+    /// The end of the credential that was warned of.
+    warned_of: Option<Timestamp>,
+}
+
+impl Heartbeat {
+    pub(super) fn new(interval: Option<Duration>, timeout: Option<Duration>, clock: SharedClock) -> Self {
+        let ping_at = interval.map(|interval| Instant::now() + interval);
+        Self { interval, timeout, clock, ping_at, answer_by: None, warned_of: None }
+    }
+
+    /// The peer sent something.
+    pub(super) fn heard(&mut self) {
+        self.answer_by = None;
+        self.ping_at = self.interval.map(|interval| Instant::now() + interval);
+    }
+
+    /// When [`Heartbeat::tick`] is due.
+    pub(super) fn next(&self, connection: &Connection) -> Instant {
+        let now = Instant::now();
+        let credential = connection.expires_at().map(|expires_at| {
+            let left = self.until(expires_at);
+            let warned = self.warned_of == Some(expires_at);
+            now + if warned { left } else { left.saturating_sub(EXPIRY_WARNING) }
+        });
+        [self.ping_at, self.answer_by, credential].into_iter().flatten().fold(now + HORIZON, Instant::min)
+    }
+
+    /// Does what is due; an error is the reason to close.
+    pub(super) fn tick(&mut self, connection: &Connection) -> Result<(), Close> {
+        self.check_credential(connection)?;
+        let now = Instant::now();
+        if self.answer_by.is_some_and(|deadline| deadline <= now) {
+            return Err(Close::idle_timeout());
+        }
+        if self.ping_at.is_some_and(|due| due <= now) {
+            connection.ping();
+            self.answer_by = self.answer_by.or_else(|| self.timeout.map(|timeout| now + timeout));
+            self.ping_at = self.interval.map(|interval| now + interval);
+        }
+        Ok(())
+    }
+
+    fn check_credential(&mut self, connection: &Connection) -> Result<(), Close> {
+        let Some(expires_at) = connection.expires_at() else { return Ok(()) };
+        let left = self.until(expires_at);
+        if left.is_zero() {
+            return Err(Close::token_expired());
+        }
+        if left <= EXPIRY_WARNING && self.warned_of != Some(expires_at) {
+            self.warned_of = Some(expires_at);
+            connection.send(Frame::json(&CommonServerMessage::TokenExpiring { expires_at }));
+        }
+        Ok(())
+    }
+
+    fn until(&self, moment: Timestamp) -> Duration {
+        let micros = moment.as_micros().saturating_sub(self.clock.now().as_micros());
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}

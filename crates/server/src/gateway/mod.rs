@@ -1,0 +1,119 @@
+//! Everything about sockets that no feature needs to know: handshake, credentials, limits, heartbeat, closing.
+//!
+//! A feature is an [`Endpoint`]. It is told of events on a [`Connection`] (opened, message, received, closed) and answers
+//! by [`Connection::send`] and [`Connection::close`]. It never sees a socket, a loop or a task: what carries the bytes
+//! (`transport`) can change without touching a feature.
+
+mod close;
+mod connection;
+mod credentials;
+#[cfg(feature = "test-hooks")]
+mod echo;
+mod endpoint;
+mod frame;
+mod handshake;
+mod heartbeat;
+mod outbound;
+mod path;
+mod proxies;
+mod rate;
+mod recheck;
+mod registry;
+mod transport;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::task::TaskTracker;
+
+pub use close::Close;
+pub use connection::{Connection, ConnectionId};
+pub use endpoint::{Endpoint, Opening, Session};
+pub use frame::Frame;
+pub use outbound::TransientKey;
+pub use path::PathPattern;
+pub use proxies::TrustedProxies;
+
+use crate::{
+    accounts::{AllowedOrigins, Accounts},
+    clock::SharedClock,
+    config::Config,
+    telemetry::Metrics,
+};
+use endpoint::AnyEndpoint;
+use path::PathMatch;
+use registry::Registry;
+
+/// The door: paths, and who is connected.
+pub struct Gateway {
+    config: Arc<Config>,
+    accounts: Arc<Accounts>,
+    metrics: Arc<Metrics>,
+    clock: SharedClock,
+    origins: AllowedOrigins,
+    trusted: TrustedProxies,
+    routes: Vec<(PathPattern, Arc<dyn AnyEndpoint>)>,
+    registry: Arc<Registry>,
+    tasks: TaskTracker,
+}
+
+impl Gateway {
+    /// A gateway without paths.
+    pub fn new(
+        config: Arc<Config>,
+        accounts: Arc<Accounts>,
+        metrics: Arc<Metrics>,
+        clock: SharedClock,
+        origins: AllowedOrigins,
+    ) -> Self {
+        let trusted = TrustedProxies::new(config.trusted_proxies.clone());
+        let (registry, tasks) = (Arc::default(), TaskTracker::new());
+        let gateway = Self { config, accounts, metrics, clock, origins, trusted, routes: Vec::new(), registry, tasks };
+        #[cfg(feature = "test-hooks")]
+        let gateway = gateway.with_echo();
+        gateway
+    }
+
+    /// Serves `endpoint` under a path.
+    #[must_use]
+    pub fn endpoint<E: Endpoint>(self, path: PathPattern, endpoint: &Arc<E>) -> Self {
+        self.any_endpoint(path, Arc::clone(endpoint) as Arc<dyn AnyEndpoint>)
+    }
+
+    fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
+        self.routes.push((path, endpoint));
+        self
+    }
+
+    #[cfg(feature = "test-hooks")]
+    fn with_echo(self) -> Self {
+        self.any_endpoint(PathPattern::new("/__echo"), Arc::new(echo::Echo { limited: false }))
+            .any_endpoint(PathPattern::new("/__echo_limited"), Arc::new(echo::Echo { limited: true }))
+    }
+
+    fn route(&self, path: &str) -> Option<(Arc<dyn AnyEndpoint>, PathMatch)> {
+        self.routes.iter().find_map(|(pattern, endpoint)| Some((Arc::clone(endpoint), pattern.matches(path)?)))
+    }
+
+    fn endpoints(&self) -> impl Iterator<Item = &Arc<dyn AnyEndpoint>> {
+        self.routes.iter().map(|(_, endpoint)| endpoint)
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.registry.connections().len()
+    }
+
+    /// Lets nobody in any more, and tells everybody to come back later, spread over `spread`; ends when all are gone.
+    pub async fn drain(&self, spread: Duration) {
+        let connections = self.registry.drain();
+        let pause = spread / u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1) / 2;
+        for connection in connections {
+            connection.close(Close::going_away(spread));
+            if pause > Duration::from_millis(1) {
+                tokio::time::sleep(pause.min(Duration::from_millis(100))).await;
+            }
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

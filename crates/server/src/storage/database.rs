@@ -1,0 +1,75 @@
+//! Opening the embedded database so that a commit is on disk when it says so.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::StorageError;
+
+/// How long a connection waits for another process (Django on the same file) to give up its lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements that each connection keeps.
+const STATEMENT_CACHE: usize = 256;
+
+/// The type of the user table's primary key, which our own tables copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserKey {
+    /// A whole number.
+    Int,
+    /// A UUID.
+    Uuid,
+}
+
+impl UserKey {
+    /// The column type in SQLite.
+    pub(super) const fn sqlite_type(self) -> &'static str {
+        match self {
+            Self::Int => "BIGINT",
+            Self::Uuid => "CHAR(32)",
+        }
+    }
+}
+
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| StorageError::Setup(format!("cannot create the folder {}: {error}", folder.display())))?;
+    }
+    let connection = Connection::open(path)
+        .map_err(|error| StorageError::Setup(format!("cannot open the database {}: {error}", path.display())))?;
+    configure(&connection)?;
+    // An I/O error while switching is silent: the answer must be read, or the database stays in rollback mode unnoticed.
+    require(&connection, "journal_mode", "PRAGMA journal_mode=WAL", "wal")?;
+    connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")?;
+    require(&connection, "synchronous", "PRAGMA synchronous", "2")?;
+    Ok(connection)
+}
+
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), StorageError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    Ok(())
+}
+
+fn require(connection: &Connection, name: &str, pragma: &str, expected: &str) -> Result<(), StorageError> {
+    let answer = connection.query_row(pragma, [], |row| {
+        Ok(match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Integer(value) => value.to_string(),
+            value => value.as_str().unwrap_or_default().to_owned(),
+        })
+    })?;
+    if answer.eq_ignore_ascii_case(expected) {
+        return Ok(());
+    }
+    Err(StorageError::Setup(format!(
+        "the database did not take {name}={expected} (it says {answer}): acknowledged writes would not be safe; \
+         is the file on a network or read-only file system?"
+    )))
+}

@@ -1,0 +1,98 @@
+//! Where durable facts live: transactions, group commit and migrations.
+//!
+//! A feature hands a closure to [`Storage::write`] or [`Storage::read`]. It gets a [`Tx`], which speaks SQL with `$n`
+//! parameters that SQLite and PostgreSQL both understand. Storage does not know what the rows mean.
+//!
+//! All writes pass through one writer ([`writer`]): it takes what is waiting into one transaction and one sync, and
+//! answers after the commit. What a write wants to tell the world goes to [`Tx::after_commit`], which runs in commit
+//! order and only when the commit succeeded.
+
+mod database;
+mod error;
+mod migrations;
+mod readers;
+mod tx;
+mod value;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+pub use database::UserKey;
+pub use error::StorageError;
+pub use tx::{Tx, placeholders};
+pub use value::{Columns, FromValue, Row, Value};
+
+use crate::clock::SharedClock;
+use crate::telemetry::Metrics;
+
+/// How the embedded database is opened.
+#[derive(Clone, Debug)]
+pub struct StorageOptions {
+    /// The user table of the accounts, `auth_user` by default.
+    pub user_table: String,
+    /// Connections for reading.
+    pub readers: usize,
+}
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    writer: writer::Writer,
+    readers: readers::Readers,
+    clock: SharedClock,
+}
+
+impl Storage {
+    /// Opens the database file, brings its schema up to date and starts the writer.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, does not take the pragmas that durability needs, or a migration fails.
+    pub fn open(
+        path: &Path,
+        options: &StorageOptions,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StorageError> {
+        let mut connection = database::open_writer(path)?;
+        migrations::run(&mut connection, options, clock.as_ref())?;
+        let readers = readers::Readers::open(path, options.readers.max(1), &clock)?;
+        let writer = writer::Writer::start(connection, clock.clone(), metrics)?;
+        Ok(Self { writer, readers, clock })
+    }
+
+    /// Runs `job` in a transaction with others that are waiting, and answers after the commit.
+    ///
+    /// An error of the job undoes what it wrote, and only that.
+    ///
+    /// # Errors
+    /// The job's own error, or [`StorageError`] when the commit failed: then nothing of it is stored.
+    pub async fn write<T, E>(&self, job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.writer.write(job).await
+    }
+
+    /// Runs `job` on a consistent snapshot that holds everything committed before the call.
+    ///
+    /// # Errors
+    /// The job's own error, or [`StorageError`] when the database cannot be read.
+    pub async fn read<T, E>(&self, job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.readers.read(job).await
+    }
+
+    /// The clock of this database.
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// Whether the last commit succeeded; while it did not, the node is not ready.
+    pub fn is_healthy(&self) -> bool {
+        self.writer.is_healthy()
+    }
+}

@@ -1,0 +1,112 @@
+use holodrive_protocol::Timestamp;
+use rusqlite::{Connection, ToSql, params_from_iter, types};
+
+use super::{Row, StorageError, Value};
+
+/// What runs after the commit, in commit order.
+pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// One transaction.
+pub struct Tx<'c> {
+    connection: &'c Connection,
+    now: Timestamp,
+    after_commit: Vec<AfterCommit>,
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn new(connection: &'c Connection, now: Timestamp) -> Self {
+        Self { connection, now, after_commit: Vec::new() }
+    }
+
+    /// The time of this transaction by the database's clock: the same for every statement in it.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<usize, StorageError> {
+        Ok(self.connection.prepare_cached(&sqlite_text(sql))?.execute(params_from_iter(params))?)
+    }
+
+    /// Runs a query, or a statement with `RETURNING`, and gives all its rows.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+        let mut statement = self.connection.prepare_cached(&sqlite_text(sql))?;
+        let width = statement.column_count();
+        let rows = statement.query_map(params_from_iter(params), |row| {
+            (0..width).map(|index| row.get_ref(index).map(from_sqlite)).collect::<Result<_, _>>().map(Row)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Runs a query that gives at most one row.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn query_one(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StorageError> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+
+    /// Has `action` run once the transaction is on disk. It is dropped when the transaction fails.
+    ///
+    /// It runs on the writer's thread, so it must be quick and must not wait.
+    pub fn after_commit(&mut self, action: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(action));
+    }
+
+    pub(super) fn batch(&self, sql: &str) -> Result<(), StorageError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    pub(super) fn actions_len(&self) -> usize {
+        self.after_commit.len()
+    }
+
+    pub(super) fn truncate_actions(&mut self, len: usize) {
+        self.after_commit.truncate(len);
+    }
+
+    pub(super) fn into_actions(self) -> Vec<AfterCommit> {
+        self.after_commit
+    }
+}
+
+/// `$1,$2,…` for a list of `count` parameters, the first of them numbered `first`.
+pub fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(",")
+}
+
+/// SQLite numbers `$n` by order of appearance; `?n` by the number itself, as PostgreSQL does with `$n`.
+fn sqlite_text(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
+        use types::{ToSqlOutput, ValueRef};
+        Ok(match self {
+            Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Self::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+            Self::Real(value) => ToSqlOutput::Borrowed(ValueRef::Real(*value)),
+            Self::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Self::Bool(value) => ToSqlOutput::Borrowed(ValueRef::Integer((*value).into())),
+            Self::Uuid(value) => ToSqlOutput::Owned(types::Value::Text(value.simple().to_string())),
+        })
+    }
+}
+
+fn from_sqlite(value: types::ValueRef<'_>) -> Value {
+    match value {
+        types::ValueRef::Null => Value::Null,
+        types::ValueRef::Integer(value) => Value::Int(value),
+        types::ValueRef::Real(value) => Value::Real(value),
+        types::ValueRef::Text(value) | types::ValueRef::Blob(value) => {
+            Value::Text(String::from_utf8_lossy(value).into_owned())
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The one writer: many waiting writes, one transaction, one sync.
+//!
+//! A write that finds the server idle is committed alone and at once; while a commit is on its way to the disk, others
+//! gather and go together. Nothing is acknowledged before its commit.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{StorageError, Tx};
+use crate::{clock::SharedClock, telemetry::Metrics};
+
+/// Writes that may wait; a sender that finds the queue full waits as well, and so stops reading from its socket.
+const QUEUE: usize = 4_096;
+/// Writes in one transaction: bounds how long the first of them waits for the last.
+const BATCH: usize = 256;
+
+type Answer = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
+/// Runs in the transaction; `Err` means that it wants its own writes undone.
+type Job = Box<dyn FnOnce(&mut Tx<'_>) -> Result<Answer, Answer> + Send>;
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StorageError> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let healthy = Arc::new(AtomicBool::new(true));
+        let worker = Worker { connection, clock, metrics, healthy: Arc::clone(&healthy) };
+        std::thread::Builder::new()
+            .name("storage-writer".into())
+            .spawn(move || worker.run(queue))
+            .map_err(|error| StorageError::Setup(format!("cannot start the writer: {error}")))?;
+        Ok(Self { jobs, healthy })
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn write<T, E>(
+        &self,
+        job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let (answer, result) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            let outcome = job(tx);
+            let keep = outcome.is_ok();
+            let answer: Answer = Box::new(move |committed: Result<(), StorageError>| {
+                // A caller that went away does not need the answer.
+                let _ = answer.send(outcome.and_then(|value| committed.map(|()| value).map_err(E::from)));
+            });
+            if keep { Ok(answer) } else { Err(answer) }
+        });
+        self.jobs.send(job).await.map_err(|_| StorageError::Unavailable)?;
+        result.await.map_err(|_| StorageError::Unavailable)?
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.metrics.commit_batch(batch.len());
+            self.commit(std::mem::take(&mut batch));
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<Job>) {
+        let mut answers = Vec::with_capacity(batch.len());
+        let committed = self.transaction(batch, &mut answers);
+        self.healthy.store(committed.is_ok(), Ordering::Relaxed);
+        if let Err(error) = &committed {
+            self.metrics.commit_failed();
+            tracing::error!(%error, writes = answers.len(), "a commit failed; nothing of it was acknowledged");
+        }
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+
+    fn transaction(&mut self, batch: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), StorageError> {
+        let now = self.clock.now();
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => return refuse(batch, &error.into()),
+        };
+        let mut tx = Tx::new(&transaction, now);
+        for job in batch {
+            answers.extend(run_in_savepoint(&mut tx, job)?);
+        }
+        let actions = tx.into_actions();
+        transaction.commit()?;
+        for action in actions {
+            if catch_unwind(AssertUnwindSafe(action)).is_err() {
+                tracing::error!("an action after a commit panicked");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Dropping a job drops the caller's channel, which tells him that the database is not available.
+fn refuse(batch: Vec<Job>, error: &StorageError) -> Result<(), StorageError> {
+    drop(batch);
+    Err(error.clone())
+}
+
+/// A panicking job is undone like a failed one; its caller learns of it because its answer is dropped.
+fn run_in_savepoint(tx: &mut Tx<'_>, job: Job) -> Result<Option<Answer>, StorageError> {
+    let actions = tx.actions_len();
+    tx.batch("SAVEPOINT job")?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| job(tx)));
+    if matches!(outcome, Ok(Ok(_))) {
+        tx.batch("RELEASE job")?;
+    } else {
+        tx.truncate_actions(actions);
+        tx.batch("ROLLBACK TO job; RELEASE job")?;
+    }
+    Ok(outcome.ok().map(|answer| answer.unwrap_or_else(|refused| refused)))
+}
