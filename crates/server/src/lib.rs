@@ -1,1 +1,3 @@
-//! x
+//! The real-time backend of a ride-hailing service.
+
+pub mod accounts;
