@@ -1,33 +1,72 @@
-//! Moments in time as the interfaces write them.
+//! Moments in time, in the form that Django's `isoformat()` gives them.
 
-use jiff::tz::TimeZone;
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use jiff::tz::Offset;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A moment, in microseconds since the Unix epoch.
+/// A moment: microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Written as Python's `datetime.isoformat()` writes UTC: six digits of fraction, or none when it is zero, and
-/// `+00:00`. Read from any RFC 3339 text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+/// Its text is what Python's `datetime.isoformat()` writes for UTC: `2025-11-22T13:15:22.970153+00:00`,
+/// without the fraction when that is zero. Any RFC 3339 text is read; digits below a microsecond are cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// The text is not an RFC 3339 date and time with an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseTimestampError;
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected an RFC 3339 date and time with an offset")
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
 
 impl Timestamp {
-    /// The moment that many microseconds after the Unix epoch.
+    /// From microseconds since the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since the Unix epoch.
+    /// Microseconds since the epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
+
+    /// The date and time of day in UTC; beyond the years -9999 to 9999 the nearest one within.
+    fn to_civil(self) -> jiff::civil::DateTime {
+        let limit = if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        };
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(limit);
+        Offset::UTC.to_datetime(moment)
+    }
 }
 
-impl std::fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
-        let civil = moment.to_zoned(TimeZone::UTC).datetime();
-        let format = if civil.subsec_nanosecond() == 0 { "%Y-%m-%dT%H:%M:%S+00:00" } else { "%Y-%m-%dT%H:%M:%S.%6f+00:00" };
-        write!(f, "{}", civil.strftime(format))
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.to_civil();
+        write!(f, "{:04}-{:02}-{:02}T", at.year(), at.month(), at.day())?;
+        write!(f, "{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
+        match at.subsec_nanosecond() / 1_000 {
+            0 => f.write_str("+00:00"),
+            micros => write!(f, ".{micros:06}+00:00"),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<jiff::Timestamp>()
+            .map(|moment| Self(moment.as_microsecond()))
+            .map_err(|_| ParseTimestampError)
     }
 }
 
@@ -40,17 +79,72 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let moment: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
-        Ok(Self(moment.as_microsecond()))
+        text.parse().map_err(de::Error::custom)
     }
 }
 
-impl schemars::JsonSchema for Timestamp {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
         "Timestamp".into()
     }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "format": "date-time"})
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_common_form_of_one_moment() {
+        for text in [
+            "2025-11-22T13:15:22.970153+00:00",
+            "2025-11-22T13:15:22.970153Z",
+            "2025-11-22T13:15:22.970153999Z",
+            "2025-11-22T22:15:22.970153+09:00",
+        ] {
+            let at: Timestamp = text.parse().unwrap();
+            assert_eq!(at.to_string(), "2025-11-22T13:15:22.970153+00:00", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_zero_fraction_is_left_out() {
+        let at: Timestamp = serde_json::from_str("\"2025-11-22T13:15:22.000000Z\"").unwrap();
+        assert_eq!(
+            serde_json::to_string(&at).unwrap(),
+            "\"2025-11-22T13:15:22+00:00\""
+        );
+    }
+
+    #[test]
+    fn refuses_what_names_no_moment() {
+        for text in [
+            "",
+            "2025-11-22",
+            "2025-11-22T13:15:22",
+            "2025-13-01T00:00:00Z",
+            "1763817322",
+        ] {
+            assert_eq!(
+                text.parse::<Timestamp>(),
+                Err(ParseTimestampError),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_number_has_a_text() {
+        assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00+00:00");
+        assert_eq!(
+            Timestamp(-1).to_string(),
+            "1969-12-31T23:59:59.999999+00:00"
+        );
+        assert!(Timestamp(i64::MAX).to_string().starts_with("9999-12-30"));
+        assert!(Timestamp(i64::MIN).to_string().starts_with("-"));
     }
 }

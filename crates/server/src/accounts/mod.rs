@@ -1,5 +1,11 @@
-//! Users, groups, tokens, sessions and passwords, as Django defines them.
+//! Users, groups, passwords, sessions and tokens, exactly as Django and SimpleJWT define them.
 
-mod identity;
-
-pub use identity::{Credential, Identity, Proof, Refusal, User};
+pub mod cookies;
+pub mod csrf;
+pub mod datetime;
+pub mod jwt;
+pub mod origins;
+pub mod password;
+mod random;
+pub mod session;
+pub mod signing;
