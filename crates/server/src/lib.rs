@@ -1,3 +1,10 @@
-//! The real-time backend of a ride-hailing service.
+//! HoloDrive: the real-time backend of a ride-hailing service.
 
 pub mod accounts;
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod fanout;
+pub mod gateway;
+pub mod storage;
+pub mod telemetry;

@@ -80,3 +80,14 @@ pub enum Refusal {
     /// The database cannot be read at the moment.
     Unavailable,
 }
+
+/// What a new look at the database says about a live identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It still counts; the user as he is now.
+    Good(Arc<User>),
+    /// The user is gone or inactive, or his password changed where that ends tokens.
+    UserGone,
+    /// The session is gone: logged out, expired, or its key was changed.
+    SessionGone,
+}

@@ -133,7 +133,7 @@ impl<E> Default for Waiting<E> {
     }
 }
 
-impl<E> Slot<E> {
+impl<E: 'static> Slot<E> {
     fn offer(&self, event: &Arc<E>) {
         match &mut *self.gate.lock() {
             Gate::Open => self.subscriber.deliver(event),

@@ -8,4 +8,13 @@ impl Metrics {
 
     /// A commit failed.
     pub fn commit_failed(&self) {}
+
+    /// A handshake was refused, or ended right after it.
+    pub fn handshake_refused(&self, _endpoint: &'static str, _reason: &str) {}
+
+    /// A connection is open.
+    pub fn connection_opened(&self, _endpoint: &'static str) {}
+
+    /// A connection is gone.
+    pub fn connection_closed(&self, _endpoint: &'static str, _code: u16) {}
 }
