@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fanout;

@@ -1,5 +1,8 @@
-//! Logs and metrics.
+//! Logs for people, metrics for machines.
 
+mod labels;
+pub mod logging;
 mod metrics;
 
-pub use metrics::Metrics;
+pub use labels::OfferOutcome;
+pub use metrics::{CONTENT_TYPE, Metrics};

@@ -1,0 +1,132 @@
+//! The configuration: flags, environment, `.env`, defaults, in this order.
+//!
+//! [`table`] is the one place that names settings. A setting `order_offer_timeout` is the field of that
+//! name in [`Config`], the variable `ORDER_OFFER_TIMEOUT` and the flag `--order-offer-timeout`. To add
+//! one: a row in the table, then `cargo run -- config --reference > docs/configuration.md`.
+
+mod error;
+mod flags;
+mod kinds;
+mod parse;
+mod reference;
+mod resolver;
+mod secret_key;
+mod setting;
+mod sources;
+mod table;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+pub use flags::{flags, given_flags};
+pub use parse::lifetime;
+pub use reference::reference;
+pub use resolver::Effective;
+pub use setting::{Default, Setting, Shown};
+pub use sources::{Source, Sources};
+pub use table::{Config, SETTINGS};
+pub use values::{DatabaseUrl, DispatchMode, LogFormat, Secret};
+
+impl Config {
+    /// Reads and checks every setting. Writes nothing: a secret key that has yet to be generated stays
+    /// empty until [`Config::ensure_secret_key`].
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut config = Self::resolve(sources)?;
+        if config.source_of("websocket_url") == Source::Default {
+            config.announce_port(config.websocket_port);
+        }
+        if config.source_of("secret_key") == Source::Default {
+            let generated = secret_key::read(&config.secret_key_file())?;
+            config.note("secret_key", masked(generated.as_ref()), Source::Generated);
+            config.secret_key = generated.unwrap_or_default();
+        }
+        Ok(config)
+    }
+
+    /// A configuration for tests: the database in `folder`, any free port, a fixed secret key, the rest as
+    /// by default; `overrides` are names of variables with their values.
+    pub fn for_tests(folder: &Path, overrides: &[(&str, &str)]) -> Result<Self, ConfigError> {
+        let database = format!("sqlite://{}", folder.join("holodrive.db").display());
+        let fixed = [
+            ("DATABASE_URL", database.as_str()),
+            ("WEBSOCKET_PORT", "0"),
+            (
+                "SECRET_KEY",
+                "a secret key for tests, which nothing else may use",
+            ),
+        ];
+        let all = fixed.iter().chain(overrides);
+        let flags = all
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Self::load(&Sources {
+            flags,
+            ..Sources::default()
+        })
+    }
+
+    /// Generates the secret key where none is set and none was generated before.
+    pub fn ensure_secret_key(&mut self) -> Result<(), ConfigError> {
+        if self.secret_key.expose().is_empty() {
+            self.secret_key = secret_key::read_or_create(&self.secret_key_file())?;
+            self.note(
+                "secret_key",
+                masked(Some(&self.secret_key)),
+                Source::Generated,
+            );
+        }
+        Ok(())
+    }
+
+    /// Where a generated secret key is kept.
+    pub fn secret_key_file(&self) -> PathBuf {
+        secret_key::file_in(self.database_url.data_dir())
+    }
+
+    /// Tells clients to come to this port of the listening host, unless `WEBSOCKET_URL` is set.
+    pub fn announce_port(&mut self, port: u16) {
+        if self.source_of("websocket_url") == Source::Default {
+            let host = &self.websocket_host;
+            let host = if host.contains(':') {
+                format!("[{host}]")
+            } else {
+                host.clone()
+            };
+            self.websocket_url = format!("{host}:{port}");
+            self.note("websocket_url", self.websocket_url.clone(), Source::Default);
+        }
+    }
+
+    /// Every setting in effect, in the order of the table, fit to be shown.
+    pub fn effective(&self) -> &[Effective] {
+        &self.effective
+    }
+
+    /// Where the value of a field came from.
+    pub fn source_of(&self, field: &str) -> Source {
+        let found = self
+            .effective
+            .iter()
+            .find(|effective| effective.setting.field == field);
+        found.map_or(Source::Default, |effective| effective.source)
+    }
+
+    fn note(&mut self, field: &str, value: String, source: Source) {
+        for effective in self
+            .effective
+            .iter_mut()
+            .filter(|e| e.setting.field == field)
+        {
+            effective.value.clone_from(&value);
+            effective.source = source;
+        }
+    }
+}
+
+fn masked(key: Option<&Secret>) -> String {
+    Shown::Masked.apply(key.map_or("", Secret::expose))
+}

@@ -1,0 +1,157 @@
+//! The table of all settings. Everything else about them derives from here: the type [`Config`], names
+//! of variables and flags, defaults, `holodrive --help` and `docs/configuration.md`.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jsonwebtoken::Algorithm;
+
+use super::kinds;
+use super::setting::{Default, Setting, default, read, settings};
+use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret};
+use crate::accounts::jwt::TokenClass;
+
+settings! {
+    "Network" {
+        /// Where to listen. HTTP and WebSocket share the address.
+        websocket_host: String = HOST("127.0.0.1");
+        /// The port to listen on; `0` takes any free one.
+        websocket_port: u16 = PORT("9000");
+        /// The public authority that clients are told: in `GET /api/me/`, in both API documents, on the
+        /// console.
+        websocket_url: String = AUTHORITY(derived "{WEBSOCKET_HOST}:{WEBSOCKET_PORT}");
+        /// Origins that a browser may connect from, in Django's pattern rules: a host, `.example.com` for a
+        /// domain with all below it, `*`, or `https://…` where scheme and port count too. None: the server's
+        /// own host only.
+        allowed_origins: Vec<String> = ORIGINS("");
+        /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+        trusted_proxies: Vec<IpNet> = NETWORKS("");
+    }
+
+    "Storage" {
+        /// The database. PostgreSQL is not supported yet.
+        database_url: DatabaseUrl = DATABASE("sqlite://data/holodrive.db");
+        /// Connections that only read, beside the one that writes.
+        database_readers: u32 = COUNT("4");
+        /// Redis through which nodes reach each other's clients. Not supported yet.
+        redis_url: Option<Secret> = REDIS("");
+    }
+
+    "Keys and sessions" {
+        /// Signs sessions and tokens. Beside Django: its `SECRET_KEY`.
+        secret_key: Secret = SECRET(derived "generated once into `data/secret_key`");
+        /// Earlier secret keys, whose sessions still count.
+        secret_key_fallbacks: Vec<Secret> = SECRETS("");
+        /// Name of the session cookie.
+        session_cookie_name: String = COOKIE_NAME("sessionid");
+        /// How long a login lasts.
+        session_cookie_age: Duration = SECONDS("1209600");
+        /// Name of the CSRF cookie.
+        csrf_cookie_name: String = COOKIE_NAME("csrftoken");
+        /// Whether browsers send our cookies over HTTPS only. Switch it on wherever the public address is
+        /// HTTPS.
+        secure_cookies: bool = SWITCH("false");
+        /// Keys of trusted back ends, sent as `Authorization: Api-Key KEY`.
+        api_keys: Vec<Secret> = SECRETS("");
+    }
+
+    "Tokens" {
+        /// The one algorithm that signs tokens.
+        jwt_algorithm: Algorithm = ALGORITHM("HS256");
+        /// Signs tokens. None: `SECRET_KEY`. The private key in PEM form for RS, PS, ES and EdDSA.
+        jwt_signing_key: Option<Secret> = KEY("");
+        /// The public key in PEM form for RS, PS, ES and EdDSA.
+        jwt_verifying_key: Option<Secret> = KEY("");
+        /// Where an identity provider publishes its public keys (JWKS).
+        jwt_jwk_url: Option<String> = HTTP_URL("");
+        /// Audiences of which a token must name one. None: not checked.
+        jwt_audience: Vec<String> = TEXTS("");
+        /// Issuer that a token must name. None: not checked.
+        jwt_issuer: Option<String> = OPTIONAL_TEXT("");
+        /// By how much other clocks may be off.
+        jwt_leeway: Duration = SECONDS_OR_ZERO("0");
+        /// Whether a changed password ends the tokens issued before.
+        jwt_check_revoke_token: bool = SWITCH("false");
+        /// Whether a token of a user who is not active is refused.
+        jwt_check_user_is_active: bool = SWITCH("true");
+        /// Column of the user table that the token's user claim holds.
+        jwt_user_id_field: String = IDENTIFIER("id");
+        /// Claim that names the user.
+        jwt_user_id_claim: String = TEXT("user_id");
+        /// Kinds of token that open a connection.
+        jwt_auth_token_classes: Vec<TokenClass> = TOKEN_CLASSES("AccessToken");
+        /// How long an access token lasts.
+        jwt_access_token_lifetime: Duration = LIFETIME("5m");
+        /// How long a refresh token lasts.
+        jwt_refresh_token_lifetime: Duration = LIFETIME("1d");
+    }
+
+    "Users" {
+        /// Table of the users, for a custom user model.
+        auth_user_table: String = IDENTIFIER("auth_user");
+        /// Table that says who is in which group.
+        auth_user_groups_table: String = IDENTIFIER("auth_user_groups");
+        /// Its column that names the user.
+        auth_user_groups_user_column: String = IDENTIFIER("user_id");
+        /// Column of the user table that one logs in with, and its name in `POST /api/token/`.
+        auth_login_field: String = IDENTIFIER("username");
+        /// The group that makes a user a driver.
+        driver_group: String = TEXT("Driver");
+    }
+
+    "Orders and dispatch" {
+        /// Time that a driver has to accept an offer.
+        order_offer_timeout: Duration = SECONDS("300");
+        /// Time after which an offer that never reached the driver's device is withdrawn.
+        order_offer_unreachable_timeout: Option<Duration> = SECONDS_OR_OFF("20");
+        /// Live offers that one driver may hold.
+        order_offers_per_driver: u32 = COUNT("1");
+        /// Time until a driver who declined, missed or never got an offer may be offered the same order
+        /// again.
+        order_reoffer_after: Duration = SECONDS_OR_ZERO("120");
+        /// Open orders that a rider may have.
+        orders_per_rider: Option<u32> = COUNT_OR_OFF("0");
+        /// Time until an order that nobody takes ends as `no_driver`.
+        order_search_timeout: Duration = SECONDS("900");
+        /// Time without a socket, a poll or a position after which an online driver gets no offers.
+        driver_stale_after: Duration = SECONDS("60");
+        /// `auto` offers to drivers by itself; `manual` leaves it to `assign`.
+        dispatch_mode: DispatchMode = DISPATCH_MODE("auto");
+        /// How far a driver may be from the pickup.
+        dispatch_radius_km: f64 = KILOMETRES("10");
+    }
+
+    "Limits and intervals" {
+        /// Longest message that a client may send.
+        max_message_bytes: Option<usize> = BYTES_OR_OFF("65536");
+        /// Connections that one user may have on a node.
+        max_connections_per_user: Option<u32> = COUNT_OR_OFF("20");
+        /// Connections that one address may have on a node.
+        max_connections_per_ip: Option<u32> = COUNT_OR_OFF("0");
+        /// Messages a second that one connection may send in the long run.
+        message_rate: Option<u32> = COUNT_OR_OFF("20");
+        /// Messages that one connection may send at once.
+        message_burst: Option<u32> = COUNT_OR_OFF("50");
+        /// Login attempts a minute for each name, and for each address.
+        login_rate: Option<u32> = COUNT_OR_OFF("10");
+        /// Time that a client has to complete the handshake.
+        handshake_timeout: Option<Duration> = SECONDS_OR_OFF("10");
+        /// Time between two pings of a connection.
+        heartbeat_interval: Option<Duration> = SECONDS_OR_OFF("25");
+        /// Time that a client has to answer a ping.
+        heartbeat_timeout: Option<Duration> = SECONDS_OR_OFF("10");
+        /// How soon a live connection feels a logout, a deactivated user, a lost group or membership.
+        recheck_interval: Option<Duration> = SECONDS_OR_OFF("5");
+        /// Bytes that may wait for one slow reader before it is cut off.
+        outbound_queue_bytes: Option<usize> = BYTES_OR_OFF("1048576");
+        /// Time over which connections are closed at shutdown; `0` closes all at once.
+        drain_timeout: Duration = SECONDS_OR_ZERO("30");
+    }
+
+    "Logging" {
+        /// What is logged: a level, or directives such as `info,holodrive::dispatch=debug`.
+        log_level: String = LOG_FILTER("info");
+        /// How log lines look: `text` for people, `json` for machines.
+        log_format: LogFormat = LOG_FORMAT("text");
+    }
+}
