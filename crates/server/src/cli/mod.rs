@@ -41,9 +41,7 @@ pub fn main() -> ExitCode {
 /// The command line with all settings as flags. Only the top level's help lists them.
 fn command() -> clap::Command {
     let hidden: Vec<_> = flags().map(|flag| flag.hide(true)).collect();
-    Cli::command()
-        .args(flags())
-        .mut_subcommands(|command| command.args(hidden.clone()).after_help(SETTINGS_HINT))
+    Cli::command().args(flags()).mut_subcommands(|command| command.args(hidden.clone()).after_help(SETTINGS_HINT))
 }
 
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {

@@ -31,9 +31,7 @@ pub enum ConfigError {
     #[error(".env: cannot be read: {0}")]
     DotEnvUnreadable(io::Error),
     /// `.env` has a line that is not understood.
-    #[error(
-        ".env: line {line} is not of the form NAME=value (quote a value that has spaces, # or $)"
-    )]
+    #[error(".env: line {line} is not of the form NAME=value (quote a value that has spaces, # or $)")]
     DotEnvLine {
         /// Its number, from 1.
         line: usize,
@@ -50,10 +48,6 @@ pub enum ConfigError {
 
 fn excerpt(value: &str) -> String {
     let excerpt: String = value.chars().take(LONGEST_EXCERPT).collect();
-    let rest = if excerpt.len() < value.len() {
-        "…"
-    } else {
-        ""
-    };
+    let rest = if excerpt.len() < value.len() { "…" } else { "" };
     format!("{excerpt:?}{rest}")
 }

@@ -31,11 +31,7 @@ pub fn given_flags(matches: &ArgMatches) -> BTreeMap<String, String> {
 }
 
 fn value_name(setting: &Setting) -> &'static str {
-    if setting.expected.contains("seconds") {
-        "SECONDS"
-    } else {
-        "VALUE"
-    }
+    if setting.expected.contains("seconds") { "SECONDS" } else { "VALUE" }
 }
 
 fn help(setting: &Setting) -> String {

@@ -23,153 +23,117 @@ pub(super) struct Kind<T> {
 
 impl<T> Kind<T> {
     const fn plain(expected: &'static str, parse: fn(&str) -> Option<T>) -> Self {
-        Self {
-            expected,
-            shown: Shown::Plain,
-            parse,
-        }
+        Self { expected, shown: Shown::Plain, parse }
     }
 
     const fn masked(expected: &'static str, parse: fn(&str) -> Option<T>) -> Self {
-        Self {
-            expected,
-            shown: Shown::Masked,
-            parse,
-        }
+        Self { expected, shown: Shown::Masked, parse }
     }
 
     const fn url(expected: &'static str, parse: fn(&str) -> Option<T>) -> Self {
-        Self {
-            expected,
-            shown: Shown::Url,
-            parse,
-        }
+        Self { expected, shown: Shown::Url, parse }
     }
 }
 
-pub(super) const HOST: Kind<String> =
-    Kind::plain("an IP address or a host name, without port", parse::host);
+pub(super) const HOST: Kind<String> = Kind::plain("an IP address or a host name, without port", parse::host);
 
 pub(super) const PORT: Kind<u16> = Kind::plain("a port from 0 to 65535", |text| text.parse().ok());
 
-pub(super) const AUTHORITY: Kind<String> = Kind::plain(
-    "a host with or without port, such as example.com:9000, without ws:// and path",
-    parse::authority,
-);
+pub(super) const AUTHORITY: Kind<String> =
+    Kind::plain("a host with or without port, such as example.com:9000, without ws:// and path", parse::authority);
 
-pub(super) const ORIGINS: Kind<Vec<String>> = Kind::plain(
-    "origins with commas between them, such as .example.com,https://example.org, without paths",
-    |text| list(text, parse::origin),
-);
-
-pub(super) const NETWORKS: Kind<Vec<IpNet>> = Kind::plain(
-    "IP addresses or networks with commas between them, such as 10.0.0.0/8,::1",
-    |text| list(text, parse::network),
-);
-
-pub(super) const DATABASE: Kind<DatabaseUrl> = Kind::url(
-    "sqlite://FILE (sqlite://relative/path or sqlite:///absolute/path) or postgres://…",
-    parse::database_url,
-);
-
-pub(super) const REDIS: Kind<Option<Secret>> =
-    Kind::url("empty or redis://… or rediss://…", |text| {
-        none_or(text, |text| {
-            parse::url(text, &["redis", "rediss"]).map(Secret::new)
-        })
+pub(super) const ORIGINS: Kind<Vec<String>> =
+    Kind::plain("origins with commas between them, such as .example.com,https://example.org, without paths", |text| {
+        list(text, parse::origin)
     });
 
-pub(super) const HTTP_URL: Kind<Option<String>> =
-    Kind::url("empty or https://… or http://…", |text| {
-        none_or(text, |text| parse::url(text, &["https", "http"]))
+pub(super) const NETWORKS: Kind<Vec<IpNet>> =
+    Kind::plain("IP addresses or networks with commas between them, such as 10.0.0.0/8,::1", |text| {
+        list(text, parse::network)
     });
 
-pub(super) const SECRET: Kind<Secret> = Kind::masked("a text that is not empty", |text| {
-    parse::text(text).map(Secret::new)
+pub(super) const DATABASE: Kind<DatabaseUrl> =
+    Kind::url("sqlite://FILE (sqlite://relative/path or sqlite:///absolute/path) or postgres://…", parse::database_url);
+
+pub(super) const REDIS: Kind<Option<Secret>> = Kind::url("empty or redis://… or rediss://…", |text| {
+    none_or(text, |text| parse::url(text, &["redis", "rediss"]).map(Secret::new))
 });
 
-pub(super) const SECRETS: Kind<Vec<Secret>> = Kind::masked(
-    "texts with commas between them, none of them empty",
-    |text| list(text, |item| parse::text(item).map(Secret::new)),
-);
+pub(super) const HTTP_URL: Kind<Option<String>> =
+    Kind::url("empty or https://… or http://…", |text| none_or(text, |text| parse::url(text, &["https", "http"])));
 
-pub(super) const KEY: Kind<Option<Secret>> =
-    Kind::masked("empty, a shared secret, or a key in PEM form", |text| {
-        Some((!text.is_empty()).then(|| Secret::new(parse::unfold_pem(text))))
+pub(super) const SECRET: Kind<Secret> =
+    Kind::masked("a text that is not empty", |text| parse::text(text).map(Secret::new));
+
+pub(super) const SECRETS: Kind<Vec<Secret>> =
+    Kind::masked("texts with commas between them, none of them empty", |text| {
+        list(text, |item| parse::text(item).map(Secret::new))
     });
+
+pub(super) const KEY: Kind<Option<Secret>> = Kind::masked("empty, a shared secret, or a key in PEM form", |text| {
+    Some((!text.is_empty()).then(|| Secret::new(parse::unfold_pem(text))))
+});
 
 pub(super) const TEXT: Kind<String> = Kind::plain("a text that is not empty", parse::text);
 
 pub(super) const OPTIONAL_TEXT: Kind<Option<String>> =
     Kind::plain("a text, or empty", |text| none_or(text, parse::text));
 
-pub(super) const TEXTS: Kind<Vec<String>> = Kind::plain(
-    "texts with commas between them, none of them empty",
-    |text| list(text, parse::text),
-);
+pub(super) const TEXTS: Kind<Vec<String>> =
+    Kind::plain("texts with commas between them, none of them empty", |text| list(text, parse::text));
 
 pub(super) const IDENTIFIER: Kind<String> = Kind::plain(
     "a plain SQL name: letters, digits and _, not starting with a digit, 63 characters at most",
     identifier,
 );
 
-pub(super) const COOKIE_NAME: Kind<String> = Kind::plain(
-    "a cookie name: letters, digits and any of !#$%&'*+-.^_`|~",
-    parse::cookie_name,
-);
+pub(super) const COOKIE_NAME: Kind<String> =
+    Kind::plain("a cookie name: letters, digits and any of !#$%&'*+-.^_`|~", parse::cookie_name);
 
 pub(super) const SWITCH: Kind<bool> = Kind::plain("true or false", parse::switch);
 
-pub(super) const ALGORITHM: Kind<Algorithm> = Kind::plain(
-    "one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
-    |text| text.parse().ok(),
-);
-
-pub(super) const TOKEN_CLASSES: Kind<Vec<TokenClass>> = Kind::plain(
-    "AccessToken or SlidingToken, or both with a comma between them",
-    |text| list(text, |name| name.parse().ok()).filter(|classes| !classes.is_empty()),
-);
-
-pub(super) const LIFETIME: Kind<Duration> = Kind::plain(
-    "a time above 0 in seconds, or with a unit: 90s, 5m, 1h, 1d",
-    parse::lifetime,
-);
-
-pub(super) const SECONDS: Kind<Duration> =
-    Kind::plain("a number of seconds above 0, such as 300 or 0.5", |text| {
-        seconds(text).filter(|time| !time.is_zero())
+pub(super) const ALGORITHM: Kind<Algorithm> =
+    Kind::plain("one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA", |text| {
+        text.parse().ok()
     });
 
-pub(super) const SECONDS_OR_ZERO: Kind<Duration> =
-    Kind::plain("a number of seconds, such as 120, 0.5 or 0", seconds);
+pub(super) const TOKEN_CLASSES: Kind<Vec<TokenClass>> =
+    Kind::plain("AccessToken or SlidingToken, or both with a comma between them", |text| {
+        list(text, |name| name.parse().ok()).filter(|classes| !classes.is_empty())
+    });
 
-pub(super) const SECONDS_OR_OFF: Kind<Option<Duration>> = Kind::plain(
-    "a number of seconds, such as 20 or 0.5; 0 switches it off",
-    |text| seconds(text).map(|time| Some(time).filter(|time| !time.is_zero())),
-);
+pub(super) const LIFETIME: Kind<Duration> =
+    Kind::plain("a time above 0 in seconds, or with a unit: 90s, 5m, 1h, 1d", parse::lifetime);
 
-pub(super) const COUNT: Kind<u32> = Kind::plain("a whole number from 1 to 1000", |text| {
-    text.parse().ok().filter(|n| (1..=1000).contains(n))
-});
+pub(super) const SECONDS: Kind<Duration> =
+    Kind::plain("a number of seconds above 0, such as 300 or 0.5", |text| seconds(text).filter(|time| !time.is_zero()));
 
-pub(super) const COUNT_OR_OFF: Kind<Option<u32>> = Kind::plain(
-    "a whole number up to 4294967295; 0 switches it off",
-    |text| text.parse().ok().map(|n| Some(n).filter(|n| *n > 0)),
-);
+pub(super) const SECONDS_OR_ZERO: Kind<Duration> = Kind::plain("a number of seconds, such as 120, 0.5 or 0", seconds);
+
+pub(super) const SECONDS_OR_OFF: Kind<Option<Duration>> =
+    Kind::plain("a number of seconds, such as 20 or 0.5; 0 switches it off", |text| {
+        seconds(text).map(|time| Some(time).filter(|time| !time.is_zero()))
+    });
+
+pub(super) const COUNT: Kind<u32> =
+    Kind::plain("a whole number from 1 to 1000", |text| text.parse().ok().filter(|n| (1..=1000).contains(n)));
+
+pub(super) const COUNT_OR_OFF: Kind<Option<u32>> =
+    Kind::plain("a whole number up to 4294967295; 0 switches it off", |text| {
+        text.parse().ok().map(|n| Some(n).filter(|n| *n > 0))
+    });
 
 pub(super) const BYTES_OR_OFF: Kind<Option<usize>> =
     Kind::plain("a whole number of bytes; 0 switches it off", |text| {
         text.parse().ok().map(|n| Some(n).filter(|n| *n > 0))
     });
 
-pub(super) const KILOMETRES: Kind<f64> =
-    Kind::plain("a number of kilometres above 0, 20000 at most", |text| {
-        text.parse().ok().filter(|km| *km > 0.0 && *km <= 20_000.0)
-    });
-
-pub(super) const DISPATCH_MODE: Kind<DispatchMode> = Kind::plain("auto or manual", |text| {
-    DispatchMode::from_str(text, false).ok()
+pub(super) const KILOMETRES: Kind<f64> = Kind::plain("a number of kilometres above 0, 20000 at most", |text| {
+    text.parse().ok().filter(|km| *km > 0.0 && *km <= 20_000.0)
 });
+
+pub(super) const DISPATCH_MODE: Kind<DispatchMode> =
+    Kind::plain("auto or manual", |text| DispatchMode::from_str(text, false).ok());
 
 pub(super) const LOG_FORMAT: Kind<LogFormat> =
     Kind::plain("text or json", |text| LogFormat::from_str(text, false).ok());

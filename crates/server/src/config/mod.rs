@@ -54,30 +54,18 @@ impl Config {
         let fixed = [
             ("DATABASE_URL", database.as_str()),
             ("WEBSOCKET_PORT", "0"),
-            (
-                "SECRET_KEY",
-                "a secret key for tests, which nothing else may use",
-            ),
+            ("SECRET_KEY", "a secret key for tests, which nothing else may use"),
         ];
         let all = fixed.iter().chain(overrides);
-        let flags = all
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Self::load(&Sources {
-            flags,
-            ..Sources::default()
-        })
+        let flags = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self::load(&Sources { flags, ..Sources::default() })
     }
 
     /// Generates the secret key where none is set and none was generated before.
     pub fn ensure_secret_key(&mut self) -> Result<(), ConfigError> {
         if self.secret_key.expose().is_empty() {
             self.secret_key = secret_key::read_or_create(&self.secret_key_file())?;
-            self.note(
-                "secret_key",
-                masked(Some(&self.secret_key)),
-                Source::Generated,
-            );
+            self.note("secret_key", masked(Some(&self.secret_key)), Source::Generated);
         }
         Ok(())
     }
@@ -91,11 +79,7 @@ impl Config {
     pub fn announce_port(&mut self, port: u16) {
         if self.source_of("websocket_url") == Source::Default {
             let host = &self.websocket_host;
-            let host = if host.contains(':') {
-                format!("[{host}]")
-            } else {
-                host.clone()
-            };
+            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
             self.websocket_url = format!("{host}:{port}");
             self.note("websocket_url", self.websocket_url.clone(), Source::Default);
         }
@@ -108,19 +92,12 @@ impl Config {
 
     /// Where the value of a field came from.
     pub fn source_of(&self, field: &str) -> Source {
-        let found = self
-            .effective
-            .iter()
-            .find(|effective| effective.setting.field == field);
+        let found = self.effective.iter().find(|effective| effective.setting.field == field);
         found.map_or(Source::Default, |effective| effective.source)
     }
 
     fn note(&mut self, field: &str, value: String, source: Source) {
-        for effective in self
-            .effective
-            .iter_mut()
-            .filter(|e| e.setting.field == field)
-        {
+        for effective in self.effective.iter_mut().filter(|e| e.setting.field == field) {
             effective.value.clone_from(&value);
             effective.source = source;
         }

@@ -27,11 +27,7 @@ pub(super) fn list<T>(text: &str, item: impl Fn(&str) -> Option<T>) -> Option<Ve
 
 /// An empty text is a valid "none".
 pub(super) fn none_or<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-    if text.is_empty() {
-        Some(None)
-    } else {
-        read(text).map(Some)
-    }
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
 }
 
 pub(super) fn text(text: &str) -> Option<String> {
@@ -40,19 +36,12 @@ pub(super) fn text(text: &str) -> Option<String> {
 
 /// A host name or address; an IPv6 address loses its brackets.
 pub(super) fn host(text: &str) -> Option<String> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     if let Some(address) = bare {
-        return address
-            .parse::<Ipv6Addr>()
-            .ok()
-            .map(|address| address.to_string());
+        return address.parse::<Ipv6Addr>().ok().map(|address| address.to_string());
     }
-    let is_name = !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let is_name =
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
     (is_name || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
 }
 
@@ -74,9 +63,7 @@ pub(super) fn origin(text: &str) -> Option<String> {
 }
 
 pub(super) fn network(text: &str) -> Option<IpNet> {
-    text.parse()
-        .ok()
-        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 pub(super) fn database_url(text: &str) -> Option<DatabaseUrl> {
@@ -90,18 +77,13 @@ pub(super) fn database_url(text: &str) -> Option<DatabaseUrl> {
 /// A URL with one of the schemes and something behind it.
 pub(super) fn url(text: &str, schemes: &[&str]) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
-    let well_formed =
-        schemes.contains(&scheme) && !rest.is_empty() && !rest.contains(char::is_whitespace);
+    let well_formed = schemes.contains(&scheme) && !rest.is_empty() && !rest.contains(char::is_whitespace);
     well_formed.then(|| text.to_owned())
 }
 
 /// Environments often cannot hold line breaks, so a PEM key may carry `\n` in their place.
 pub(super) fn unfold_pem(text: &str) -> String {
-    if text.starts_with("-----BEGIN") {
-        text.replace("\\n", "\n")
-    } else {
-        text.to_owned()
-    }
+    if text.starts_with("-----BEGIN") { text.replace("\\n", "\n") } else { text.to_owned() }
 }
 
 /// A name that can stand in SQL text unquoted.
@@ -113,10 +95,8 @@ pub(super) fn identifier(text: &str) -> Option<String> {
 }
 
 pub(super) fn cookie_name(text: &str) -> Option<String> {
-    let is_token = !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    let is_token =
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
     is_token.then(|| text.to_owned())
 }
 
@@ -136,10 +116,8 @@ pub(super) fn seconds(text: &str) -> Option<Duration> {
 /// A time above zero in seconds, or with a unit: `90s`, `5m`, `1h`, `1d`.
 pub fn lifetime(text: &str) -> Option<Duration> {
     const UNITS: [(char, f64); 4] = [('s', 1.0), ('m', 60.0), ('h', 3_600.0), ('d', 86_400.0)];
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|(suffix, unit)| Some((text.strip_suffix(*suffix)?, *unit)))
-        .unwrap_or((text, 1.0));
+    let (number, unit) =
+        UNITS.iter().find_map(|(suffix, unit)| Some((text.strip_suffix(*suffix)?, *unit))).unwrap_or((text, 1.0));
     let time = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()?;
     (!time.is_zero() && time <= LONGEST).then_some(time)
 }

@@ -24,9 +24,7 @@ stops the start with one line that names the variable. An empty value means none
 
 /// The reference of all settings, in Markdown.
 pub fn reference() -> String {
-    let sections = SETTINGS
-        .chunk_by(|a, b| a.section == b.section)
-        .map(section);
+    let sections = SETTINGS.chunk_by(|a, b| a.section == b.section).map(section);
     INTRODUCTION.to_owned() + &sections.collect::<String>()
 }
 
@@ -43,12 +41,7 @@ fn row(setting: &Setting) -> String {
         Default::Derived(text) if text.contains('`') => text.to_owned(),
         Default::Derived(text) => format!("`{text}`"),
     };
-    let cells = [
-        &setting.variable(),
-        &default,
-        setting.meaning(),
-        setting.expected,
-    ];
+    let cells = [&setting.variable(), &default, setting.meaning(), setting.expected];
     let [variable, default, meaning, expected] = cells.map(|cell| cell.replace('|', "\\|"));
     format!("| `{variable}` | {default} | {meaning} | {expected} |\n")
 }

@@ -23,19 +23,13 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(sources: &'a Sources) -> Self {
-        Self {
-            sources,
-            effective: Vec::with_capacity(SETTINGS.len()),
-        }
+        Self { sources, effective: Vec::with_capacity(SETTINGS.len()) }
     }
 
     /// The next setting of the table, with a default that is read like any other text.
     pub(super) fn next<T>(&mut self, kind: &Kind<T>, default: &str) -> Result<T, ConfigError> {
         let setting = &SETTINGS[self.effective.len()];
-        let (text, source) = self
-            .sources
-            .find(setting)
-            .unwrap_or((default, Source::Default));
+        let (text, source) = self.sources.find(setting).unwrap_or((default, Source::Default));
         self.read(setting, kind, text, source)
     }
 
@@ -59,29 +53,17 @@ impl<'a> Resolver<'a> {
         text: &str,
         source: Source,
     ) -> Result<T, ConfigError> {
-        let text = if kind.shown == Shown::Masked {
-            text
-        } else {
-            text.trim()
-        };
+        let text = if kind.shown == Shown::Masked { text } else { text.trim() };
         let value = kind.shown.apply(text);
         let Some(read) = (kind.parse)(text) else {
-            return Err(ConfigError::Malformed {
-                setting,
-                origin: source,
-                value,
-            });
+            return Err(ConfigError::Malformed { setting, origin: source, value });
         };
         self.record(setting, value, source);
         Ok(read)
     }
 
     fn record(&mut self, setting: &'static Setting, value: String, source: Source) {
-        self.effective.push(Effective {
-            setting,
-            value,
-            source,
-        });
+        self.effective.push(Effective { setting, value, source });
     }
 
     pub(super) fn finish(self) -> Vec<Effective> {

@@ -26,10 +26,7 @@ pub(super) fn read(file: &Path) -> Result<Option<Secret>, ConfigError> {
     match read_text(file) {
         Ok(key) => Ok(Some(Secret::new(key))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(problem) => Err(ConfigError::SecretKeyFile {
-            file: file.to_owned(),
-            problem,
-        }),
+        Err(problem) => Err(ConfigError::SecretKeyFile { file: file.to_owned(), problem }),
     }
 }
 
@@ -42,20 +39,14 @@ pub(super) fn read_or_create(file: &Path) -> Result<Secret, ConfigError> {
     create(file)
         .and_then(|()| read_text(file))
         .map(Secret::new)
-        .map_err(|problem| ConfigError::SecretKeyFile {
-            file: file.to_owned(),
-            problem,
-        })
+        .map_err(|problem| ConfigError::SecretKeyFile { file: file.to_owned(), problem })
 }
 
 fn read_text(file: &Path) -> io::Result<String> {
     let text = fs::read_to_string(file)?;
     let key = text.trim_end_matches(['\r', '\n']);
     if key.is_empty() {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "the secret key file is empty",
-        ));
+        return Err(io::Error::new(ErrorKind::InvalidData, "the secret key file is empty"));
     }
     Ok(key.to_owned())
 }
@@ -78,11 +69,7 @@ fn create(file: &Path) -> io::Result<()> {
 }
 
 fn write_private(file: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     writeln!(file, "{text}")?;
     file.sync_all()
 }
@@ -104,10 +91,7 @@ mod tests {
 
         let key = read_or_create(&file).unwrap();
         assert_eq!(key.expose().len(), 64);
-        assert_eq!(
-            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read_or_create(&file).unwrap(), key);
         assert_eq!(read(&file).unwrap(), Some(key));
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
@@ -124,10 +108,7 @@ mod tests {
                 read_or_create(&file).unwrap()
             };
             let racers: Vec<_> = (0..8).map(|_| scope.spawn(racer)).collect();
-            racers
-                .into_iter()
-                .map(|racer| racer.join().unwrap())
-                .collect()
+            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0]));
     }
@@ -139,9 +120,6 @@ mod tests {
         fs::write(&file, "\n").unwrap();
         let error = read_or_create(&file).unwrap_err().to_string();
         assert!(error.starts_with(file.to_str().unwrap()), "{error}");
-        assert!(
-            error.ends_with("the secret key file is empty (or set SECRET_KEY)"),
-            "{error}"
-        );
+        assert!(error.ends_with("the secret key file is empty (or set SECRET_KEY)"), "{error}");
     }
 }

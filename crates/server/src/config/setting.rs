@@ -75,9 +75,7 @@ fn mask_url(url: &str) -> String {
     let Some((credentials, host)) = address.rsplit_once('@') else {
         return format!("{address}{query}");
     };
-    let scheme = credentials
-        .split_once("://")
-        .map_or("", |(scheme, _)| scheme);
+    let scheme = credentials.split_once("://").map_or("", |(scheme, _)| scheme);
     format!("{scheme}://{MASK}@{host}{query}")
 }
 
@@ -145,19 +143,10 @@ mod tests {
     #[test]
     fn urls_lose_whatever_could_be_a_password() {
         let cases = [
-            (
-                "postgres://app:s3cret@db:5432/ride",
-                "postgres://********@db:5432/ride",
-            ),
-            (
-                "postgres://app:s3@cret@db/ride",
-                "postgres://********@db/ride",
-            ),
+            ("postgres://app:s3cret@db:5432/ride", "postgres://********@db:5432/ride"),
+            ("postgres://app:s3@cret@db/ride", "postgres://********@db/ride"),
             ("redis://cache:6379/0", "redis://cache:6379/0"),
-            (
-                "postgres://db/ride?password=s3cret",
-                "postgres://db/ride?********",
-            ),
+            ("postgres://db/ride?password=s3cret", "postgres://db/ride?********"),
             ("app:s3cret@db", "://********@db"),
         ];
         for (url, shown) in cases {
@@ -167,10 +156,7 @@ mod tests {
 
     #[test]
     fn a_masked_value_does_not_tell_its_length() {
-        assert_eq!(
-            Shown::Masked.apply("a"),
-            Shown::Masked.apply("a much longer one")
-        );
+        assert_eq!(Shown::Masked.apply("a"), Shown::Masked.apply("a much longer one"));
         assert_eq!(Shown::Masked.apply(""), "");
     }
 }

@@ -55,23 +55,15 @@ impl Sources {
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(ConfigError::DotEnvUnreadable(error)),
         };
-        Ok(Self {
-            flags,
-            environment: read_environment()?,
-            dotenv,
-        })
+        Ok(Self { flags, environment: read_environment()?, dotenv })
     }
 
     /// The text for a setting from the strongest source that has one.
     pub(super) fn find(&self, setting: &Setting) -> Option<(&str, Source)> {
         let variable = setting.variable();
-        [
-            (&self.flags, Source::Flag),
-            (&self.environment, Source::Environment),
-            (&self.dotenv, Source::DotEnv),
-        ]
-        .into_iter()
-        .find_map(|(values, source)| Some((values.get(&variable)?.as_str(), source)))
+        [(&self.flags, Source::Flag), (&self.environment, Source::Environment), (&self.dotenv, Source::DotEnv)]
+            .into_iter()
+            .find_map(|(values, source)| Some((values.get(&variable)?.as_str(), source)))
     }
 }
 
@@ -92,9 +84,7 @@ fn read_dotenv(content: &str) -> Result<BTreeMap<String, String>, ConfigError> {
     let content = content.trim_start_matches('\u{feff}');
     dotenvy::from_read_iter(content.as_bytes())
         .collect::<Result<_, _>>()
-        .map_err(|error| ConfigError::DotEnvLine {
-            line: line_of(content, &error),
-        })
+        .map_err(|error| ConfigError::DotEnvLine { line: line_of(content, &error) })
 }
 
 /// Number of the line that could not be read. Its text stays out of the message: it may be a secret.
@@ -103,13 +93,9 @@ fn line_of(content: &str, error: &dotenvy::Error) -> usize {
         return 1;
     };
     let first = text.lines().next().unwrap_or_default();
-    let is_culprit = |line: &str| {
-        line.contains(first) && dotenvy::from_read_iter(line.as_bytes()).any(|item| item.is_err())
-    };
-    content
-        .lines()
-        .position(is_culprit)
-        .map_or(1, |index| index + 1)
+    let is_culprit =
+        |line: &str| line.contains(first) && dotenvy::from_read_iter(line.as_bytes()).any(|item| item.is_err());
+    content.lines().position(is_culprit).map_or(1, |index| index + 1)
 }
 
 #[cfg(test)]

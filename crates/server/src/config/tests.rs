@@ -8,19 +8,13 @@ use super::*;
 use crate::accounts::jwt::TokenClass;
 
 fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn sources(pairs: &[(&str, &str)]) -> Sources {
     let mut environment = values(&[("SECRET_KEY", "secret")]);
     environment.extend(values(pairs));
-    Sources {
-        environment,
-        ..Sources::default()
-    }
+    Sources { environment, ..Sources::default() }
 }
 
 fn load(pairs: &[(&str, &str)]) -> Config {
@@ -28,16 +22,11 @@ fn load(pairs: &[(&str, &str)]) -> Config {
 }
 
 fn error(pairs: &[(&str, &str)]) -> String {
-    Config::load(&sources(pairs))
-        .expect_err("malformed")
-        .to_string()
+    Config::load(&sources(pairs)).expect_err("malformed").to_string()
 }
 
 fn shown(config: &Config, field: &str) -> String {
-    let found = config
-        .effective()
-        .iter()
-        .find(|effective| effective.setting.field == field);
+    let found = config.effective().iter().find(|effective| effective.setting.field == field);
     found.unwrap().value.clone()
 }
 
@@ -52,9 +41,7 @@ fn flag_wins_over_environment_over_dotenv_over_default() {
     expect(9000, Source::Default, &sources);
     sources.dotenv = values(&[("WEBSOCKET_PORT", "1")]);
     expect(1, Source::DotEnv, &sources);
-    sources
-        .environment
-        .extend(values(&[("WEBSOCKET_PORT", "2")]));
+    sources.environment.extend(values(&[("WEBSOCKET_PORT", "2")]));
     expect(2, Source::Environment, &sources);
     sources.flags = values(&[("WEBSOCKET_PORT", "3")]);
     expect(3, Source::Flag, &sources);
@@ -64,21 +51,12 @@ fn flag_wins_over_environment_over_dotenv_over_default() {
 fn defaults_are_those_of_the_contract() {
     let config = load(&[]);
     assert_eq!(config.websocket_url, "127.0.0.1:9000");
-    assert_eq!(
-        config.database_url,
-        DatabaseUrl::Sqlite("data/holodrive.db".into())
-    );
+    assert_eq!(config.database_url, DatabaseUrl::Sqlite("data/holodrive.db".into()));
     assert_eq!(config.order_offer_timeout, Duration::from_secs(300));
-    assert_eq!(
-        config.order_offer_unreachable_timeout,
-        Some(Duration::from_secs(20))
-    );
+    assert_eq!(config.order_offer_unreachable_timeout, Some(Duration::from_secs(20)));
     assert_eq!(config.orders_per_rider, None);
     assert_eq!(config.jwt_access_token_lifetime, Duration::from_secs(300));
-    assert_eq!(
-        config.jwt_refresh_token_lifetime,
-        Duration::from_secs(86_400)
-    );
+    assert_eq!(config.jwt_refresh_token_lifetime, Duration::from_secs(86_400));
     assert_eq!(config.jwt_auth_token_classes, [TokenClass::Access]);
     assert_eq!(config.max_message_bytes, Some(65_536));
     assert_eq!(config.max_connections_per_ip, None);
@@ -90,23 +68,14 @@ fn defaults_are_those_of_the_contract() {
 fn every_kind_of_value_is_read() {
     let config = load(&[
         ("WEBSOCKET_HOST", " [::1] "),
-        (
-            "ALLOWED_ORIGINS",
-            ".example.com, https://app.example.org:8443,*",
-        ),
+        ("ALLOWED_ORIGINS", ".example.com, https://app.example.org:8443,*"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,::1"),
         ("DATABASE_URL", "sqlite:///var/lib/ride.db"),
         ("API_KEYS", "one,two"),
         ("JWT_ALGORITHM", "ES256"),
-        (
-            "JWT_SIGNING_KEY",
-            r"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-        ),
+        ("JWT_SIGNING_KEY", r"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"),
         ("JWT_ACCESS_TOKEN_LIFETIME", "1.5h"),
-        (
-            "JWT_AUTH_TOKEN_CLASSES",
-            "rest_framework_simplejwt.tokens.SlidingToken",
-        ),
+        ("JWT_AUTH_TOKEN_CLASSES", "rest_framework_simplejwt.tokens.SlidingToken"),
         ("ORDER_OFFER_TIMEOUT", "0.25"),
         ("HEARTBEAT_INTERVAL", "0"),
         ("DISPATCH_MODE", "manual"),
@@ -115,10 +84,7 @@ fn every_kind_of_value_is_read() {
         ("LOG_FORMAT", "json"),
     ]);
     assert_eq!(config.websocket_url, "[::1]:9000");
-    assert_eq!(
-        config.allowed_origins,
-        [".example.com", "https://app.example.org:8443", "*"]
-    );
+    assert_eq!(config.allowed_origins, [".example.com", "https://app.example.org:8443", "*"]);
     assert!(config.trusted_proxies[0].contains(&"10.1.2.3".parse::<std::net::IpAddr>().unwrap()));
     assert_eq!(config.database_url.data_dir(), Path::new("/var/lib"));
     assert_eq!(config.api_keys, [Secret::new("one"), Secret::new("two")]);
@@ -177,10 +143,7 @@ fn a_malformed_value_gives_one_line_with_variable_source_value_and_rule() {
     ];
     for (variable, value) in malformed {
         let line = error(&[(variable, value)]);
-        assert!(
-            line.starts_with(&format!("{variable} (environment) is \"")),
-            "{line}"
-        );
+        assert!(line.starts_with(&format!("{variable} (environment) is \"")), "{line}");
         assert!(line.contains("\", but must be "), "{line}");
         assert_eq!(line.lines().count(), 1, "{line}");
     }
@@ -189,10 +152,7 @@ fn a_malformed_value_gives_one_line_with_variable_source_value_and_rule() {
 #[test]
 fn secrets_stay_out_of_errors_listings_and_debug_output() {
     let line = error(&[("API_KEYS", "hunter2,,")]);
-    assert!(
-        line.starts_with("API_KEYS (environment) is \"********\""),
-        "{line}"
-    );
+    assert!(line.starts_with("API_KEYS (environment) is \"********\""), "{line}");
 
     let config = load(&[
         ("SECRET_KEY", "hunter2"),
@@ -202,17 +162,10 @@ fn secrets_stay_out_of_errors_listings_and_debug_output() {
         ("DATABASE_URL", "postgres://app:hunter2@db/ride"),
         ("REDIS_URL", "redis://:hunter2@cache"),
     ]);
-    let listing: String = config
-        .effective()
-        .iter()
-        .map(|effective| &*effective.value)
-        .collect();
+    let listing: String = config.effective().iter().map(|effective| &*effective.value).collect();
     assert!(!listing.contains("hunter2"), "{listing}");
     assert!(!format!("{config:?}").contains("hunter2"));
-    assert_eq!(
-        shown(&config, "database_url"),
-        "postgres://********@db/ride"
-    );
+    assert_eq!(shown(&config, "database_url"), "postgres://********@db/ride");
 }
 
 #[test]
@@ -225,10 +178,7 @@ fn a_long_malformed_value_is_cut() {
 fn the_secret_key_is_generated_once_and_only_when_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}/data/holodrive.db", folder.path().display());
-    let sources = Sources {
-        flags: values(&[("DATABASE_URL", &database)]),
-        ..Sources::default()
-    };
+    let sources = Sources { flags: values(&[("DATABASE_URL", &database)]), ..Sources::default() };
 
     let mut first = Config::load(&sources).unwrap();
     assert_eq!(first.secret_key, Secret::default());

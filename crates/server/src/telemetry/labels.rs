@@ -7,10 +7,10 @@ use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 
 /// Makes an enum whose values stand in the metrics under the given names.
 macro_rules! label {
-    ($(#[$attribute:meta])* $name:ident { $($(#[$doc:meta])+ $variant:ident = $text:literal,)+ }) => {
+    ($(#[$attribute:meta])* $visible:vis $name:ident { $($(#[$doc:meta])+ $variant:ident = $text:literal,)+ }) => {
         $(#[$attribute])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name {
+        $visible enum $name {
             $($(#[$doc])+ $variant,)+
         }
 
@@ -34,7 +34,7 @@ macro_rules! label {
 
 label! {
     /// How an offer ended.
-    OfferOutcome {
+    pub OfferOutcome {
         /// The driver took it.
         Accepted = "accepted",
         /// The driver declined.
@@ -54,7 +54,7 @@ label! {
 
 label! {
     /// Why a handshake was refused: the `code` of its error message.
-    Refusal {
+    pub(super) Refusal {
         /// No credentials, or bad ones.
         Unauthorized = "unauthorized",
         /// The token had run out.
@@ -81,7 +81,7 @@ impl Refusal {
 
 label! {
     /// WebSocket close codes.
-    CloseCode {
+    pub(super) CloseCode {
         /// Done.
         Normal = "1000",
         /// The server is draining, or the page is gone.
@@ -123,7 +123,7 @@ impl CloseCode {
 
 label! {
     /// HTTP methods.
-    HttpMethod {
+    pub(super) HttpMethod {
         /// `GET`
         Get = "GET",
         /// `HEAD`

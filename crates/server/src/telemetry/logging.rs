@@ -14,11 +14,7 @@ pub fn init(config: &Config) -> anyhow::Result<()> {
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match config.log_format {
         LogFormat::Text => builder.with_ansi(colours_welcome()).try_init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_ansi(false)
-            .try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_ansi(false).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("the log cannot start: {error}"))
 }

@@ -100,6 +100,10 @@ impl Metrics {
             requests: Family::default(),
             request_durations: Family::new_with_constructor(latency_histogram),
         };
+        // A series that is there from the start, at zero, lets alerts tell the first event.
+        for outcome in OfferOutcome::ALL {
+            metrics.offers_ended.get_or_create_owned(&ByOutcome { outcome: *outcome });
+        }
         metrics.register_connections();
         metrics.register_orders();
         metrics.register_storage();
