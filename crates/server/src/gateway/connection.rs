@@ -114,9 +114,14 @@ impl Connection {
     /// Sends a message, and has [`super::Session::received`] told once the client has proved that it got it: a ping
     /// follows the message, and its pong is the proof.
     pub fn send_with_receipt(&self, frame: Frame, receipt: i64) {
+        self.send(frame);
+        self.ask_receipt(receipt);
+    }
+
+    /// Has [`super::Session::received`] told once the client has proved that it got everything sent so far.
+    pub fn ask_receipt(&self, receipt: i64) {
         let mut state = self.state.lock();
         let ping = state.pings.begin(Some(receipt));
-        self.queue(&mut state, Outgoing::Text(frame));
         self.queue(&mut state, Outgoing::Ping(ping));
     }
 

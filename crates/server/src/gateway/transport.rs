@@ -247,6 +247,7 @@ fn ended_by(error: &Error) -> End {
 fn message(outgoing: Outgoing) -> Message {
     match outgoing {
         Outgoing::Text(frame) => Message::text(frame.into_bytes()),
+        #[cfg(feature = "test-hooks")]
         Outgoing::Binary(frame) => Message::binary(frame.into_bytes()),
         Outgoing::Ping(number) => Message::ping(number.to_be_bytes().to_vec()),
     }
