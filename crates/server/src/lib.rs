@@ -2,10 +2,12 @@
 
 pub mod accounts;
 pub mod api;
+pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod fanout;
 pub mod gateway;
+pub mod notifications;
 pub mod storage;
 pub mod telemetry;

@@ -1,0 +1,6 @@
+//! Chat: conversations between riders, drivers and support.
+
+mod service;
+mod store;
+
+pub use service::{Chat, ChatEvent};

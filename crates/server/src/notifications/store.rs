@@ -1,0 +1,104 @@
+//! The SQL of notifications.
+
+use holodrive_protocol::{
+    NotificationId, UserId,
+    notifications::{Notification, NotificationStatus},
+};
+
+use super::NewNotification;
+use crate::storage::{Row, StorageError, Tx};
+
+const COLUMNS: &str =
+    "id, title, message, notification_type, related_object_type, related_object_id, data, created_at, read_at";
+
+/// Stores a notification.
+pub(super) fn insert(tx: &mut Tx<'_>, new: &NewNotification) -> Result<Notification, StorageError> {
+    let sql = format!(
+        "INSERT INTO holodrive_notification
+         (user_id, title, message, notification_type, related_object_type, related_object_id, data, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}"
+    );
+    let params = [
+        new.user_id.into(),
+        (&new.title).into(),
+        (&new.message).into(),
+        (&new.notification_type).into(),
+        new.related_object_type.clone().into(),
+        new.related_object_id.into(),
+        new.data.to_string().into(),
+        tx.now().into(),
+    ];
+    let row = tx.query_one(&sql, &params)?;
+    notification(row.ok_or(StorageError::Unavailable)?)
+}
+
+/// The user's notifications with a higher id, oldest first.
+pub(super) fn after(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    after: NotificationId,
+    limit: i64,
+) -> Result<Vec<Notification>, StorageError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM holodrive_notification WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3");
+    tx.query(&sql, &[user_id.into(), after.into(), limit.into()])?.into_iter().map(notification).collect()
+}
+
+/// The user's notifications with a lower id, newest first; `status` keeps only those.
+pub(super) fn before(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    before: NotificationId,
+    status: Option<NotificationStatus>,
+    limit: i64,
+) -> Result<Vec<Notification>, StorageError> {
+    let condition = match status {
+        None => "",
+        Some(NotificationStatus::Unread) => "AND read_at IS NULL",
+        Some(NotificationStatus::Read) => "AND read_at IS NOT NULL",
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM holodrive_notification WHERE user_id = $1 AND id < $2 {condition} ORDER BY id DESC LIMIT $3"
+    );
+    tx.query(&sql, &[user_id.into(), before.into(), limit.into()])?.into_iter().map(notification).collect()
+}
+
+/// Whether this notification is the user's.
+pub(super) fn exists(tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM holodrive_notification WHERE id = $1 AND user_id = $2";
+    Ok(tx.query_one(sql, &[id.into(), user_id.into()])?.is_some())
+}
+
+/// Marks the user's notification as read; false when it was already, or is not his.
+pub(super) fn mark_read(tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<bool, StorageError> {
+    let sql = "UPDATE holodrive_notification SET read_at = $1 WHERE id = $2 AND user_id = $3 AND read_at IS NULL";
+    Ok(tx.execute(sql, &[tx.now().into(), id.into(), user_id.into()])? > 0)
+}
+
+/// Marks all of the user's notifications as read, and gives the ids of those that were not.
+pub(super) fn mark_all_read(tx: &mut Tx<'_>, user_id: UserId) -> Result<Vec<NotificationId>, StorageError> {
+    let sql = "UPDATE holodrive_notification SET read_at = $1 WHERE user_id = $2 AND read_at IS NULL RETURNING id";
+    let rows = tx.query(sql, &[tx.now().into(), user_id.into()])?;
+    let mut ids = rows.into_iter().map(Row::first).collect::<Result<Vec<_>, _>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn notification(row: Row) -> Result<Notification, StorageError> {
+    const DATA: usize = 6;
+    let mut columns = row.columns();
+    Ok(Notification {
+        id: columns.take()?,
+        title: columns.take()?,
+        message: columns.take()?,
+        notification_type: columns.take()?,
+        related_object_type: columns.take()?,
+        related_object_id: columns.take()?,
+        data: serde_json::from_str(&columns.take::<String>()?).map_err(|_| StorageError::Column { index: DATA })?,
+        created_at: columns.take()?,
+        status: match columns.take::<Option<i64>>()? {
+            None => NotificationStatus::Unread,
+            Some(_) => NotificationStatus::Read,
+        },
+    })
+}
