@@ -1,0 +1,12 @@
+//! Which driver is asked, and when an offer or a search has run out.
+//!
+//! [`Board`] is the view in memory that plans; the database decides. It knows neither HTTP nor sockets.
+
+mod board;
+mod fleet;
+mod geo;
+mod grid;
+
+pub use board::{Board, Match, NEVER, OfferTimes, Plan, Rules, Waiting};
+pub use fleet::Position;
+pub use geo::{Point, rounded_km};

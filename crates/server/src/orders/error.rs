@@ -1,0 +1,66 @@
+use holodrive_protocol::{
+    OrderId,
+    socket::{ErrorCode, ErrorMessage, OfferExpiredReason},
+};
+use thiserror::Error;
+
+use crate::{api::ApiError, storage::StorageError};
+
+/// Why an order did not take a step.
+#[derive(Clone, Debug, Error)]
+pub enum OrderError {
+    /// The database refused or failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// There is no such order, or not for this user.
+    #[error("there is no such order")]
+    NotFound,
+    /// The offer can no longer be accepted or declined.
+    #[error("this offer can no longer be accepted")]
+    OfferExpired(OfferExpiredReason),
+    /// The order does not stand where this step begins.
+    #[error("{0}")]
+    InvalidTransition(String),
+    /// The driver drives another order.
+    #[error("the driver is on a trip")]
+    DriverBusy,
+    /// That user is not a driver.
+    #[error("this user is not an active driver")]
+    NotADriver,
+    /// The rider has as many open orders as `ORDERS_PER_RIDER` allows.
+    #[error("too many open orders: finish or cancel one first")]
+    TooManyOrders,
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Storage(error) => error.into(),
+            OrderError::NotFound => Self::not_found(),
+            OrderError::OfferExpired(reason) => Self::offer_expired(reason),
+            OrderError::InvalidTransition(detail) => Self::conflict("invalid_transition", &detail),
+            OrderError::DriverBusy => Self::conflict("driver_busy", &error.to_string()),
+            OrderError::NotADriver => Self::invalid_field("driver_id", error.to_string()),
+            OrderError::TooManyOrders => Self::conflict("too_many_orders", &error.to_string()),
+        }
+    }
+}
+
+impl OrderError {
+    /// The error as a socket tells it.
+    pub(super) fn into_message(self, order_id: OrderId) -> ErrorMessage {
+        let (code, reason) = match &self {
+            Self::Storage(_) => (ErrorCode::Unavailable, None),
+            Self::OfferExpired(reason) => (ErrorCode::OfferExpired, Some(*reason)),
+            Self::NotFound => (ErrorCode::NotFound, None),
+            Self::InvalidTransition(_) | Self::DriverBusy | Self::NotADriver | Self::TooManyOrders => {
+                (ErrorCode::InvalidMessage, None)
+            }
+        };
+        let text = match &self {
+            Self::Storage(_) => "the server cannot reach its database: try again".to_owned(),
+            other => other.to_string(),
+        };
+        ErrorMessage { order_id: Some(order_id), reason, ..ErrorMessage::new(code, text) }
+    }
+}

@@ -1,0 +1,33 @@
+//! Orders: from the rider's request to the end of the trip.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `transitions` | the state machine: every change of an order or an offer, as conditional statements |
+//! | `store` | reading orders, and the history |
+//! | `service`, `offers`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
+//! | `events`, `texts` | what sockets hear, and the words in it |
+//! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
+
+mod driver_socket;
+mod drivers;
+mod error;
+mod events;
+mod http;
+mod offers;
+mod record;
+mod rider_socket;
+mod service;
+mod store;
+mod texts;
+mod tracking_socket;
+mod transitions;
+mod trips;
+
+pub use driver_socket::DriverOrdersEndpoint;
+pub use error::OrderError;
+pub use events::{DriverEvent, RiderEvent};
+pub use http::routes;
+pub use record::{LiveOffer, NewOrder, OrderRecord};
+pub use rider_socket::RiderOrdersEndpoint;
+pub use service::Orders;
+pub use tracking_socket::TrackingEndpoint;

@@ -1,0 +1,94 @@
+use holodrive_protocol::{
+    ConversationId, Latitude, Longitude, OfferId, Order, OrderId, OrderStatus, Timestamp, UserId, order::order_code,
+};
+
+use crate::dispatch::{Point, rounded_km};
+
+/// An order as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderRecord {
+    /// Its key.
+    pub id: OrderId,
+    /// Who ordered.
+    pub rider_id: UserId,
+    /// Who drives.
+    pub driver_id: Option<UserId>,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// What was ordered.
+    pub order_type: String,
+    /// The pickup, in words.
+    pub address_from: String,
+    /// The destination, in words.
+    pub address_to: String,
+    /// The pickup.
+    pub from: Point,
+    /// The destination.
+    pub to: Point,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When the search ends.
+    pub search_until: Timestamp,
+    /// Where rider and driver talk.
+    pub conversation_id: Option<ConversationId>,
+    /// The live offer.
+    pub offer: Option<LiveOffer>,
+}
+
+/// An offer that a driver may accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveOffer {
+    /// Its key.
+    pub id: OfferId,
+    /// Who may.
+    pub driver_id: UserId,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl OrderRecord {
+    /// The order as the interfaces show it; `driver_at` is where the driver in question was last.
+    pub fn view(&self, driver_at: Option<Point>) -> Order {
+        Order {
+            id: self.id,
+            order_code: order_code(self.id),
+            status: self.status,
+            order_type: self.order_type.clone(),
+            created_at: self.created_at,
+            address_from: self.address_from.clone(),
+            address_to: self.address_to.clone(),
+            latitude_from: self.from.latitude,
+            longitude_from: self.from.longitude,
+            latitude_to: self.to.latitude,
+            longitude_to: self.to.longitude,
+            distance_to_pickup_km: driver_at.map(|at| rounded_km(at.distance_km(self.from))),
+            expires_at: self.offer.map(|offer| offer.expires_at),
+            remaining_ms: None,
+            rider_id: self.rider_id,
+            driver_id: self.driver_id,
+            conversation_id: self.conversation_id,
+        }
+    }
+}
+
+/// An order that is to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewOrder {
+    /// Who rides.
+    pub rider_id: UserId,
+    /// What is ordered.
+    pub order_type: String,
+    /// The pickup, in words.
+    pub address_from: String,
+    /// The destination, in words.
+    pub address_to: String,
+    /// The pickup.
+    pub from: Point,
+    /// The destination.
+    pub to: Point,
+}
+
+/// Puts two coordinates together.
+pub(super) fn point(latitude: Latitude, longitude: Longitude) -> Point {
+    Point { latitude, longitude }
+}

@@ -1,0 +1,230 @@
+use std::{sync::Arc, time::Duration};
+
+use holodrive_protocol::{OrderId, Timestamp, UserId, rider::RiderServerMessage};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::{
+    error::OrderError,
+    events::{DriverEvent, DriverEventKind, RiderEvent},
+    record::{NewOrder, OrderRecord},
+    store,
+    texts::RiderNotice,
+};
+use crate::{
+    accounts::Accounts,
+    chat::Chat,
+    config::{Config, DispatchMode},
+    dispatch::{Board, NEVER, Point, Rules, Waiting},
+    fanout::Hub,
+    gateway::Frame,
+    notifications::Notifications,
+    storage::{Storage, StorageError, Tx},
+    telemetry::Metrics,
+};
+
+/// The orders of this installation, and the drivers as far as orders are concerned.
+pub struct Orders {
+    pub(super) config: Arc<Config>,
+    pub(super) storage: Storage,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) notifications: Arc<Notifications>,
+    pub(super) chat: Arc<Chat>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) board: Mutex<Board>,
+    /// Wakes the dispatcher after the board changed.
+    pub(super) board_changed: Notify,
+    pub(super) driver_hub: Arc<Hub<UserId, DriverEvent>>,
+    pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
+    pub(super) tracking_hub: Arc<Hub<OrderId, super::tracking_socket::Moved>>,
+    /// When each tracked order last told its driver's position.
+    pub(super) tracked_at: Mutex<std::collections::HashMap<OrderId, Timestamp>>,
+    /// Positions that are not stored yet.
+    pub(super) unsaved: Mutex<std::collections::HashMap<UserId, crate::dispatch::Position>>,
+}
+
+/// What [`Orders`] is made of.
+pub struct OrdersParts {
+    /// All settings.
+    pub config: Arc<Config>,
+    /// The database.
+    pub storage: Storage,
+    /// Users and groups.
+    pub accounts: Arc<Accounts>,
+    /// Tells riders.
+    pub notifications: Arc<Notifications>,
+    /// Brings rider and driver together.
+    pub chat: Arc<Chat>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Orders {
+    /// Reads what is unfinished, and is ready to serve.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
+        let OrdersParts { config, storage, accounts, notifications, chat, metrics } = parts;
+        let orders = Arc::new(Self {
+            board: Mutex::new(Board::new(rules(&config))),
+            board_changed: Notify::new(),
+            driver_hub: Hub::new(),
+            rider_hub: Hub::new(),
+            tracking_hub: Hub::new(),
+            tracked_at: Mutex::default(),
+            unsaved: Mutex::default(),
+            config,
+            storage,
+            accounts,
+            notifications,
+            chat,
+            metrics,
+        });
+        orders.rebuild_board().await?;
+        Ok(orders)
+    }
+
+    /// Makes an order, which searches at once.
+    ///
+    /// # Errors
+    /// [`OrderError::TooManyOrders`], or a failing database.
+    pub fn create(self: &Arc<Self>, tx: &mut Tx<'_>, new: &NewOrder) -> Result<OrderRecord, OrderError> {
+        if let Some(limit) = self.config.orders_per_rider
+            && store::open_orders(tx, new.rider_id)? >= i64::from(limit)
+        {
+            return Err(OrderError::TooManyOrders);
+        }
+        let search_until = later(tx.now(), self.config.order_search_timeout);
+        let id = store::insert(tx, new, search_until)?;
+        let event = store::record_event(tx, id, "created", Some(new.rider_id), &json!({}))?;
+        let order = self.load_order(tx, id)?;
+        self.tell_rider(tx, &order, event);
+        self.search(tx, &order)?;
+        Ok(order)
+    }
+
+    pub(super) fn load_order(&self, tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRecord, OrderError> {
+        store::find(tx, id)?.ok_or(OrderError::NotFound)
+    }
+
+    /// After the commit, the dispatcher looks for a driver.
+    pub(super) fn search(self: &Arc<Self>, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
+        let waiting = self.waiting(tx, order)?;
+        self.change_board(tx, move |board| board.search(waiting));
+        Ok(())
+    }
+
+    pub(super) fn waiting(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<Waiting, StorageError> {
+        let past = store::past_offers(tx, order.id)?;
+        let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
+            let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
+            (driver_id, until)
+        });
+        let barred = barred.collect();
+        Ok(Waiting { order_id: order.id, pickup: order.from, search_until: order.search_until, barred })
+    }
+
+    /// After the commit, changes the dispatcher's view and lets it plan again.
+    pub(super) fn change_board(self: &Arc<Self>, tx: &mut Tx<'_>, change: impl FnOnce(&mut Board) + Send + 'static) {
+        let orders = Arc::clone(self);
+        tx.after_commit(move || orders.with_board(change));
+    }
+
+    /// Changes the dispatcher's view and lets it plan again.
+    pub(super) fn with_board<T>(&self, change: impl FnOnce(&mut Board) -> T) -> T {
+        let result = change(&mut self.board.lock());
+        self.board_changed.notify_one();
+        result
+    }
+
+    /// Where a driver was last.
+    pub(super) fn driver_at(&self, driver_id: UserId) -> Option<Point> {
+        self.board.lock().position(driver_id).map(|position| position.point)
+    }
+
+    /// The order as its driver, or whoever it is offered to, sees it.
+    pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
+        let driver = order.driver_id.or(order.offer.map(|offer| offer.driver_id));
+        order.view(driver.and_then(|driver| self.driver_at(driver)))
+    }
+
+    /// After the commit, tells the rider's connections how the order stands.
+    pub(super) fn tell_rider(&self, tx: &mut Tx<'_>, order: &OrderRecord, seq: i64) {
+        let hub = Arc::clone(&self.rider_hub);
+        let (rider_id, view) = (order.rider_id, self.view(order));
+        tx.after_commit(move || {
+            if hub.has_subscribers(&rider_id) {
+                let frame = Frame::json(&RiderServerMessage::RiderOrderUpdated { order: view });
+                hub.publish(&rider_id, RiderEvent { seq, frame });
+            }
+        });
+    }
+
+    /// Notifies the rider, and tells his connections how the order stands.
+    pub(super) fn notify_rider(
+        &self,
+        tx: &mut Tx<'_>,
+        order: &OrderRecord,
+        notice: RiderNotice,
+        seq: i64,
+    ) -> Result<(), StorageError> {
+        self.notifications.notify(tx, notice.of(order))?;
+        self.tell_rider(tx, order, seq);
+        Ok(())
+    }
+
+    /// After the commit, tells the driver's connections.
+    pub(super) fn tell_driver(&self, tx: &mut Tx<'_>, driver_id: UserId, seq: i64, kind: DriverEventKind) {
+        let hub = Arc::clone(&self.driver_hub);
+        tx.after_commit(move || hub.publish(&driver_id, DriverEvent { seq, kind }));
+    }
+
+    /// Makes the dispatcher's view of orders and drivers anew from the database.
+    async fn rebuild_board(self: &Arc<Self>) -> Result<(), StorageError> {
+        let orders = Arc::clone(self);
+        self.storage.read(move |tx| orders.fill_board(tx)).await
+    }
+
+    fn fill_board(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        for driver in store::drivers(tx)? {
+            self.restore_driver(&driver);
+        }
+        for order in store::unfinished(tx)? {
+            self.restore_order(tx, &order)?;
+        }
+        Ok(())
+    }
+
+    fn restore_order(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
+        match (order.driver_id, order.offer) {
+            (Some(driver_id), _) => self.with_board(|board| board.trip_started(driver_id, order.id)),
+            (None, Some(offer)) => {
+                let unreachable_at = store::unreachable_at(tx, offer.id)?;
+                let times = super::offers::times(order.id, &offer, unreachable_at);
+                self.with_board(|board| board.offer_made(offer.id, times));
+            }
+            (None, None) => {
+                let waiting = self.waiting(tx, order)?;
+                self.with_board(|board| board.search(waiting));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        automatic: config.dispatch_mode == DispatchMode::Auto,
+        radius_km: config.dispatch_radius_km,
+        stale_after: config.driver_stale_after,
+        offers_per_driver: config.order_offers_per_driver,
+    }
+}
+
+/// A moment after another.
+pub(super) fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(moment.as_micros().saturating_add(micros))
+}

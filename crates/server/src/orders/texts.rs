@@ -1,0 +1,81 @@
+//! The words that people read.
+
+use holodrive_protocol::{Order, OrderId, driver::DriverServerMessage, order::order_code};
+
+use super::record::OrderRecord;
+use crate::notifications::NewNotification;
+
+pub(super) fn connected() -> String {
+    "Connected to driver orders".to_owned()
+}
+
+pub(super) fn initial_orders(orders: Vec<Order>) -> DriverServerMessage {
+    DriverServerMessage::InitialOrders { orders, message: "Current pending orders".to_owned() }
+}
+
+pub(super) fn new_order(order: Order) -> DriverServerMessage {
+    DriverServerMessage::NewOrder { order, message: "New ride request available".to_owned() }
+}
+
+pub(super) fn order_timeout(order_id: OrderId) -> DriverServerMessage {
+    let message = "Order expired or reassigned to another driver".to_owned();
+    DriverServerMessage::OrderTimeout { order_id, message }
+}
+
+pub(super) fn order_accepted(order: Order) -> DriverServerMessage {
+    DriverServerMessage::OrderAccepted { order, message: "Order accepted".to_owned() }
+}
+
+pub(super) fn order_declined(order_id: OrderId) -> DriverServerMessage {
+    DriverServerMessage::OrderDeclined { order_id, message: "Order declined".to_owned() }
+}
+
+pub(super) fn cancelled_by_rider(order_id: OrderId) -> DriverServerMessage {
+    let message = "The rider cancelled the order".to_owned();
+    DriverServerMessage::OrderCancelledByRider { order_id, message }
+}
+
+pub(super) fn cancelled_by_staff(order_id: OrderId) -> DriverServerMessage {
+    DriverServerMessage::OrderCancelled { order_id, message: "The order was cancelled".to_owned() }
+}
+
+/// What a rider is notified of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RiderNotice {
+    Accepted,
+    Arrived,
+    Started,
+    Completed,
+    Cancelled,
+    NoDriver,
+    SearchingAgain,
+}
+
+impl RiderNotice {
+    const fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Accepted => ("order_accepted", "Driver found", "A driver is on the way to you."),
+            Self::Arrived => ("order_arrived", "Your driver is here", "The driver is waiting at the pickup."),
+            Self::Started => ("order_started", "Trip started", "Have a good trip."),
+            Self::Completed => ("order_completed", "Trip completed", "You have arrived. Thank you for riding with us."),
+            Self::Cancelled => ("order_cancelled", "Order cancelled", "The order was cancelled."),
+            Self::NoDriver => ("order_no_driver", "No driver found", "No driver is free at the moment. Please try again."),
+            Self::SearchingAgain => {
+                ("order_searching", "Looking for another driver", "The driver had to give up your order. We are looking for another one.")
+            }
+        }
+    }
+
+    pub(super) fn of(self, order: &OrderRecord) -> NewNotification {
+        let (kind, title, text) = self.words();
+        NewNotification {
+            user_id: order.rider_id,
+            title: title.to_owned(),
+            message: format!("{}: {text}", order_code(order.id)),
+            notification_type: kind.to_owned(),
+            related_object_type: Some("order".to_owned()),
+            related_object_id: Some(order.id),
+            data: serde_json::json!({"order_id": order.id, "status": order.status, "driver_id": order.driver_id}),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The state machine of orders and offers: each transition is one conditional statement for the order, one for its offer,
+//! and one row of history, in the caller's transaction. Whoever gets the row has won.
+//!
+//! ```text
+//! order:  searching ⇄ pending → accepted → arrived → in_progress → completed
+//!         searching → no_driver;  searching, pending, accepted, arrived → cancelled;  accepted, arrived → searching
+//! offer:  live → accepted | declined | expired | revoked;  accepted → released
+//! ```
+
+use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
+use serde_json::json;
+
+use super::store::{record_event, returned};
+use crate::storage::{Row, StorageError, Tx, Value};
+
+/// Why an offer was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// It never reached the driver's device.
+    Unreachable,
+    /// Staff gave the order to another driver.
+    Reassigned,
+    /// The order was cancelled.
+    Cancelled,
+    /// The driver took another order.
+    Busy,
+}
+
+impl Revocation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Reassigned => "reassigned",
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// How a live offer ends without being accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OfferEnd {
+    Declined,
+    Expired,
+    Revoked(Revocation),
+}
+
+impl OfferEnd {
+    const fn state(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Revoked(_) => "revoked",
+        }
+    }
+
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Declined => "offer_declined",
+            Self::Expired => "offer_expired",
+            Self::Revoked(_) => "offer_revoked",
+        }
+    }
+}
+
+/// A new offer.
+pub(super) struct NewOffer {
+    pub(super) order_id: OrderId,
+    pub(super) driver_id: UserId,
+    pub(super) distance_km: Option<f64>,
+    pub(super) expires_at: Timestamp,
+    pub(super) unreachable_at: Option<Timestamp>,
+    /// Staff who assigned it; `None` for the dispatcher.
+    pub(super) actor_id: Option<UserId>,
+}
+
+/// searching → pending, with a live offer. `None` when the order does not search.
+pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer) -> Result<Option<(OfferId, i64)>, StorageError> {
+    let sql = "UPDATE holodrive_order SET status = 'pending' WHERE id = $1 AND status = 'searching'";
+    if tx.execute(sql, &[new.order_id.into()])? == 0 {
+        return Ok(None);
+    }
+    let sql = "INSERT INTO holodrive_offer \
+        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at) \
+        VALUES ($1, $2, 'live', $3, $4, $5, $6) RETURNING id";
+    let params = [
+        new.order_id.into(),
+        new.driver_id.into(),
+        new.distance_km.into(),
+        tx.now().into(),
+        new.expires_at.into(),
+        new.unreachable_at.into(),
+    ];
+    let offer_id = returned(tx.query_one(sql, &params)?)?;
+    let details = json!({
+        "driver_id": new.driver_id, "offer_id": offer_id,
+        "distance_to_pickup_km": new.distance_km, "expires_at": new.expires_at,
+    });
+    let event = record_event(tx, new.order_id, "offered", new.actor_id, &details)?;
+    Ok(Some((offer_id, event)))
+}
+
+/// pending → accepted, by the driver who has the live offer, before its deadline. `None` when he has none.
+pub(super) fn accept(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    driver_id: UserId,
+) -> Result<Option<(OfferId, i64)>, StorageError> {
+    let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, \
+        delivered_at = COALESCE(delivered_at, $3) \
+        WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id";
+    let params = [order_id.into(), driver_id.into(), tx.now().into()];
+    let Some(offer_id) = tx.query_one(sql, &params)?.map(Row::first).transpose()? else { return Ok(None) };
+    let sql = "UPDATE holodrive_order SET status = 'accepted', driver_id = $2 WHERE id = $1 AND status = 'pending'";
+    must_change(tx.execute(sql, &params[..2])?)?;
+    let event = record_event(tx, order_id, "accepted", Some(driver_id), &json!({"offer_id": offer_id}))?;
+    Ok(Some((offer_id, event)))
+}
+
+/// Ends a live offer; pending → searching. `None` when it is not live any more.
+pub(super) fn end_offer(
+    tx: &mut Tx<'_>,
+    offer_id: OfferId,
+    end: OfferEnd,
+    actor_id: Option<UserId>,
+) -> Result<Option<EndedOffer>, StorageError> {
+    let reason = match end {
+        OfferEnd::Revoked(reason) => Some(reason.as_str()),
+        OfferEnd::Declined | OfferEnd::Expired => None,
+    };
+    let sql = "UPDATE holodrive_offer SET state = $2, reason = $3, ended_at = $4 \
+        WHERE id = $1 AND state = 'live' RETURNING order_id, driver_id, expires_at";
+    let params = [offer_id.into(), end.state().into(), reason.into(), tx.now().into()];
+    let Some(row) = tx.query_one(sql, &params)? else { return Ok(None) };
+    let mut row = row.columns();
+    let (order_id, driver_id, expires_at): (OrderId, UserId, Timestamp) = (row.take()?, row.take()?, row.take()?);
+    let sql = "UPDATE holodrive_order SET status = 'searching' WHERE id = $1 AND status = 'pending'";
+    must_change(tx.execute(sql, &[order_id.into()])?)?;
+    let mut details = json!({"driver_id": driver_id, "offer_id": offer_id});
+    if let Some(reason) = reason {
+        details["reason"] = reason.into();
+    }
+    let event = record_event(tx, order_id, end.event(), actor_id, &details)?;
+    Ok(Some(EndedOffer { order_id, driver_id, expires_at, event }))
+}
+
+/// What a live offer was.
+pub(super) struct EndedOffer {
+    pub(super) order_id: OrderId,
+    pub(super) driver_id: UserId,
+    pub(super) expires_at: Timestamp,
+    pub(super) event: i64,
+}
+
+/// accepted, arrived → searching, by its driver; the search begins anew. `None` when he does not have it.
+pub(super) fn release(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    driver_id: UserId,
+    search_until: Timestamp,
+) -> Result<Option<i64>, StorageError> {
+    let sql = "UPDATE holodrive_order SET status = 'searching', driver_id = NULL, search_until = $3 \
+        WHERE id = $1 AND driver_id = $2 AND status IN ('accepted', 'arrived')";
+    if tx.execute(sql, &[order_id.into(), driver_id.into(), search_until.into()])? == 0 {
+        return Ok(None);
+    }
+    let sql = "UPDATE holodrive_offer SET state = 'released', ended_at = $2 WHERE order_id = $1 AND state = 'accepted'";
+    must_change(tx.execute(sql, &[order_id.into(), tx.now().into()])?)?;
+    record_event(tx, order_id, "released", Some(driver_id), &json!({"driver_id": driver_id})).map(Some)
+}
+
+/// A step of the trip, by its driver, from exactly the step before. `None` when the order does not stand there.
+pub(super) fn step(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    driver_id: UserId,
+    step: TripStep,
+) -> Result<Option<i64>, StorageError> {
+    let (from, to) = step.statuses();
+    let sql = "UPDATE holodrive_order SET status = $3 WHERE id = $1 AND driver_id = $2 AND status = $4";
+    let params: [Value; 4] = [order_id.into(), driver_id.into(), to.as_str().into(), from.as_str().into()];
+    if tx.execute(sql, &params)? == 0 {
+        return Ok(None);
+    }
+    record_event(tx, order_id, step.event(), Some(driver_id), &json!({})).map(Some)
+}
+
+/// A step that a driver takes on a trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TripStep {
+    /// He is at the pickup.
+    Arrive,
+    /// The rider is in the car.
+    Start,
+    /// The rider is at his destination.
+    Complete,
+}
+
+impl TripStep {
+    /// Where the order must stand, and where it stands then.
+    pub const fn statuses(self) -> (OrderStatus, OrderStatus) {
+        match self {
+            Self::Arrive => (OrderStatus::Accepted, OrderStatus::Arrived),
+            Self::Start => (OrderStatus::Arrived, OrderStatus::InProgress),
+            Self::Complete => (OrderStatus::InProgress, OrderStatus::Completed),
+        }
+    }
+
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Arrive => "arrived",
+            Self::Start => "started",
+            Self::Complete => "completed",
+        }
+    }
+}
+
+/// searching, accepted, arrived → cancelled; a live offer must have been revoked before. `None` when it is too late.
+pub(super) fn cancel(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    actor_id: UserId,
+    by: &str,
+) -> Result<Option<i64>, StorageError> {
+    let sql = "UPDATE holodrive_order SET status = 'cancelled' \
+        WHERE id = $1 AND status IN ('searching', 'accepted', 'arrived')";
+    if tx.execute(sql, &[order_id.into()])? == 0 {
+        return Ok(None);
+    }
+    record_event(tx, order_id, "cancelled", Some(actor_id), &json!({"by": by})).map(Some)
+}
+
+/// searching → no_driver, when the search has run out. `None` when it has not.
+pub(super) fn give_up(tx: &mut Tx<'_>, order_id: OrderId) -> Result<Option<i64>, StorageError> {
+    let sql = "UPDATE holodrive_order SET status = 'no_driver' \
+        WHERE id = $1 AND status = 'searching' AND search_until <= $2";
+    if tx.execute(sql, &[order_id.into(), tx.now().into()])? == 0 {
+        return Ok(None);
+    }
+    record_event(tx, order_id, "no_driver", None, &json!({})).map(Some)
+}
+
+/// The driver's device has the offer. `false` when it is not live, or was delivered before.
+pub(super) fn deliver(tx: &mut Tx<'_>, offer_id: OfferId, driver_id: UserId) -> Result<bool, StorageError> {
+    let sql = "UPDATE holodrive_offer SET delivered_at = $3 \
+        WHERE id = $1 AND driver_id = $2 AND state = 'live' AND delivered_at IS NULL RETURNING order_id";
+    let row = tx.query_one(sql, &[offer_id.into(), driver_id.into(), tx.now().into()])?;
+    let Some(order_id) = row.map(Row::first).transpose()? else { return Ok(false) };
+    record_event(tx, order_id, "delivered", Some(driver_id), &json!({"offer_id": offer_id}))?;
+    Ok(true)
+}
+
+/// Live offers whose time has run out, each with how it ends; the longest overdue first.
+pub(super) fn overdue_offers(
+    tx: &mut Tx<'_>,
+    driver_id: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<(OfferId, OfferEnd)>, StorageError> {
+    let mut params: Vec<Value> = vec![tx.now().into(), limit.into()];
+    params.extend(driver_id.map(Value::from));
+    let of_driver = if driver_id.is_some() { "AND driver_id = $3" } else { "" };
+    let sql = format!(
+        "SELECT id, expires_at <= $1 FROM holodrive_offer WHERE state = 'live' {of_driver} \
+         AND (expires_at <= $1 OR (unreachable_at <= $1 AND delivered_at IS NULL)) ORDER BY expires_at LIMIT $2"
+    );
+    let rows = tx.query(&sql, &params)?.into_iter().map(Row::columns);
+    rows.map(|mut row| {
+        let (id, expired) = (row.take()?, row.take()?);
+        Ok((id, if expired { OfferEnd::Expired } else { OfferEnd::Revoked(Revocation::Unreachable) }))
+    })
+    .collect()
+}
+
+/// Orders whose search has run out.
+pub(super) fn overdue_searches(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<OrderId>, StorageError> {
+    let sql = "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY id LIMIT $2";
+    tx.query(sql, &[tx.now().into(), limit.into()])?.into_iter().map(Row::first).collect()
+}
+
+/// The live offers of a driver.
+pub(super) fn live_offers_of(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Vec<OfferId>, StorageError> {
+    let sql = "SELECT id FROM holodrive_offer WHERE driver_id = $1 AND state = 'live' ORDER BY id";
+    tx.query(sql, &[driver_id.into()])?.into_iter().map(Row::first).collect()
+}
+
+/// Order and offer change together; a half of it alone means that the invariants do not hold, and undoes the rest.
+fn must_change(changed: usize) -> Result<(), StorageError> {
+    if changed == 1 { Ok(()) } else { Err(StorageError::Constraint("an order and its offer disagree".to_owned())) }
+}
