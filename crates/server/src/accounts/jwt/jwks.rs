@@ -53,13 +53,7 @@ impl JwkSource {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| bad(&error))?;
-        Ok(Self {
-            client,
-            url,
-            algorithm,
-            keys: RwLock::default(),
-            last_fetch: Mutex::default(),
-        })
+        Ok(Self { client, url, algorithm, keys: RwLock::default(), last_fetch: Mutex::default() })
     }
 
     /// The key with this id, in the set as it is now.
@@ -71,11 +65,7 @@ impl JwkSource {
     pub async fn prepare(&self, key_id: Option<&str>) {
         let Some(key_id) = key_id else { return };
         let mut last_fetch = self.last_fetch.lock().await;
-        let patience = if self.find(key_id).is_some() {
-            LIFESPAN
-        } else {
-            COOL_DOWN
-        };
+        let patience = if self.find(key_id).is_some() { LIFESPAN } else { COOL_DOWN };
         if last_fetch.is_some_and(|at| at.elapsed() < patience) {
             return;
         }
@@ -87,35 +77,20 @@ impl JwkSource {
     }
 
     async fn fetch(&self) -> anyhow::Result<KeySet> {
-        let mut response = self
-            .client
-            .get(self.url.clone())
-            .send()
-            .await?
-            .error_for_status()?;
+        let mut response = self.client.get(self.url.clone()).send().await?.error_for_status()?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
-            anyhow::ensure!(
-                body.len() <= MAX_SET_BYTES,
-                "the answer is larger than 1 MiB"
-            );
+            anyhow::ensure!(body.len() <= MAX_SET_BYTES, "the answer is larger than 1 MiB");
         }
         let document: Document = serde_json::from_slice(&body)?;
-        Ok(document
-            .keys
-            .into_iter()
-            .filter_map(|key| self.read(key))
-            .collect())
+        Ok(document.keys.into_iter().filter_map(|key| self.read(key)).collect())
     }
 
     /// A usable key: named, meant for signatures, and of the family of the configured algorithm.
     fn read(&self, key: Value) -> Option<(String, Arc<DecodingKey>)> {
         let key: Jwk = serde_json::from_value(key).ok()?;
-        let signs = matches!(
-            key.common.public_key_use,
-            None | Some(PublicKeyUse::Signature)
-        );
+        let signs = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
         let decoding = DecodingKey::from_jwk(&key).ok()?;
         let usable = signs && decoding.family() == self.algorithm.family();
         let id = key.common.key_id.filter(|id| usable && !id.is_empty())?;

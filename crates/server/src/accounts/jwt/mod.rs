@@ -22,6 +22,9 @@ pub use settings::{JwtSettings, TokenClass, UnknownTokenClass};
 use super::signing::constant_time_eq;
 use keys::Keys;
 
+/// SimpleJWT's default `REVOKE_TOKEN_CLAIM`.
+const REVOKE_TOKEN_CLAIM: &str = "hash_password";
+
 /// Verifies and issues tokens under one set of settings.
 #[derive(Debug)]
 pub struct Jwt {
@@ -37,7 +40,7 @@ pub struct AccessClaims {
     /// When the token runs out (without leeway).
     pub expires_at: Timestamp,
     /// `hash_password`, which SimpleJWT adds where `CHECK_REVOKE_TOKEN` is on.
-    password_digest: Option<String>,
+    pub password_hash: Option<String>,
 }
 
 /// A refresh token that was believed.
@@ -107,20 +110,19 @@ impl Jwt {
         }
     }
 
-    /// Whether this user, with this password column, may use the token.
+    /// Whether a user may use a token with this `hash_password`: he is active, and has not changed his
+    /// password, as far as the settings ask. `stored_password` is the whole password column.
     pub fn check_user(
         &self,
-        claims: &AccessClaims,
+        password_hash: Option<&str>,
         is_active: bool,
         stored_password: &str,
     ) -> Result<(), UserRefusal> {
         if self.settings.check_user_is_active && !is_active {
             return Err(UserRefusal::Inactive);
         }
-        let digest = claims.password_digest.as_deref().unwrap_or_default();
-        if self.settings.check_revoke_token
-            && !constant_time_eq(digest, &password_digest(stored_password))
-        {
+        let unchanged = || constant_time_eq(password_hash.unwrap_or_default(), &password_digest(stored_password));
+        if self.settings.check_revoke_token && !unchanged() {
             return Err(UserRefusal::PasswordChanged);
         }
         Ok(())
