@@ -34,7 +34,7 @@ pub use path::PathPattern;
 pub use proxies::TrustedProxies;
 
 use crate::{
-    accounts::{Accounts, AllowedOrigins},
+    accounts::{AllowedOrigins, Accounts},
     clock::SharedClock,
     config::Config,
     telemetry::Metrics,
