@@ -123,6 +123,6 @@ mod tests {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00+00:00");
         assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999999+00:00");
         assert!(Timestamp(i64::MAX).to_string().starts_with("9999-12-30"));
-        assert!(Timestamp(i64::MIN).to_string().starts_with("-"));
+        assert!(Timestamp(i64::MIN).to_string().starts_with('-'));
     }
 }

@@ -22,7 +22,7 @@ pub fn find(header: &str, name: &str) -> Option<String> {
         .split(';')
         .filter_map(|pair| pair.split_once('='))
         .filter(|(key, _)| key.trim() == name)
-        .last()
+        .next_back()
         .map(|(_, value)| unquote(value.trim()))
 }
 

@@ -74,8 +74,8 @@ impl Accounts {
     /// # Errors
     /// Where SimpleJWT refuses the token or its user.
     pub async fn refresh(&self, token: &str) -> Result<String, RefreshError> {
-        self.rules.jwt.prepare(token).await;
         let now = self.storage.clock().now();
+        self.rules.jwt.prepare(token, now).await;
         let refresh = self.rules.jwt.verify_refresh(token, now)?;
         let (jti, name) = (refresh.jti.clone(), refresh.user_id.clone());
         let (blacklisted, account) = self
@@ -98,8 +98,9 @@ impl Accounts {
     /// # Errors
     /// Why it is not.
     pub async fn verify_token(&self, token: &str) -> Result<(), TokenError> {
-        self.rules.jwt.prepare(token).await;
-        self.rules.jwt.verify_any(token, self.storage.clock().now())
+        let now = self.storage.clock().now();
+        self.rules.jwt.prepare(token, now).await;
+        self.rules.jwt.verify_any(token, now)
     }
 
     /// Opens a session; its key is the value for the session cookie.

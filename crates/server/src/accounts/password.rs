@@ -17,8 +17,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     random::{self, ALPHANUMERIC},
-    session::hex,
-    signing::constant_time_eq,
+    signing::{constant_time_eq, hex},
 };
 
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
@@ -44,13 +43,11 @@ pub fn hash_password(password: &str) -> String {
 /// What can never verify (an unusable password, an unknown or too costly hash, no user at all) costs one
 /// default hash, so that the time taken does not tell whether a name exists.
 pub fn verify_password(password: &str, encoded: Option<&str>) -> bool {
-    match encoded.and_then(|encoded| check(password, encoded)) {
-        Some(matches) => matches,
-        None => {
-            std::hint::black_box(pbkdf2_sha256(password, "salt", ITERATIONS));
-            false
-        }
-    }
+    let checked = encoded.and_then(|encoded| check(password, encoded));
+    checked.unwrap_or_else(|| {
+        std::hint::black_box(pbkdf2_sha256(password, "salt", ITERATIONS));
+        false
+    })
 }
 
 /// Checks one encoded password; none where it is of no known, affordable form.

@@ -53,8 +53,8 @@ impl Accounts {
     }
 
     async fn by_token(&self, token: &str) -> Result<Identity, Refusal> {
-        self.rules.jwt.prepare(token).await;
         let now = self.storage.clock().now();
+        self.rules.jwt.prepare(token, now).await;
         let claims = self.rules.jwt.verify_access(token, now).map_err(|error| match error {
             TokenError::Expired => Refusal::TokenExpired,
             _ => Refusal::Unauthorized,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     random,
-    signing::{self, SecretKeys, constant_time_eq, salted_hmac},
+    signing::{self, SecretKeys, constant_time_eq, hex, salted_hmac},
 };
 
 /// The backend that Django names in a session unless a project configures others.
@@ -161,11 +161,6 @@ fn deflate(plain: &[u8]) -> Option<Vec<u8>> {
 
 fn as_text<S: serde::Serializer>(id: &UserId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
-}
-
-/// Lower-case hexadecimal digits, as Python's `hexdigest()` writes them.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

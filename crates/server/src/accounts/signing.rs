@@ -39,6 +39,12 @@ pub fn salted_hmac(key_salt: &str, value: &str, secret: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// Lower-case hexadecimal digits, as Python's `hexdigest()` writes them.
+pub fn hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
+}
+
 /// Whether two texts are equal, in a time that tells nothing about where they differ.
 pub fn constant_time_eq(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()

@@ -56,13 +56,13 @@ pub(crate) struct Site {
 
 impl Site {
     /// An empty database, under the vectors' keys.
-    pub(crate) async fn new(settings: &[(&str, &str)]) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), settings).await
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), settings)
     }
 
     /// The vectors' users, under the vectors' keys.
     pub(crate) async fn with_vector_users() -> Self {
-        let site = Self::new(&[]).await;
+        let site = Self::new(&[]);
         site.add_vector_users().await;
         site
     }
@@ -88,8 +88,7 @@ impl Site {
                 ("AUTH_USER_GROUPS_USER_COLUMN", "rider_id"),
                 ("AUTH_LOGIN_FIELD", "email"),
             ],
-        )
-        .await;
+        );
         let id = CUSTOM_USER.replace('-', "");
         let password = users()[4]["password"].as_str().unwrap();
         let rider = [id.as_str().into(), password.into()];
@@ -99,7 +98,7 @@ impl Site {
         site
     }
 
-    async fn open(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+    fn open(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let keys = &VECTORS["settings"];
         let secret = keys["SECRET_KEY"].as_str().unwrap();
         let fallback = keys["SECRET_KEY_FALLBACKS"][0].as_str().unwrap();

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use holodrive_protocol::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{Jwk, PublicKeyUse},
@@ -9,14 +10,14 @@ use jsonwebtoken::{
 use parking_lot::RwLock;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 use super::KeyError;
 
-/// How often the set is asked for, at most.
-const COOL_DOWN: Duration = Duration::from_secs(30);
-/// How long a set is believed before it is asked for again.
-const LIFESPAN: Duration = Duration::from_mins(5);
+/// How often the set is asked for, at most; in microseconds.
+const COOL_DOWN: i64 = 30 * 1_000_000;
+/// How long a set is believed before it is asked for again; in microseconds.
+const LIFESPAN: i64 = 5 * 60 * 1_000_000;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_SET_BYTES: usize = 1024 * 1024;
 
@@ -32,7 +33,7 @@ pub struct JwkSource {
     url: reqwest::Url,
     algorithm: Algorithm,
     keys: RwLock<Arc<KeySet>>,
-    last_fetch: Mutex<Option<Instant>>,
+    last_fetch: Mutex<Option<Timestamp>>,
 }
 
 #[derive(Deserialize)]
@@ -62,18 +63,18 @@ impl JwkSource {
     }
 
     /// Renews the set where it is old, or where it lacks this key.
-    pub async fn prepare(&self, key_id: Option<&str>) {
+    pub async fn prepare(&self, key_id: Option<&str>, now: Timestamp) {
         let Some(key_id) = key_id else { return };
         let mut last_fetch = self.last_fetch.lock().await;
         let patience = if self.find(key_id).is_some() { LIFESPAN } else { COOL_DOWN };
-        if last_fetch.is_some_and(|at| at.elapsed() < patience) {
+        if last_fetch.is_some_and(|at| (0..patience).contains(&now.0.saturating_sub(at.0))) {
             return;
         }
         match self.fetch().await {
             Ok(keys) => *self.keys.write() = Arc::new(keys),
             Err(error) => tracing::warn!(%error, "the JWK set could not be fetched"),
         }
-        *last_fetch = Some(Instant::now());
+        *last_fetch = Some(now);
     }
 
     async fn fetch(&self) -> anyhow::Result<KeySet> {

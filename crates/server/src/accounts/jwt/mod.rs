@@ -19,7 +19,7 @@ pub use jwks::JwkSource;
 pub use keys::KeyError;
 pub use settings::{JwtSettings, TokenClass, UnknownTokenClass};
 
-use super::signing::constant_time_eq;
+use super::signing::{constant_time_eq, hex};
 use keys::Keys;
 
 /// SimpleJWT's default `REVOKE_TOKEN_CLAIM`.
@@ -104,9 +104,9 @@ impl Jwt {
 
     /// Fetches the key that this token names, where keys come from a URL and it is not known yet. Call it
     /// before verifying; with fixed keys it does nothing. Failing to fetch only leaves the key unknown.
-    pub async fn prepare(&self, token: &str) {
+    pub async fn prepare(&self, token: &str, now: Timestamp) {
         if let Some(source) = self.keys.source() {
-            source.prepare(verify::key_id(token).as_deref()).await;
+            source.prepare(verify::key_id(token).as_deref(), now).await;
         }
     }
 
@@ -131,5 +131,5 @@ impl Jwt {
 
 /// `hash_password`: upper-case hexadecimal MD5 of the whole password column.
 fn password_digest(stored_password: &str) -> String {
-    super::session::hex(&Md5::digest(stored_password)).to_uppercase()
+    hex(&Md5::digest(stored_password)).to_uppercase()
 }

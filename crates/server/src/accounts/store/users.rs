@@ -25,17 +25,17 @@ pub(in super::super) struct Users {
     tables: UserTables,
     /// The column that tokens name users by.
     token_field: String,
-    select_users: String,
+    select: String,
 }
 
 impl Users {
     pub(in super::super) fn new(tables: UserTables, token_field: String) -> Self {
         let (users, login) = (&tables.users, &tables.login_field);
-        let select_users = format!(
+        let select = format!(
             r#"SELECT u."id", u."{login}", u."first_name", u."last_name", u."is_staff", u."is_active", u."password",
             u."{token_field}" FROM "{users}" u"#
         );
-        Self { tables, token_field, select_users }
+        Self { tables, token_field, select }
     }
 
     /// The user whose login name this is.
@@ -57,14 +57,14 @@ impl Users {
         tx: &mut Tx<'_>,
         ids: &[UserId],
     ) -> Result<HashMap<UserId, Account>, StorageError> {
-        let sql = |list: &str| format!(r#"{} WHERE u."id" IN ({list})"#, self.select_users);
+        let sql = |list: &str| format!(r#"{} WHERE u."id" IN ({list})"#, self.select);
         let rows = query_in(tx, sql, ids)?;
         Ok(self.accounts(tx, rows)?.into_iter().map(|account| (account.user.id, account)).collect())
     }
 
     /// The only user with this value in that column; none where several have it, since then it names nobody.
     fn by_column(&self, tx: &mut Tx<'_>, column: &str, value: Value) -> Result<Option<Account>, StorageError> {
-        let sql = format!(r#"{} WHERE u."{column}" = $1 LIMIT 2"#, self.select_users);
+        let sql = format!(r#"{} WHERE u."{column}" = $1 LIMIT 2"#, self.select);
         let rows = tx.query(&sql, &[value])?;
         if rows.len() > 1 {
             return Ok(None);
@@ -83,7 +83,7 @@ impl Users {
         Ok(accounts)
     }
 
-    /// Reads the columns of `select_users`; the groups come later.
+    /// Reads the columns of `select`; the groups come later.
     fn read(&self, row: Row) -> Result<Account, StorageError> {
         let mut columns = row.columns();
         let user = User {
