@@ -38,11 +38,7 @@ impl Timestamp {
 
     /// The date and time of day in UTC; beyond the years -9999 to 9999 the nearest one within.
     fn to_civil(self) -> jiff::civil::DateTime {
-        let limit = if self.0 < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        };
+        let limit = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
         let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(limit);
         Offset::UTC.to_datetime(moment)
     }
@@ -64,9 +60,7 @@ impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<jiff::Timestamp>()
-            .map(|moment| Self(moment.as_microsecond()))
-            .map_err(|_| ParseTimestampError)
+        text.parse::<jiff::Timestamp>().map(|moment| Self(moment.as_microsecond())).map_err(|_| ParseTimestampError)
     }
 }
 
@@ -114,37 +108,21 @@ mod tests {
     #[test]
     fn a_zero_fraction_is_left_out() {
         let at: Timestamp = serde_json::from_str("\"2025-11-22T13:15:22.000000Z\"").unwrap();
-        assert_eq!(
-            serde_json::to_string(&at).unwrap(),
-            "\"2025-11-22T13:15:22+00:00\""
-        );
+        assert_eq!(serde_json::to_string(&at).unwrap(), "\"2025-11-22T13:15:22+00:00\"");
     }
 
     #[test]
     fn refuses_what_names_no_moment() {
-        for text in [
-            "",
-            "2025-11-22",
-            "2025-11-22T13:15:22",
-            "2025-13-01T00:00:00Z",
-            "1763817322",
-        ] {
-            assert_eq!(
-                text.parse::<Timestamp>(),
-                Err(ParseTimestampError),
-                "{text}"
-            );
+        for text in ["", "2025-11-22", "2025-11-22T13:15:22", "2025-13-01T00:00:00Z", "1763817322"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(ParseTimestampError), "{text}");
         }
     }
 
     #[test]
     fn every_number_has_a_text() {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00+00:00");
-        assert_eq!(
-            Timestamp(-1).to_string(),
-            "1969-12-31T23:59:59.999999+00:00"
-        );
+        assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999999+00:00");
         assert!(Timestamp(i64::MAX).to_string().starts_with("9999-12-30"));
-        assert!(Timestamp(i64::MIN).to_string().starts_with("-"));
+        assert!(Timestamp(i64::MIN).to_string().starts_with('-'));
     }
 }

@@ -47,9 +47,7 @@ impl FromStr for UserId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse::<i64>() {
             Ok(id) if id.to_string() == text => Ok(Self::Int(id)),
-            _ if matches!(text.len(), 32 | 36) => Uuid::try_parse(text)
-                .map(Self::Uuid)
-                .map_err(|_| ParseUserIdError),
+            _ if matches!(text.len(), 32 | 36) => Uuid::try_parse(text).map(Self::Uuid).map_err(|_| ParseUserIdError),
             _ => Err(ParseUserIdError),
         }
     }
@@ -129,11 +127,7 @@ mod tests {
 
     #[test]
     fn json_takes_number_decimal_text_and_uuid() {
-        for (json, id) in [
-            ("5", UserId::Int(5)),
-            ("\"5\"", UserId::Int(5)),
-            ("-7", UserId::Int(-7)),
-        ] {
+        for (json, id) in [("5", UserId::Int(5)), ("\"5\"", UserId::Int(5)), ("-7", UserId::Int(-7))] {
             assert_eq!(serde_json::from_str::<UserId>(json).unwrap(), id);
         }
         let id: UserId = serde_json::from_str(&format!("\"{UUID}\"")).unwrap();
@@ -145,17 +139,7 @@ mod tests {
     #[test]
     fn text_is_canonical_or_refused() {
         assert_eq!(UUID.replace('-', "").parse(), UUID.parse::<UserId>());
-        for text in [
-            "",
-            " 5 ",
-            "+5",
-            "05",
-            "-0",
-            "5.0",
-            "true",
-            "9223372036854775808",
-            "{}",
-        ] {
+        for text in ["", " 5 ", "+5", "05", "-0", "5.0", "true", "9223372036854775808", "{}"] {
             assert_eq!(text.parse::<UserId>(), Err(ParseUserIdError), "{text}");
         }
         for json in ["true", "null", "5.5", "18446744073709551615", "[5]"] {

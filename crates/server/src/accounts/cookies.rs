@@ -1,9 +1,8 @@
 //! Cookies: read as Django and Channels read them, set as Django sets them.
 
-use http::{HeaderMap, header};
+use std::time::Duration;
 
-/// Django's `SESSION_COOKIE_AGE`: two weeks, in seconds.
-pub const SESSION_COOKIE_AGE: i64 = 14 * 24 * 60 * 60;
+use http::{HeaderMap, header};
 
 /// Django's `CSRF_COOKIE_AGE`: 52 weeks, in seconds.
 pub const CSRF_COOKIE_AGE: i64 = 52 * 7 * 24 * 60 * 60;
@@ -23,15 +22,13 @@ pub fn find(header: &str, name: &str) -> Option<String> {
         .split(';')
         .filter_map(|pair| pair.split_once('='))
         .filter(|(key, _)| key.trim() == name)
-        .last()
+        .next_back()
         .map(|(_, value)| unquote(value.trim()))
 }
 
 /// Removes double quotes around a value, and within them the backslash forms `\"` and `\054`.
 fn unquote(value: &str) -> String {
-    let quoted = value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
+    let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let Some(mut rest) = quoted else {
         return value.to_owned();
     };
@@ -48,22 +45,19 @@ fn unquote(value: &str) -> String {
 /// The character that a backslash before `text` stands for, and how many bytes of `text` it takes.
 fn escaped(text: &str) -> (Option<char>, usize) {
     match text.as_bytes() {
-        [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => (
-            Some(char::from((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'))),
-            3,
-        ),
+        [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
+            (Some(char::from((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'))), 3)
+        }
         [] => (Some('\\'), 0),
-        _ => (
-            text.chars().next(),
-            text.chars().next().map_or(0, char::len_utf8),
-        ),
+        _ => (text.chars().next(), text.chars().next().map_or(0, char::len_utf8)),
     }
 }
 
-/// The `Set-Cookie` value of a new session. `secure` keeps the cookie off plain HTTP.
-pub fn set_session(name: &str, key: &str, secure: bool) -> String {
+/// The `Set-Cookie` value of a new session that lasts `age`. `secure` keeps the cookie off plain HTTP.
+pub fn set_session(name: &str, key: &str, age: Duration, secure: bool) -> String {
+    let age = age.as_secs();
     let secure = if secure { "; Secure" } else { "" };
-    format!("{name}={key}; HttpOnly; Max-Age={SESSION_COOKIE_AGE}; Path=/; SameSite=Lax{secure}")
+    format!("{name}={key}; HttpOnly; Max-Age={age}; Path=/; SameSite=Lax{secure}")
 }
 
 /// The `Set-Cookie` value that makes the browser forget its session.
@@ -109,13 +103,10 @@ mod tests {
     #[test]
     fn set_cookie_has_djangos_attributes() {
         assert_eq!(
-            set_session("sessionid", "k", true),
+            set_session("sessionid", "k", Duration::from_hours(24 * 14), true),
             "sessionid=k; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure"
         );
-        assert_eq!(
-            set_csrf("s", false),
-            "csrftoken=s; Max-Age=31449600; Path=/; SameSite=Lax"
-        );
+        assert_eq!(set_csrf("s", false), "csrftoken=s; Max-Age=31449600; Path=/; SameSite=Lax");
         assert!(clear_session("sessionid").starts_with("sessionid=; expires=Thu, 01 Jan 1970"));
     }
 }

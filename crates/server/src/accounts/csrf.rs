@@ -39,9 +39,7 @@ fn read_secret(text: &str) -> Option<String> {
         SECRET_LENGTH => Some(text.to_owned()),
         TOKEN_LENGTH => {
             let (mask, masked) = text.split_at(SECRET_LENGTH);
-            combine(masked, mask, |masked, mask| {
-                masked + ALPHANUMERIC.len() - mask
-            })
+            combine(masked, mask, |masked, mask| masked + ALPHANUMERIC.len() - mask)
         }
         _ => None,
     }
@@ -68,12 +66,7 @@ mod tests {
         let (one, two) = (mask(&secret).unwrap(), mask(&secret).unwrap());
         assert_ne!(one, two);
         assert_eq!(one.len(), TOKEN_LENGTH);
-        for (cookie, token) in [
-            (&secret, &one),
-            (&secret, &secret),
-            (&one, &two),
-            (&two, &secret),
-        ] {
+        for (cookie, token) in [(&secret, &one), (&secret, &secret), (&one, &two), (&two, &secret)] {
             assert!(matches(cookie, token));
         }
         assert!(!matches(&new_secret(), &one));
@@ -82,13 +75,7 @@ mod tests {
     #[test]
     fn malformed_tokens_never_match() {
         let secret = new_secret();
-        for bad in [
-            "",
-            "short",
-            &"é".repeat(16),
-            &"-".repeat(32),
-            &format!("{secret}x"),
-        ] {
+        for bad in ["", "short", &"é".repeat(16), &"-".repeat(32), &format!("{secret}x")] {
             assert!(!matches(&secret, bad));
             assert!(!matches(bad, bad));
             assert_eq!(mask(bad), None);

@@ -17,12 +17,8 @@ pub fn to_sqlite(at: Timestamp) -> String {
 pub fn from_sqlite(text: &str) -> Option<Timestamp> {
     let well_formed = (WHOLE_SECONDS..=MICROSECONDS).contains(&text.len())
         && text.as_bytes()[10] == b' '
-        && text[11..]
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'.'));
-    well_formed
-        .then(|| format!("{text}Z").parse().ok())
-        .flatten()
+        && text[11..].bytes().all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'.'));
+    well_formed.then(|| format!("{text}Z").parse().ok()).flatten()
 }
 
 #[cfg(test)]

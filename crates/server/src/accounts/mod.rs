@@ -1,17 +1,29 @@
 //! Users, groups, passwords, sessions and tokens, exactly as Django and SimpleJWT define them.
+//!
+//! The verdicts are pure functions of a row, a key and a moment ([`password`], [`session`], [`jwt`]); [`Accounts`] feeds
+//! them from the database. Beside Django its tables are only read, but for the console's own sessions.
 
+mod add_user;
 pub mod cookies;
 pub mod csrf;
 pub mod datetime;
 mod identity;
 pub mod jwt;
+mod login;
+mod options;
 pub mod origins;
 pub mod password;
 mod random;
+mod recheck;
 mod service;
 pub mod session;
 pub mod signing;
+mod store;
 
+pub use add_user::{AddUserError, UserToAdd};
 pub use identity::{Credential, Identity, Proof, Refusal, Standing, User};
+pub use login::{LoginError, RefreshError};
+pub use options::AccountsOptions;
 pub use origins::AllowedOrigins;
 pub use service::Accounts;
+pub use store::{Account, UserTables};

@@ -11,9 +11,7 @@ pub struct AllowedOrigins(Vec<Pattern>);
 
 /// An entry that can never match an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is no origin pattern: write `example.com`, `.example.com`, `https://example.com:8443` or `*`"
-)]
+#[error("`{0}` is no origin pattern: write `example.com`, `.example.com`, `https://example.com:8443` or `*`")]
 pub struct InvalidPattern(String);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +32,7 @@ struct Origin {
 impl AllowedOrigins {
     /// Reads a list of patterns; empty entries are skipped.
     pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidPattern> {
-        let patterns = patterns
-            .into_iter()
-            .map(str::trim)
-            .filter(|pattern| !pattern.is_empty());
+        let patterns = patterns.into_iter().map(str::trim).filter(|pattern| !pattern.is_empty());
         patterns.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 
@@ -101,9 +96,8 @@ impl Origin {
 
     /// Whether a `Host` header names this origin; a port left out is the default of the origin's scheme.
     fn is_at(&self, host_header: &str) -> bool {
-        split_authority(host_header).is_some_and(|(host, port)| {
-            host == self.host && port.or_else(|| default_port(&self.scheme)) == self.port
-        })
+        split_authority(host_header)
+            .is_some_and(|(host, port)| host == self.host && port.or_else(|| default_port(&self.scheme)) == self.port)
     }
 }
 
@@ -157,11 +151,7 @@ mod tests {
             ("null", "null", false),
         ];
         for (origin, host, expected) in cases {
-            assert_eq!(
-                origins.allows(Some(origin), Some(host)),
-                expected,
-                "{origin} at {host}"
-            );
+            assert_eq!(origins.allows(Some(origin), Some(host)), expected, "{origin} at {host}");
         }
         assert!(!origins.allows(None, Some("127.0.0.1:9000")));
         assert!(!origins.allows(Some("http://127.0.0.1:9000"), None));
@@ -169,34 +159,16 @@ mod tests {
 
     #[test]
     fn patterns_that_could_never_match_are_refused() {
-        for bad in [
-            "localhost:3000",
-            "https://",
-            "https://a:b",
-            "a/b",
-            ":80",
-            "[::1",
-        ] {
-            assert_eq!(
-                AllowedOrigins::parse([bad]),
-                Err(InvalidPattern(bad.into())),
-                "{bad}"
-            );
+        for bad in ["localhost:3000", "https://", "https://a:b", "a/b", ":80", "[::1"] {
+            assert_eq!(AllowedOrigins::parse([bad]), Err(InvalidPattern(bad.into())), "{bad}");
         }
-        assert_eq!(
-            AllowedOrigins::parse(["", " "]),
-            Ok(AllowedOrigins::default())
-        );
+        assert_eq!(AllowedOrigins::parse(["", " "]), Ok(AllowedOrigins::default()));
     }
 
     #[test]
     fn a_bad_port_in_the_origin_is_refused() {
         let origins = AllowedOrigins::parse(["https://a.example", "a.example"]).unwrap();
-        for bad in [
-            "https://a.example:x",
-            "https://a.example:99999",
-            "https://[a.example",
-        ] {
+        for bad in ["https://a.example:x", "https://a.example:99999", "https://[a.example"] {
             assert!(!origins.allows(Some(bad), None), "{bad}");
         }
     }

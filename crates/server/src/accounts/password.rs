@@ -3,26 +3,24 @@
 //! A row may say how much work its check costs, so each format has a ceiling well above Django's defaults;
 //! a hash beyond it never verifies.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use argon2::Argon2;
+use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
-use pbkdf2::pbkdf2_hmac;
-use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     random::{self, ALPHANUMERIC},
-    session::hex,
-    signing::constant_time_eq,
+    signing::{constant_time_eq, hex},
 };
 
-const ITERATIONS: u32 = 1_000_000;
+const ITERATIONS: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 const SALT_LENGTH: usize = 22;
 
 const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
@@ -45,21 +43,19 @@ pub fn hash_password(password: &str) -> String {
 /// What can never verify (an unusable password, an unknown or too costly hash, no user at all) costs one
 /// default hash, so that the time taken does not tell whether a name exists.
 pub fn verify_password(password: &str, encoded: Option<&str>) -> bool {
-    match encoded.and_then(|encoded| check(password, encoded)) {
-        Some(matches) => matches,
-        None => {
-            std::hint::black_box(pbkdf2_sha256(password, "salt", ITERATIONS));
-            false
-        }
-    }
+    let checked = encoded.and_then(|encoded| check(password, encoded));
+    checked.unwrap_or_else(|| {
+        std::hint::black_box(pbkdf2_sha256(password, "salt", ITERATIONS));
+        false
+    })
 }
 
 /// Checks one encoded password; none where it is of no known, affordable form.
 fn check(password: &str, encoded: &str) -> Option<bool> {
     let (algorithm, rest) = encoded.split_once('$')?;
     match algorithm {
-        "pbkdf2_sha256" => check_pbkdf2(rest, |salt, rounds| pbkdf2_sha256(password, salt, rounds)),
-        "pbkdf2_sha1" => check_pbkdf2(rest, |salt, rounds| pbkdf2_sha1(password, salt, rounds)),
+        "pbkdf2_sha256" => check_pbkdf2(rest, |salt, iterations| pbkdf2_sha256(password, salt, iterations)),
+        "pbkdf2_sha1" => check_pbkdf2(rest, |salt, iterations| pbkdf2_sha1(password, salt, iterations)),
         "argon2" => check_argon2(password, rest),
         "bcrypt_sha256" => check_bcrypt(&hex(&Sha256::digest(password)), rest),
         "bcrypt" => check_bcrypt(password, rest),
@@ -69,22 +65,22 @@ fn check(password: &str, encoded: &str) -> Option<bool> {
 }
 
 /// `iterations$salt$hash`; the salt is used as the text it is.
-fn check_pbkdf2(rest: &str, derive: impl Fn(&str, u32) -> String) -> Option<bool> {
+fn check_pbkdf2(rest: &str, derive: impl Fn(&str, NonZeroU32) -> String) -> Option<bool> {
     let [iterations, salt, hash] = fields(rest)?;
-    let iterations = iterations.parse().ok()?;
-    let affordable = (1..=MAX_PBKDF2_ITERATIONS).contains(&iterations) && !salt.is_empty();
+    let iterations: NonZeroU32 = iterations.parse().ok()?;
+    let affordable = iterations.get() <= MAX_PBKDF2_ITERATIONS && !salt.is_empty();
     affordable.then(|| constant_time_eq(&derive(salt, iterations), hash))
 }
 
-fn pbkdf2_sha256(password: &str, salt: &str, rounds: u32) -> String {
+fn pbkdf2_sha256(password: &str, salt: &str, iterations: NonZeroU32) -> String {
     let mut hash = [0; 32];
-    pbkdf2_hmac::<Sha256>(password.as_bytes(), salt.as_bytes(), rounds, &mut hash);
+    pbkdf2::derive(PBKDF2_HMAC_SHA256, iterations, salt.as_bytes(), password.as_bytes(), &mut hash);
     STANDARD.encode(hash)
 }
 
-fn pbkdf2_sha1(password: &str, salt: &str, rounds: u32) -> String {
+fn pbkdf2_sha1(password: &str, salt: &str, iterations: NonZeroU32) -> String {
     let mut hash = [0; 20];
-    pbkdf2_hmac::<Sha1>(password.as_bytes(), salt.as_bytes(), rounds, &mut hash);
+    pbkdf2::derive(PBKDF2_HMAC_SHA1, iterations, salt.as_bytes(), password.as_bytes(), &mut hash);
     STANDARD.encode(hash)
 }
 
@@ -93,41 +89,26 @@ fn check_argon2(password: &str, rest: &str) -> Option<bool> {
     let [kind, version, costs, salt, hash] = fields(rest)?;
     let version = version.strip_prefix("v=")?.parse::<u32>().ok()?;
     let params = argon2_params(costs)?;
-    let (salt, hash) = (
-        STANDARD_NO_PAD.decode(salt).ok()?,
-        STANDARD_NO_PAD.decode(hash).ok()?,
-    );
+    let (salt, hash) = (STANDARD_NO_PAD.decode(salt).ok()?, STANDARD_NO_PAD.decode(hash).ok()?);
     let argon2 = Argon2::new(kind.parse().ok()?, version.try_into().ok()?, params);
     let mut derived = vec![0; hash.len()];
-    argon2
-        .hash_password_into(password.as_bytes(), &salt, &mut derived)
-        .ok()?;
+    argon2.hash_password_into(password.as_bytes(), &salt, &mut derived).ok()?;
     Some(derived.ct_eq(&hash).into())
 }
 
 fn argon2_params(costs: &str) -> Option<argon2::Params> {
     let mut costs = costs.split(',').zip(["m=", "t=", "p="]);
-    let mut next = || {
-        costs
-            .next()
-            .and_then(|(cost, name)| cost.strip_prefix(name)?.parse().ok())
-    };
+    let mut next = || costs.next().and_then(|(cost, name)| cost.strip_prefix(name)?.parse().ok());
     let (memory, passes, lanes): (u32, u32, u32) = (next()?, next()?, next()?);
-    let affordable = u64::from(memory) <= MAX_MEMORY_KIB
-        && passes <= MAX_ARGON2_PASSES
-        && lanes <= MAX_ARGON2_LANES;
-    affordable
-        .then(|| argon2::Params::new(memory, passes, lanes, None).ok())
-        .flatten()
+    let affordable = u64::from(memory) <= MAX_MEMORY_KIB && passes <= MAX_ARGON2_PASSES && lanes <= MAX_ARGON2_LANES;
+    affordable.then(|| argon2::Params::new(memory, passes, lanes, None).ok()).flatten()
 }
 
 /// A modular crypt string: `$2b$12$…`. Passwords beyond what bcrypt takes are refused, as bcrypt 5 does.
 fn check_bcrypt(password: &str, hash: &str) -> Option<bool> {
     let cost = hash.parse::<bcrypt::HashParts>().ok()?.get_cost();
     let affordable = cost <= MAX_BCRYPT_COST && password.len() <= MAX_BCRYPT_PASSWORD;
-    affordable
-        .then(|| bcrypt::verify(password, hash).ok())
-        .flatten()
+    affordable.then(|| bcrypt::verify(password, hash).ok()).flatten()
 }
 
 /// `N$salt$r$p$hash`.
@@ -141,12 +122,9 @@ fn check_scrypt(password: &str, rest: &str) -> Option<bool> {
 
 fn scrypt_params(n: u64, r: u32, p: u32) -> Option<scrypt::Params> {
     let memory_kib = n.checked_mul(u64::from(r))? / 8;
-    let affordable =
-        n.is_power_of_two() && memory_kib <= MAX_MEMORY_KIB && p <= MAX_SCRYPT_PARALLELISM;
+    let affordable = n.is_power_of_two() && memory_kib <= MAX_MEMORY_KIB && p <= MAX_SCRYPT_PARALLELISM;
     let log_n = u8::try_from(n.trailing_zeros()).ok()?;
-    affordable
-        .then(|| scrypt::Params::new(log_n, r, p).ok())
-        .flatten()
+    affordable.then(|| scrypt::Params::new(log_n, r, p).ok()).flatten()
 }
 
 /// Exactly `N` fields between `$`.
@@ -169,25 +147,13 @@ pub struct Verifier {
 impl Verifier {
     /// At most `workers` checks run at once and at most `queue` in all are admitted.
     pub fn new(workers: usize, queue: usize) -> Self {
-        Self {
-            queue: Arc::new(Semaphore::new(queue)),
-            workers: Arc::new(Semaphore::new(workers)),
-        }
+        Self { queue: Arc::new(Semaphore::new(queue)), workers: Arc::new(Semaphore::new(workers)) }
     }
 
     /// [`verify_password`] without holding up the caller's thread. `encoded` is none for an unknown user.
-    pub async fn verify(
-        &self,
-        password: String,
-        encoded: Option<String>,
-    ) -> Result<bool, Overloaded> {
-        let place = Arc::clone(&self.queue)
-            .try_acquire_owned()
-            .map_err(|_| Overloaded)?;
-        let worker = Arc::clone(&self.workers)
-            .acquire_owned()
-            .await
-            .map_err(|_| Overloaded)?;
+    pub async fn verify(&self, password: String, encoded: Option<String>) -> Result<bool, Overloaded> {
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Overloaded)?;
+        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Overloaded)?;
         let check = spawn_blocking(move || {
             // Held until the work is done, even where the caller has gone away.
             let _held = (place, worker);
@@ -247,18 +213,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_turns_away() {
-        let small = || {
-            Some(
-                "pbkdf2_sha256$1000$abcdefghijkl$menv6B09ermXsJ0Yfj6Nts8v1UgEQGo/d6+i7seZoM4="
-                    .to_owned(),
-            )
-        };
+        let small = || Some("pbkdf2_sha256$1000$abcdefghijkl$menv6B09ermXsJ0Yfj6Nts8v1UgEQGo/d6+i7seZoM4=".to_owned());
         let verifier = Verifier::new(1, 1);
         assert_eq!(verifier.verify("old".into(), small()).await, Ok(true));
         let _place = verifier.queue.try_acquire().unwrap();
-        assert_eq!(
-            verifier.verify("old".into(), small()).await,
-            Err(Overloaded)
-        );
+        assert_eq!(verifier.verify("old".into(), small()).await, Err(Overloaded));
     }
 }

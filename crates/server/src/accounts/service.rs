@@ -1,16 +1,142 @@
-use super::{Credential, Identity, Refusal, Standing};
+use std::sync::Arc;
 
-/// Who is who.
-pub struct Accounts {}
+use holodrive_protocol::UserId;
+
+use super::{
+    Account, AccountsOptions, Credential, Identity, Proof, Refusal, User,
+    jwt::{Jwt, KeyError, TokenError},
+    password::Verifier,
+    session::{self, SessionSettings},
+    store::{self, Users},
+};
+use crate::storage::{Storage, StorageError, Tx};
+
+/// Logins that may wait for their password to be checked.
+const LOGIN_QUEUE: usize = 64;
+
+/// Who is who: credentials, logins and users.
+///
+/// Nothing is cached: every answer is what the database says now.
+#[derive(Clone)]
+pub struct Accounts {
+    pub(super) storage: Storage,
+    pub(super) verifier: Verifier,
+    pub(super) rules: Arc<Rules>,
+}
+
+/// What does not change while the server runs.
+pub(super) struct Rules {
+    pub(super) jwt: Jwt,
+    pub(super) session: SessionSettings,
+    pub(super) users: Users,
+}
 
 impl Accounts {
-    /// Who shows this credential.
-    pub async fn authenticate(&self, _credential: &Credential) -> Result<Identity, Refusal> {
-        Err(Refusal::Unavailable)
+    /// # Errors
+    /// When a key of the tokens cannot be used; the text says which setting to change.
+    pub fn new(storage: Storage, options: AccountsOptions) -> Result<Self, KeyError> {
+        let users = Users::new(options.tables, options.jwt.user_id_field.clone());
+        let rules = Rules { jwt: Jwt::new(options.jwt)?, session: options.session, users };
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self { storage, verifier: Verifier::new(workers, LOGIN_QUEUE), rules: Arc::new(rules) })
     }
 
-    /// Looks again at identities, all in a few queries; one standing for each, in their order.
-    pub async fn recheck(&self, _identities: Vec<Identity>) -> Result<Vec<Standing>, Refusal> {
-        Err(Refusal::Unavailable)
+    /// Who shows this credential.
+    ///
+    /// # Errors
+    /// [`Refusal`] says whether a new credential or a little patience would help.
+    pub async fn authenticate(&self, credential: &Credential) -> Result<Identity, Refusal> {
+        match credential {
+            Credential::AccessToken(token) => self.by_token(token).await,
+            Credential::SessionCookie(key) => self.by_session(key).await,
+        }
+    }
+
+    async fn by_token(&self, token: &str) -> Result<Identity, Refusal> {
+        let now = self.storage.clock().now();
+        self.rules.jwt.prepare(token, now).await;
+        let claims = self.rules.jwt.verify_access(token, now).map_err(|error| match error {
+            TokenError::Expired => Refusal::TokenExpired,
+            _ => Refusal::Unauthorized,
+        })?;
+        let name = claims.user_id;
+        let found = self.read(move |rules, tx| rules.users.by_token_name(tx, &name)).await?;
+        let account = found.ok_or(Refusal::Unauthorized)?;
+        self.rules
+            .jwt
+            .check_user(claims.password_hash.as_deref(), account.is_active, &account.password)
+            .map_err(|_| Refusal::Unauthorized)?;
+        let proof = Proof::Token { password_hash: claims.password_hash };
+        Ok(Identity { user: account.user, proof, expires_at: Some(claims.expires_at) })
+    }
+
+    async fn by_session(&self, key: &str) -> Result<Identity, Refusal> {
+        if !session::is_plausible_key(key) {
+            return Err(Refusal::Unauthorized);
+        }
+        let wanted = key.to_owned();
+        let user = self.read(move |rules, tx| rules.session_user(tx, &wanted)).await?;
+        let proof = Proof::Session { key: key.to_owned() };
+        Ok(Identity { user: user.ok_or(Refusal::Unauthorized)?, proof, expires_at: None })
+    }
+
+    /// The user with this key, active or not.
+    ///
+    /// # Errors
+    /// When the database cannot be read; so with the other look-ups.
+    pub async fn user_by_id(&self, id: UserId) -> Result<Option<Arc<User>>, StorageError> {
+        let mut found = self.read(move |rules, tx| rules.users.by_ids(tx, &[id])).await?;
+        Ok(found.remove(&id).map(|account| account.user))
+    }
+
+    /// The users with these keys, active or not, in no order; keys of nobody are left out.
+    pub async fn users_by_id(&self, ids: Vec<UserId>) -> Result<Vec<Arc<User>>, StorageError> {
+        let found = self.read(move |rules, tx| rules.users.by_ids(tx, &ids)).await?;
+        Ok(found.into_values().map(|account| account.user).collect())
+    }
+
+    /// The account with this login name, active or not.
+    pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StorageError> {
+        let name = name.to_owned();
+        self.read(move |rules, tx| rules.users.by_login(tx, &name)).await
+    }
+
+    /// The keys of a group's active users.
+    pub async fn users_in_group(&self, name: &str) -> Result<Vec<UserId>, StorageError> {
+        let name = name.to_owned();
+        self.read(move |rules, tx| rules.users.group_members(tx, &name)).await
+    }
+
+    /// The keys of all active users with `is_staff`.
+    pub async fn active_staff(&self) -> Result<Vec<UserId>, StorageError> {
+        self.read(|rules, tx| rules.users.active_staff(tx)).await
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Rules, &mut Tx<'_>) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let rules = Arc::clone(&self.rules);
+        self.storage.read(move |tx| job(&rules, tx)).await
+    }
+}
+
+impl Rules {
+    /// Who is logged in by the session with this key.
+    fn session_user(&self, tx: &mut Tx<'_>, key: &str) -> Result<Option<Arc<User>>, StorageError> {
+        let row = store::sessions(tx, &[key])?.remove(key);
+        let Some(claim) = row.and_then(|row| session::read(&row, tx.now(), &self.session)) else {
+            return Ok(None);
+        };
+        let account = self.users.by_ids(tx, &[claim.user_id])?.remove(&claim.user_id);
+        let holds = |account: &Account| claim.holds_for(&account.password, account.is_active, &self.session.keys);
+        Ok(account.filter(holds).map(|account| account.user))
+    }
+}
+
+impl From<StorageError> for Refusal {
+    fn from(error: StorageError) -> Self {
+        tracing::error!(%error, "accounts cannot be read");
+        Self::Unavailable
     }
 }

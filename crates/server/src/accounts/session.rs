@@ -1,6 +1,9 @@
 //! Sessions of Django's database backend: reading, judging and writing rows of `django_session`.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
@@ -8,9 +11,8 @@ use holodrive_protocol::{Timestamp, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    cookies::SESSION_COOKIE_AGE,
     random,
-    signing::{self, SecretKeys, constant_time_eq, salted_hmac},
+    signing::{self, SecretKeys, constant_time_eq, hex, salted_hmac},
 };
 
 /// The backend that Django names in a session unless a project configures others.
@@ -29,6 +31,8 @@ pub struct SessionSettings {
     pub keys: SecretKeys,
     /// Django's `SESSION_COOKIE_NAME`.
     pub cookie_name: String,
+    /// Django's `SESSION_COOKIE_AGE`: how long a login lasts.
+    pub cookie_age: Duration,
     /// Django's `AUTHENTICATION_BACKENDS`: a session that any other one opened is anonymous.
     pub authentication_backends: Vec<String>,
 }
@@ -39,6 +43,7 @@ impl SessionSettings {
         Self {
             keys,
             cookie_name: "sessionid".into(),
+            cookie_age: Duration::from_hours(14 * 24),
             authentication_backends: vec![MODEL_BACKEND.into()],
         }
     }
@@ -88,39 +93,29 @@ pub fn read(row: &SessionRow, now: Timestamp, settings: &SessionSettings) -> Opt
     }
     let login: LoginData = decode(&row.session_data, &settings.keys)?;
     let known = settings.authentication_backends.contains(&login.backend);
-    known.then_some(SessionClaim {
-        user_id: login.user_id,
-        expires_at: row.expire_date,
-        auth_hash: login.auth_hash,
-    })
+    known.then_some(SessionClaim { user_id: login.user_id, expires_at: row.expire_date, auth_hash: login.auth_hash })
 }
 
 impl SessionClaim {
     /// Whether the claim holds for its user: active, and with the password that he logged in with.
     /// `stored_password` is the whole password column.
     pub fn holds_for(&self, stored_password: &str, is_active: bool, keys: &SecretKeys) -> bool {
-        let matches =
-            |secret| constant_time_eq(&self.auth_hash, &auth_hash(stored_password, secret));
+        let matches = |secret| constant_time_eq(&self.auth_hash, &auth_hash(stored_password, secret));
         is_active && keys.iter().any(matches)
     }
 }
 
 /// A new login session of this user, as Django would save it at `now`.
-pub fn open(
-    user_id: UserId,
-    stored_password: &str,
-    now: Timestamp,
-    keys: &SecretKeys,
-) -> SessionRow {
+pub fn open(user_id: UserId, stored_password: &str, now: Timestamp, settings: &SessionSettings) -> SessionRow {
     let login = LoginData {
         user_id,
-        backend: MODEL_BACKEND.into(),
-        auth_hash: auth_hash(stored_password, &keys.current),
+        backend: settings.authentication_backends.first().map_or(MODEL_BACKEND, String::as_str).into(),
+        auth_hash: auth_hash(stored_password, &settings.keys.current),
     };
-    let lifetime = SESSION_COOKIE_AGE * 1_000_000;
+    let lifetime = i64::try_from(settings.cookie_age.as_micros()).unwrap_or(i64::MAX);
     SessionRow {
         session_key: random::text(KEY_LENGTH, KEY_ALPHABET),
-        session_data: encode(&login, now, keys),
+        session_data: encode(&login, now, &settings.keys),
         expire_date: Timestamp(now.0.saturating_add(lifetime)),
     }
 }
@@ -168,11 +163,6 @@ fn as_text<S: serde::Serializer>(id: &UserId, serializer: S) -> Result<S::Ok, S:
     serializer.collect_str(id)
 }
 
-/// Lower-case hexadecimal digits, as Python's `hexdigest()` writes them.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -181,41 +171,28 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_760_000_000_000_000);
 
     fn settings() -> SessionSettings {
-        SessionSettings::new(SecretKeys {
-            current: "new".into(),
-            fallbacks: vec!["old".into()],
-        })
+        SessionSettings::new(SecretKeys { current: "new".into(), fallbacks: vec!["old".into()] })
     }
 
     #[test]
     fn an_opened_session_is_believed_until_it_expires() {
         let settings = settings();
-        let row = open(UserId::Int(5), "pbkdf2_sha256$…", NOW, &settings.keys);
+        let row = open(UserId::Int(5), "pbkdf2_sha256$…", NOW, &settings);
         let claim = read(&row, NOW, &settings).unwrap();
         assert_eq!(claim.user_id, UserId::Int(5));
         assert!(claim.holds_for("pbkdf2_sha256$…", true, &settings.keys));
         assert!(!claim.holds_for("pbkdf2_sha256$…", false, &settings.keys));
         assert!(!claim.holds_for("changed", true, &settings.keys));
         assert!(read(&row, row.expire_date, &settings).is_none());
-        assert!(
-            row.session_data.starts_with('.'),
-            "compressed, as Django saves it"
-        );
+        assert!(row.session_data.starts_with('.'), "compressed, as Django saves it");
     }
 
     #[test]
     fn keys_are_as_djangos_and_never_the_same() {
-        let (one, two) = (
-            open(UserId::Int(5), "", NOW, &settings().keys),
-            open(UserId::Int(5), "", NOW, &settings().keys),
-        );
+        let (one, two) = (open(UserId::Int(5), "", NOW, &settings()), open(UserId::Int(5), "", NOW, &settings()));
         assert_ne!(one.session_key, two.session_key);
         assert_eq!(one.session_key.len(), KEY_LENGTH);
-        assert!(
-            one.session_key
-                .bytes()
-                .all(|byte| KEY_ALPHABET.contains(&byte))
-        );
+        assert!(one.session_key.bytes().all(|byte| KEY_ALPHABET.contains(&byte)));
         assert!(is_plausible_key(&one.session_key) && !is_plausible_key("short12"));
     }
 
@@ -224,10 +201,7 @@ mod tests {
         let keys = settings().keys;
         let json = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
         let sign = |json: &str| {
-            let value = format!(
-                ".{}",
-                URL_SAFE_NO_PAD.encode(deflate(json.as_bytes()).unwrap())
-            );
+            let value = format!(".{}", URL_SAFE_NO_PAD.encode(deflate(json.as_bytes()).unwrap()));
             signing::sign(SESSION_SALT, &value, 0, "new")
         };
         let limit = usize::try_from(MAX_INFLATED_BYTES).unwrap();

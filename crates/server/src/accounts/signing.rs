@@ -19,33 +19,30 @@ pub struct SecretKeys {
 impl SecretKeys {
     /// The current key, then the fallbacks.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.current)
-            .chain(&self.fallbacks)
-            .map(String::as_str)
+        std::iter::once(&self.current).chain(&self.fallbacks).map(String::as_str)
     }
 }
 
 impl std::fmt::Debug for SecretKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "SecretKeys(1 current, {} fallbacks)",
-            self.fallbacks.len()
-        )
+        write!(f, "SecretKeys(1 current, {} fallbacks)", self.fallbacks.len())
     }
 }
 
 /// HMAC-SHA256 of `value` under a key derived from `key_salt` and `secret`: `salted_hmac(…, algorithm="sha256")`.
 pub fn salted_hmac(key_salt: &str, value: &str, secret: &str) -> [u8; 32] {
-    let key = Sha256::new()
-        .chain_update(key_salt)
-        .chain_update(secret)
-        .finalize();
+    let key = Sha256::new().chain_update(key_salt).chain_update(secret).finalize();
     let mut padded = hmac::digest::Key::<Hmac<Sha256>>::default();
     padded[..key.len()].copy_from_slice(&key);
     let mut mac = Hmac::<Sha256>::new(&padded);
     mac.update(value.as_bytes());
     mac.finalize().into_bytes().into()
+}
+
+/// Lower-case hexadecimal digits, as Python's `hexdigest()` writes them.
+pub fn hex(bytes: &[u8]) -> String {
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
 /// Whether two texts are equal, in a time that tells nothing about where they differ.
@@ -65,9 +62,7 @@ pub fn sign(salt: &str, value: &str, unix_seconds: i64, secret: &str) -> String 
 /// The age is left to the caller: database sessions do not check it.
 pub fn unsign<'a>(salt: &str, signed: &'a str, keys: &SecretKeys) -> Option<(&'a str, i64)> {
     let (stamped, given) = signed.rsplit_once(':')?;
-    let genuine = keys
-        .iter()
-        .any(|secret| constant_time_eq(given, &signature(salt, stamped, secret)));
+    let genuine = keys.iter().any(|secret| constant_time_eq(given, &signature(salt, stamped, secret)));
     let (value, timestamp) = stamped.rsplit_once(':').filter(|_| genuine)?;
     Some((value, base62_decode(timestamp)?))
 }
@@ -88,9 +83,7 @@ pub fn base62_encode(number: i64) -> String {
         }
     }
     let sign = if number < 0 { "-" } else { "" };
-    sign.chars()
-        .chain(digits.into_iter().rev().map(char::from))
-        .collect()
+    sign.chars().chain(digits.into_iter().rev().map(char::from)).collect()
 }
 
 /// The number that [`base62_encode`] wrote; none where the text is not one or does not fit.
@@ -102,9 +95,7 @@ pub fn base62_decode(text: &str) -> Option<i64> {
     let mut number: i64 = 0;
     for digit in digits.bytes() {
         let value = BASE62.iter().position(|known| *known == digit)?;
-        number = number
-            .checked_mul(62)?
-            .checked_add(i64::try_from(value).ok()?)?;
+        number = number.checked_mul(62)?.checked_add(i64::try_from(value).ok()?)?;
     }
     (!digits.is_empty()).then_some(sign * number)
 }
@@ -115,26 +106,17 @@ mod tests {
     use super::*;
 
     fn keys() -> SecretKeys {
-        SecretKeys {
-            current: "new".into(),
-            fallbacks: vec!["old".into()],
-        }
+        SecretKeys { current: "new".into(), fallbacks: vec!["old".into()] }
     }
 
     #[test]
     fn signed_text_comes_back_under_either_key() {
         for secret in ["new", "old"] {
             let signed = sign("salt", "a:b", 1_760_000_000, secret);
-            assert_eq!(
-                unsign("salt", &signed, &keys()),
-                Some(("a:b", 1_760_000_000))
-            );
+            assert_eq!(unsign("salt", &signed, &keys()), Some(("a:b", 1_760_000_000)));
             assert_eq!(unsign("other", &signed, &keys()), None);
         }
-        assert_eq!(
-            unsign("salt", &sign("salt", "v", 0, "unknown"), &keys()),
-            None
-        );
+        assert_eq!(unsign("salt", &sign("salt", "v", 0, "unknown"), &keys()), None);
     }
 
     #[test]

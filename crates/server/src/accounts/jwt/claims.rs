@@ -35,10 +35,7 @@ pub(super) fn check_registered(
 /// What SimpleJWT adds: `exp` and `jti` must be there. Returns both.
 pub(super) fn check_required(claims: &Map<String, Value>) -> Result<(Timestamp, &str), TokenError> {
     let expires_at = moment(claims, "exp")?.ok_or(TokenError::NoExpiry)?;
-    let jti = claims
-        .get("jti")
-        .and_then(Value::as_str)
-        .ok_or(TokenError::NoId)?;
+    let jti = claims.get("jti").and_then(Value::as_str).ok_or(TokenError::NoId)?;
     Ok((expires_at, jti))
 }
 
@@ -48,9 +45,7 @@ pub(super) fn check_type<'a>(
     settings: &JwtSettings,
     mut accepted: impl Iterator<Item = &'a str>,
 ) -> Result<(), TokenError> {
-    let given = claims
-        .get(&settings.token_type_claim)
-        .ok_or(TokenError::NoType)?;
+    let given = claims.get(&settings.token_type_claim).ok_or(TokenError::NoType)?;
     let right = accepted.any(|token_type| given.as_str() == Some(token_type));
     right.then_some(()).ok_or(TokenError::WrongType)
 }
@@ -69,19 +64,14 @@ fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, 
     let Some(claim) = claims.get(name) else {
         return Ok(None);
     };
-    let seconds = claim
-        .as_i64()
-        .or_else(|| claim.as_f64().and_then(whole_seconds));
+    let seconds = claim.as_i64().or_else(|| claim.as_f64().and_then(whole_seconds));
     match seconds.filter(|seconds| (-LAST_SECOND..=LAST_SECOND).contains(seconds)) {
         Some(seconds) => Ok(Some(Timestamp(seconds * 1_000_000))),
         None => Err(TokenError::Invalid),
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "cutting off the fraction is the point; casts saturate"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "cutting off the fraction is the point; casts saturate")]
 fn whole_seconds(seconds: f64) -> Option<i64> {
     seconds.is_finite().then_some(seconds as i64)
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Jwt, JwtSettings, RefreshClaims, password_digest};
+use super::{Jwt, JwtSettings, REVOKE_TOKEN_CLAIM, RefreshClaims, password_digest};
 
 /// What a refresh token does not hand down to its access token.
 const NOT_COPIED: [&str; 3] = ["exp", "jti", "iat"];
@@ -26,9 +26,7 @@ pub struct TokenPair {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IssueError {
     /// The algorithm signs with a private key that this server does not have.
-    #[error(
-        "JWT_SIGNING_KEY is no private key in PEM (PKCS #8) for JWT_ALGORITHM: this server only verifies tokens"
-    )]
+    #[error("JWT_SIGNING_KEY is no private key in PEM (PKCS #8) for JWT_ALGORITHM: this server only verifies tokens")]
     NoSigningKey,
     /// The key is of the right kind, but the signature failed.
     #[error("the token could not be signed with JWT_SIGNING_KEY")]
@@ -38,30 +36,10 @@ pub enum IssueError {
 impl Jwt {
     /// A refresh token and its access token for a user. `user_id` is the text of his `USER_ID_FIELD`,
     /// `stored_password` his password column.
-    pub fn issue_pair(
-        &self,
-        user_id: &str,
-        stored_password: &str,
-        now: Timestamp,
-    ) -> Result<TokenPair, IssueError> {
-        let refresh = self.user_claims(
-            "refresh",
-            self.settings.refresh_token_lifetime,
-            user_id,
-            stored_password,
-            now,
-        );
-        let access = self.user_claims(
-            "access",
-            self.settings.access_token_lifetime,
-            user_id,
-            stored_password,
-            now,
-        );
-        Ok(TokenPair {
-            refresh: self.encode(refresh)?,
-            access: self.encode(access)?,
-        })
+    pub fn issue_pair(&self, user_id: &str, stored_password: &str, now: Timestamp) -> Result<TokenPair, IssueError> {
+        let refresh = self.user_claims("refresh", self.settings.refresh_token_lifetime, user_id, stored_password, now);
+        let access = self.user_claims("access", self.settings.access_token_lifetime, user_id, stored_password, now);
+        Ok(TokenPair { refresh: self.encode(refresh)?, access: self.encode(access)? })
     }
 
     /// An access token that lasts `lifetime`, whatever the settings say.
@@ -76,18 +54,11 @@ impl Jwt {
     }
 
     /// The access token that a refresh token is exchanged for, with the claims that a project added to it.
-    pub fn refresh_access(
-        &self,
-        refresh: &RefreshClaims,
-        now: Timestamp,
-    ) -> Result<String, IssueError> {
+    pub fn refresh_access(&self, refresh: &RefreshClaims, now: Timestamp) -> Result<String, IssueError> {
         let mut claims = self.base_claims("access", self.settings.access_token_lifetime, now);
-        let copied =
-            |name: &str| name != self.settings.token_type_claim && !NOT_COPIED.contains(&name);
+        let copied = |name: &str| name != self.settings.token_type_claim && !NOT_COPIED.contains(&name);
         let inherited = refresh.claims.iter().filter(|(name, _)| copied(name));
-        claims
-            .0
-            .extend(inherited.map(|(name, value)| (name.clone(), value.clone())));
+        claims.0.extend(inherited.map(|(name, value)| (name.clone(), value.clone())));
         self.encode(claims)
     }
 
@@ -114,7 +85,7 @@ impl Jwt {
         let mut claims = self.base_claims(token_type, lifetime, now);
         claims.set(&self.settings.user_id_claim, json!(user_id));
         if self.settings.check_revoke_token {
-            claims.set("hash_password", json!(password_digest(stored_password)));
+            claims.set(REVOKE_TOKEN_CLAIM, json!(password_digest(stored_password)));
         }
         claims
     }
@@ -125,16 +96,9 @@ impl Jwt {
         let algorithm = self.settings.algorithm;
         let header = format!(r#"{{"alg":"{algorithm:?}","typ":"JWT"}}"#);
         let payload = serde_json::to_vec(&claims).map_err(|_| IssueError::NotSigned)?;
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(payload)
-        );
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), key, algorithm);
-        Ok(format!(
-            "{signed}.{}",
-            signature.map_err(|_| IssueError::NotSigned)?
-        ))
+        Ok(format!("{signed}.{}", signature.map_err(|_| IssueError::NotSigned)?))
     }
 }
 

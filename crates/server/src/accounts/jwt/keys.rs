@@ -77,13 +77,8 @@ impl Keys {
 
 fn public_key(settings: &JwtSettings) -> Result<DecodingKey, KeyError> {
     let name = || format!("{:?}", settings.algorithm);
-    let pem = settings
-        .verifying_key
-        .as_deref()
-        .filter(|pem| !pem.is_empty());
-    let pem = pem
-        .ok_or_else(|| KeyError::NoVerifyingKey(name()))?
-        .as_bytes();
+    let pem = settings.verifying_key.as_deref().filter(|pem| !pem.is_empty());
+    let pem = pem.ok_or_else(|| KeyError::NoVerifyingKey(name()))?.as_bytes();
     let key = match settings.algorithm.family() {
         AlgorithmFamily::Rsa => DecodingKey::from_rsa_pem(pem),
         AlgorithmFamily::Ec => DecodingKey::from_ec_pem(pem),

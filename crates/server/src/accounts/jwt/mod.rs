@@ -19,8 +19,11 @@ pub use jwks::JwkSource;
 pub use keys::KeyError;
 pub use settings::{JwtSettings, TokenClass, UnknownTokenClass};
 
-use super::signing::constant_time_eq;
+use super::signing::{constant_time_eq, hex};
 use keys::Keys;
+
+/// SimpleJWT's default `REVOKE_TOKEN_CLAIM`.
+const REVOKE_TOKEN_CLAIM: &str = "hash_password";
 
 /// Verifies and issues tokens under one set of settings.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub struct AccessClaims {
     /// When the token runs out (without leeway).
     pub expires_at: Timestamp,
     /// `hash_password`, which SimpleJWT adds where `CHECK_REVOKE_TOKEN` is on.
-    password_digest: Option<String>,
+    pub password_hash: Option<String>,
 }
 
 /// A refresh token that was believed.
@@ -101,26 +104,25 @@ impl Jwt {
 
     /// Fetches the key that this token names, where keys come from a URL and it is not known yet. Call it
     /// before verifying; with fixed keys it does nothing. Failing to fetch only leaves the key unknown.
-    pub async fn prepare(&self, token: &str) {
+    pub async fn prepare(&self, token: &str, now: Timestamp) {
         if let Some(source) = self.keys.source() {
-            source.prepare(verify::key_id(token).as_deref()).await;
+            source.prepare(verify::key_id(token).as_deref(), now).await;
         }
     }
 
-    /// Whether this user, with this password column, may use the token.
+    /// Whether a user may use a token with this `hash_password`: he is active, and has not changed his
+    /// password, as far as the settings ask. `stored_password` is the whole password column.
     pub fn check_user(
         &self,
-        claims: &AccessClaims,
+        password_hash: Option<&str>,
         is_active: bool,
         stored_password: &str,
     ) -> Result<(), UserRefusal> {
         if self.settings.check_user_is_active && !is_active {
             return Err(UserRefusal::Inactive);
         }
-        let digest = claims.password_digest.as_deref().unwrap_or_default();
-        if self.settings.check_revoke_token
-            && !constant_time_eq(digest, &password_digest(stored_password))
-        {
+        let unchanged = || constant_time_eq(password_hash.unwrap_or_default(), &password_digest(stored_password));
+        if self.settings.check_revoke_token && !unchanged() {
             return Err(UserRefusal::PasswordChanged);
         }
         Ok(())
@@ -129,5 +131,5 @@ impl Jwt {
 
 /// `hash_password`: upper-case hexadecimal MD5 of the whole password column.
 fn password_digest(stored_password: &str) -> String {
-    super::session::hex(&Md5::digest(stored_password)).to_uppercase()
+    hex(&Md5::digest(stored_password)).to_uppercase()
 }

@@ -64,9 +64,7 @@ impl JwtSettings {
 
 impl fmt::Debug for JwtSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JwtSettings")
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("JwtSettings").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
@@ -107,10 +105,7 @@ impl FromStr for TokenClass {
 
     /// Reads `AccessToken` or the dotted path that Django's settings use.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text
-            .trim()
-            .trim_start_matches("rest_framework_simplejwt.tokens.")
-        {
+        match text.trim().trim_start_matches("rest_framework_simplejwt.tokens.") {
             "AccessToken" => Ok(Self::Access),
             "SlidingToken" => Ok(Self::Sliding),
             _ => Err(UnknownTokenClass(text.to_owned())),

@@ -4,32 +4,21 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use holodrive_protocol::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{AccessClaims, Jwt, RefreshClaims, TokenError, claims};
+use super::{AccessClaims, Jwt, REVOKE_TOKEN_CLAIM, RefreshClaims, TokenError, claims};
 
 /// Far beyond any real token; the handshake and the request body are bounded besides.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
-const REVOKE_TOKEN_CLAIM: &str = "hash_password";
 
 impl Jwt {
     /// The verdict on a token that is to open a connection or a request.
     pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
         let claims = self.decode(token, now)?;
         let (expires_at, _jti) = claims::check_required(&claims)?;
-        let accepted = self
-            .settings
-            .auth_token_classes
-            .iter()
-            .map(|class| class.token_type());
+        let accepted = self.settings.auth_token_classes.iter().map(|class| class.token_type());
         claims::check_type(&claims, &self.settings, accepted)?;
         let user_id = claims::user_id(&claims, &self.settings).ok_or(TokenError::NoUser)?;
-        let digest = claims.get(REVOKE_TOKEN_CLAIM).and_then(Value::as_str);
-        let password_digest = digest.map(str::to_owned);
-        Ok(AccessClaims {
-            user_id,
-            expires_at,
-            password_digest,
-        })
+        let password_hash = claims.get(REVOKE_TOKEN_CLAIM).and_then(Value::as_str).map(str::to_owned);
+        Ok(AccessClaims { user_id, expires_at, password_hash })
     }
 
     /// The verdict on a token that is to be exchanged for an access token. Whether it was blacklisted is
@@ -39,11 +28,7 @@ impl Jwt {
         let (_expires_at, jti) = claims::check_required(&claims)?;
         claims::check_type(&claims, &self.settings, std::iter::once("refresh"))?;
         let (jti, user_id) = (jti.to_owned(), claims::user_id(&claims, &self.settings));
-        Ok(RefreshClaims {
-            user_id,
-            jti,
-            claims,
-        })
+        Ok(RefreshClaims { user_id, jti, claims })
     }
 
     /// The verdict of the verify endpoint: genuine and not over, of whatever type.
@@ -61,21 +46,13 @@ impl Jwt {
     }
 
     /// The header must name the one algorithm that is configured, whatever else a key could do.
-    fn check_signature(
-        &self,
-        header: &Map<String, Value>,
-        signed: &str,
-        signature: &str,
-    ) -> Result<(), TokenError> {
+    fn check_signature(&self, header: &Map<String, Value>, signed: &str, signature: &str) -> Result<(), TokenError> {
         let algorithm = self.settings.algorithm;
         let named = header.get("alg").and_then(Value::as_str);
         if named != Some(&format!("{algorithm:?}")) || header.contains_key("crit") {
             return Err(TokenError::Invalid);
         }
-        let key_id = header
-            .get("kid")
-            .map(|id| id.as_str().ok_or(TokenError::Invalid))
-            .transpose()?;
+        let key_id = header.get("kid").map(|id| id.as_str().ok_or(TokenError::Invalid)).transpose()?;
         let key = self.keys.verifying(key_id).ok_or(TokenError::Invalid)?;
         match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm) {
             Ok(true) => Ok(()),

@@ -1,0 +1,82 @@
+//! The queries on Django's tables. Columns are named one by one, because their order differs from project to project, and
+//! qualified, because SQLite takes an unknown quoted name that stands alone for a text.
+
+mod sessions;
+mod users;
+
+use std::sync::Arc;
+
+use holodrive_protocol::Timestamp;
+
+use super::{User, datetime};
+use crate::storage::{Row, StorageError, Tx, Value, placeholders};
+
+pub(super) use sessions::{delete_session, insert_session, is_blacklisted, sessions};
+pub(super) use users::{NewUser, Users};
+
+/// What a custom user model names differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserTables {
+    /// The table of users, `auth_user` by default.
+    pub users: String,
+    /// The table that puts users into groups, `auth_user_groups` by default.
+    pub user_groups: String,
+    /// Its column with the user's key, `user_id` by default.
+    pub user_groups_user: String,
+    /// The column with the login name (`USERNAME_FIELD`), `username` by default.
+    pub login_field: String,
+}
+
+impl Default for UserTables {
+    fn default() -> Self {
+        Self {
+            users: "auth_user".into(),
+            user_groups: "auth_user_groups".into(),
+            user_groups_user: "user_id".into(),
+            login_field: "username".into(),
+        }
+    }
+}
+
+/// A user with what only this module may see.
+#[derive(Clone)]
+pub struct Account {
+    pub(super) user: Arc<User>,
+    pub(super) is_active: bool,
+    /// The whole password column.
+    pub(super) password: String,
+    /// What a token calls him.
+    pub(super) token_name: String,
+}
+
+impl Account {
+    /// Who it is.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+}
+
+/// Parameters that one statement takes; engines allow more, but longer lists gain nothing.
+const CHUNK: usize = 512;
+
+/// Runs `… IN (…)` over a list of any length. Lists are filled up to a power of two by repeating their last entry, so that
+/// only a few different statements have to be prepared.
+fn query_in<T: Clone + Into<Value>>(
+    tx: &mut Tx<'_>,
+    sql: impl Fn(&str) -> String,
+    list: &[T],
+) -> Result<Vec<Row>, StorageError> {
+    let mut rows = Vec::new();
+    for chunk in list.chunks(CHUNK) {
+        let length = chunk.len().next_power_of_two();
+        let padding = chunk.last().into_iter().cycle();
+        let params: Vec<Value> = chunk.iter().chain(padding).take(length).cloned().map(Into::into).collect();
+        rows.extend(tx.query(&sql(&placeholders(1, length)), &params)?);
+    }
+    Ok(rows)
+}
+
+/// A moment as Django stores it.
+fn stored_date(at: Timestamp) -> Value {
+    datetime::to_sqlite(at).into()
+}

@@ -1,0 +1,49 @@
+use std::collections::HashMap;
+
+use super::{query_in, stored_date};
+use crate::{
+    accounts::{datetime, session::SessionRow},
+    storage::{Row, StorageError, Tx},
+};
+
+/// Sessions by key, those that exist.
+pub(in super::super) fn sessions(tx: &mut Tx<'_>, keys: &[&str]) -> Result<HashMap<String, SessionRow>, StorageError> {
+    let sql = |list: &str| {
+        format!(
+            r#"SELECT s."session_key", s."session_data", s."expire_date" FROM "django_session" s
+            WHERE s."session_key" IN ({list})"#
+        )
+    };
+    let rows = query_in(tx, sql, keys)?.into_iter().map(read_session).collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().map(|row| (row.session_key.clone(), row)).collect())
+}
+
+pub(in super::super) fn insert_session(tx: &mut Tx<'_>, row: &SessionRow) -> Result<(), StorageError> {
+    let sql = r#"INSERT INTO "django_session" ("session_key", "session_data", "expire_date") VALUES ($1, $2, $3)"#;
+    let params = [(&row.session_key).into(), (&row.session_data).into(), stored_date(row.expire_date)];
+    tx.execute(sql, &params).map(drop)
+}
+
+pub(in super::super) fn delete_session(tx: &mut Tx<'_>, key: &str) -> Result<(), StorageError> {
+    tx.execute(r#"DELETE FROM "django_session" WHERE "session_key" = $1"#, &[key.into()]).map(drop)
+}
+
+/// Whether SimpleJWT's blacklist, where the project has one, holds this token.
+pub(in super::super) fn is_blacklisted(tx: &mut Tx<'_>, jti: &str) -> Result<bool, StorageError> {
+    const TABLE: &str =
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'token_blacklist_blacklistedtoken'";
+    if tx.query_one(TABLE, &[])?.is_none() {
+        return Ok(false);
+    }
+    let sql = r#"SELECT 1 FROM "token_blacklist_blacklistedtoken" b
+        JOIN "token_blacklist_outstandingtoken" o ON o."id" = b."token_id" WHERE o."jti" = $1"#;
+    Ok(tx.query_one(sql, &[jti.into()])?.is_some())
+}
+
+fn read_session(row: Row) -> Result<SessionRow, StorageError> {
+    let mut columns = row.columns();
+    let (session_key, session_data) = (columns.take()?, columns.take()?);
+    let expire_date: String = columns.take()?;
+    let expire_date = datetime::from_sqlite(&expire_date).ok_or(StorageError::Column { index: 2 })?;
+    Ok(SessionRow { session_key, session_data, expire_date })
+}

@@ -1,0 +1,165 @@
+use std::{collections::HashMap, sync::Arc};
+
+use holodrive_protocol::UserId;
+
+use super::{Account, UserTables, query_in, stored_date};
+use crate::{
+    accounts::User,
+    storage::{Row, StorageError, Tx, Value},
+};
+
+const PRIMARY_KEY: &str = "id";
+
+/// A user to be added.
+pub(in super::super) struct NewUser {
+    pub(in super::super) username: String,
+    pub(in super::super) encoded_password: String,
+    pub(in super::super) first_name: String,
+    pub(in super::super) last_name: String,
+    pub(in super::super) is_staff: bool,
+    pub(in super::super) groups: Vec<String>,
+}
+
+/// The statements on one set of user tables.
+pub(in super::super) struct Users {
+    tables: UserTables,
+    /// The column that tokens name users by.
+    token_field: String,
+    select: String,
+}
+
+impl Users {
+    pub(in super::super) fn new(tables: UserTables, token_field: String) -> Self {
+        let (users, login) = (&tables.users, &tables.login_field);
+        let select = format!(
+            r#"SELECT u."id", u."{login}", u."first_name", u."last_name", u."is_staff", u."is_active", u."password",
+            u."{token_field}" FROM "{users}" u"#
+        );
+        Self { tables, token_field, select }
+    }
+
+    /// The user whose login name this is.
+    pub(in super::super) fn by_login(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
+        self.by_column(tx, &self.tables.login_field, name.into())
+    }
+
+    /// The user that a token means by this name.
+    pub(in super::super) fn by_token_name(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
+        if self.token_field != PRIMARY_KEY {
+            return self.by_column(tx, &self.token_field, name.into());
+        }
+        name.parse().map_or(Ok(None), |id: UserId| self.by_column(tx, PRIMARY_KEY, id.into()))
+    }
+
+    /// Users by key, those that exist.
+    pub(in super::super) fn by_ids(
+        &self,
+        tx: &mut Tx<'_>,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Account>, StorageError> {
+        let sql = |list: &str| format!(r#"{} WHERE u."id" IN ({list})"#, self.select);
+        let rows = query_in(tx, sql, ids)?;
+        Ok(self.accounts(tx, rows)?.into_iter().map(|account| (account.user.id, account)).collect())
+    }
+
+    /// The only user with this value in that column; none where several have it, since then it names nobody.
+    fn by_column(&self, tx: &mut Tx<'_>, column: &str, value: Value) -> Result<Option<Account>, StorageError> {
+        let sql = format!(r#"{} WHERE u."{column}" = $1 LIMIT 2"#, self.select);
+        let rows = tx.query(&sql, &[value])?;
+        if rows.len() > 1 {
+            return Ok(None);
+        }
+        Ok(self.accounts(tx, rows)?.pop())
+    }
+
+    fn accounts(&self, tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Account>, StorageError> {
+        let mut accounts = rows.into_iter().map(|row| self.read(row)).collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<_> = accounts.iter().map(|account| account.user.id).collect();
+        let mut groups = self.groups(tx, &ids)?;
+        for account in &mut accounts {
+            let user = Arc::make_mut(&mut account.user);
+            user.groups = groups.remove(&user.id).unwrap_or_default();
+        }
+        Ok(accounts)
+    }
+
+    /// Reads the columns of `select`; the groups come later.
+    fn read(&self, row: Row) -> Result<Account, StorageError> {
+        let mut columns = row.columns();
+        let user = User {
+            id: columns.take()?,
+            username: columns.take()?,
+            first_name: columns.take()?,
+            last_name: columns.take()?,
+            is_staff: columns.take()?,
+            groups: Vec::new(),
+        };
+        let (is_active, password) = (columns.take()?, columns.take()?);
+        let token_name = match columns.take()? {
+            Value::Text(text) if self.token_field != PRIMARY_KEY => text,
+            Value::Int(number) => number.to_string(),
+            _ => user.id.to_string(),
+        };
+        Ok(Account { user: Arc::new(user), is_active, password, token_name })
+    }
+
+    fn groups(&self, tx: &mut Tx<'_>, ids: &[UserId]) -> Result<HashMap<UserId, Vec<String>>, StorageError> {
+        let UserTables { user_groups, user_groups_user, .. } = &self.tables;
+        let sql = |list: &str| {
+            format!(
+                r#"SELECT m."{user_groups_user}", g."name" FROM "{user_groups}" m JOIN "auth_group" g ON g."id" = m."group_id"
+                WHERE m."{user_groups_user}" IN ({list}) ORDER BY g."name""#
+            )
+        };
+        let mut groups: HashMap<UserId, Vec<String>> = HashMap::new();
+        for row in query_in(tx, sql, ids)? {
+            let mut columns = row.columns();
+            groups.entry(columns.take()?).or_default().push(columns.take()?);
+        }
+        Ok(groups)
+    }
+
+    /// The active users of a group.
+    pub(in super::super) fn group_members(&self, tx: &mut Tx<'_>, name: &str) -> Result<Vec<UserId>, StorageError> {
+        let UserTables { users, user_groups, user_groups_user, .. } = &self.tables;
+        let sql = format!(
+            r#"SELECT u."id" FROM "{users}" u JOIN "{user_groups}" m ON m."{user_groups_user}" = u."id"
+            JOIN "auth_group" g ON g."id" = m."group_id" WHERE g."name" = $1 AND u."is_active" ORDER BY u."id""#
+        );
+        tx.query(&sql, &[name.into()])?.into_iter().map(Row::first).collect()
+    }
+
+    /// The active users with `is_staff`.
+    pub(in super::super) fn active_staff(&self, tx: &mut Tx<'_>) -> Result<Vec<UserId>, StorageError> {
+        let users = &self.tables.users;
+        let sql = format!(r#"SELECT u."id" FROM "{users}" u WHERE u."is_staff" AND u."is_active" ORDER BY u."id""#);
+        tx.query(&sql, &[])?.into_iter().map(Row::first).collect()
+    }
+
+    /// Adds a user, and the groups that are not there yet.
+    pub(in super::super) fn insert_user(&self, tx: &mut Tx<'_>, user: &NewUser) -> Result<UserId, StorageError> {
+        let UserTables { users, login_field, .. } = &self.tables;
+        let sql = format!(
+            r#"INSERT INTO "{users}" ("password", "is_superuser", "{login_field}", "first_name", "last_name", "email",
+            "is_staff", "is_active", "date_joined") VALUES ($1, FALSE, $2, $3, $4, '', $5, TRUE, $6) RETURNING "id""#
+        );
+        let NewUser { username, encoded_password, first_name, last_name, is_staff, .. } = user;
+        let joined = stored_date(tx.now());
+        let params =
+            [encoded_password.into(), username.into(), first_name.into(), last_name.into(), (*is_staff).into(), joined];
+        let row = tx.query_one(&sql, &params)?.ok_or(StorageError::Unavailable)?;
+        let id = row.first()?;
+        user.groups.iter().try_for_each(|group| self.join_group(tx, id, group))?;
+        Ok(id)
+    }
+
+    fn join_group(&self, tx: &mut Tx<'_>, id: UserId, group: &str) -> Result<(), StorageError> {
+        let UserTables { user_groups, user_groups_user, .. } = &self.tables;
+        tx.execute(r#"INSERT INTO "auth_group" ("name") VALUES ($1) ON CONFLICT DO NOTHING"#, &[group.into()])?;
+        let sql = format!(
+            r#"INSERT INTO "{user_groups}" ("{user_groups_user}", "group_id")
+            SELECT $1, g."id" FROM "auth_group" g WHERE g."name" = $2 ON CONFLICT DO NOTHING"#
+        );
+        tx.execute(&sql, &[id.into(), group.into()]).map(drop)
+    }
+}

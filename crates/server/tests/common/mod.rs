@@ -1,0 +1,155 @@
+//! A database of its own for each test, with a clock that stands still.
+
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicI64, Ordering},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use holodrive::{
+    accounts::{Accounts, AccountsOptions},
+    clock::Clock,
+    config::Config,
+    storage::{Storage, StorageError, StorageOptions, Value},
+    telemetry::Metrics,
+};
+use holodrive_protocol::Timestamp;
+use tempfile::TempDir;
+
+static VECTORS: LazyLock<serde_json::Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../data/django_vectors.json")).unwrap());
+
+/// A moment for vectors that hold at any time between 2026 and 2099.
+pub(crate) const NOW: &str = "2027-01-01T00:00:00+00:00";
+
+/// The only user of [`Site::custom`].
+pub(crate) const CUSTOM_USER: &str = "6f1c1a52-93a5-4f0e-8d0b-0a4f9f3f2b11";
+
+pub(crate) fn vectors(path: &str) -> &'static [serde_json::Value] {
+    VECTORS.pointer(path).unwrap().as_array().unwrap()
+}
+
+pub(crate) fn users() -> &'static [serde_json::Value] {
+    vectors("/users")
+}
+
+/// The payload of a token, unverified.
+pub(crate) fn claims(token: &str) -> serde_json::Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+struct StoppedClock(AtomicI64);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct Site {
+    pub(crate) accounts: Accounts,
+    storage: Storage,
+    clock: Arc<StoppedClock>,
+    _folder: TempDir,
+}
+
+impl Site {
+    /// An empty database, under the vectors' keys.
+    pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), settings)
+    }
+
+    /// The vectors' users, under the vectors' keys.
+    pub(crate) async fn with_vector_users() -> Self {
+        let site = Self::new(&[]);
+        site.add_vector_users().await;
+        site
+    }
+
+    /// A Django project with its own user model: UUID keys, e-mail addresses as login names.
+    pub(crate) async fn custom() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = rusqlite::Connection::open(folder.path().join("holodrive.db")).unwrap();
+        database
+            .execute_batch(
+                "CREATE TABLE crm_rider (id CHAR(32) NOT NULL PRIMARY KEY, password VARCHAR(128) NOT NULL, email VARCHAR(254)
+                 NOT NULL UNIQUE, first_name VARCHAR(150) NOT NULL, last_name VARCHAR(150) NOT NULL, is_staff BOOL NOT NULL,
+                 is_active BOOL NOT NULL);
+                 CREATE TABLE crm_rider_groups (id INTEGER NOT NULL PRIMARY KEY, rider_id CHAR(32) NOT NULL, group_id INTEGER
+                 NOT NULL, UNIQUE (rider_id, group_id))",
+            )
+            .unwrap();
+        let site = Self::open(
+            folder,
+            &[
+                ("AUTH_USER_TABLE", "crm_rider"),
+                ("AUTH_USER_GROUPS_TABLE", "crm_rider_groups"),
+                ("AUTH_USER_GROUPS_USER_COLUMN", "rider_id"),
+                ("AUTH_LOGIN_FIELD", "email"),
+            ],
+        );
+        let id = CUSTOM_USER.replace('-', "");
+        let password = users()[4]["password"].as_str().unwrap();
+        let rider = [id.as_str().into(), password.into()];
+        site.run("INSERT INTO crm_rider VALUES ($1, $2, 'rider@example.com', '', '', FALSE, TRUE)", rider).await;
+        site.run("INSERT INTO auth_group VALUES (3, 'Driver')", []).await;
+        site.run("INSERT INTO crm_rider_groups VALUES (1, $1, 3)", [id.into()]).await;
+        site
+    }
+
+    fn open(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+        let keys = &VECTORS["settings"];
+        let secret = keys["SECRET_KEY"].as_str().unwrap();
+        let fallback = keys["SECRET_KEY_FALLBACKS"][0].as_str().unwrap();
+        let all = [&[("SECRET_KEY", secret), ("SECRET_KEY_FALLBACKS", fallback)], settings].concat();
+        let config = Config::for_tests(folder.path(), &all).unwrap();
+        let clock = Arc::new(StoppedClock(AtomicI64::new(0)));
+        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2 };
+        let file = folder.path().join("holodrive.db");
+        let storage = Storage::open(&file, &options, clock.clone(), Arc::new(Metrics::default())).unwrap();
+        let accounts = Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap();
+        let site = Self { accounts, storage, clock, _folder: folder };
+        site.set_now(NOW);
+        site
+    }
+
+    pub(crate) async fn add_vector_users(&self) {
+        for user in users() {
+            let (id, text) = (user["id"].as_i64().unwrap(), |name: &str| user[name].as_str().unwrap());
+            self.run(
+                "INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
+                 date_joined) VALUES ($1, $2, FALSE, $3, '', '', '', FALSE, $4, '2025-10-09 08:53:20')",
+                [id.into(), text("password").into(), text("username").into(), user["is_active"].as_bool().unwrap().into()],
+            )
+            .await;
+            for group in user["groups"].as_array().unwrap() {
+                let group = group.as_str().unwrap();
+                self.run("INSERT INTO auth_group (name) VALUES ($1) ON CONFLICT DO NOTHING", [group.into()]).await;
+                self.run(
+                    "INSERT INTO auth_user_groups (user_id, group_id) SELECT $1, id FROM auth_group WHERE name = $2",
+                    [id.into(), group.into()],
+                )
+                .await;
+            }
+        }
+    }
+
+    /// Does to the database what Django would do.
+    pub(crate) async fn run<const N: usize>(&self, sql: &'static str, params: [Value; N]) {
+        let done: Result<usize, StorageError> = self.storage.write(move |tx| tx.execute(sql, &params)).await;
+        done.unwrap();
+    }
+
+    pub(crate) fn set_now(&self, now: &str) {
+        self.set_now_micros(now.parse::<Timestamp>().unwrap().as_micros());
+    }
+
+    pub(crate) fn set_now_micros(&self, micros: i64) {
+        self.clock.0.store(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn now_micros(&self) -> i64 {
+        self.clock.0.load(Ordering::Relaxed)
+    }
+}
