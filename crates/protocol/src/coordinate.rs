@@ -9,7 +9,7 @@ macro_rules! coordinate {
         $(#[$doc])*
         ///
         /// Kept as whole microdegrees (0.11 m), written as a string with six decimals, read from a number or a string.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(i32);
 
         impl $name {

@@ -18,6 +18,20 @@ pub struct ErrorBody {
     /// With `offer_expired`: why the offer can no longer be accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<OfferExpiredReason>,
+    /// With `token_not_valid`: what is wrong with the access token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<TokenProblem>,
+}
+
+/// Why an access token does not count, in SimpleJWT's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenProblem {
+    /// `AccessToken`.
+    pub token_class: String,
+    /// `access`.
+    pub token_type: String,
+    /// Such as `Token is expired`.
+    pub message: String,
 }
 
 /// One page of a list.

@@ -5,9 +5,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use holodrive_protocol::{http::ErrorBody, socket::OfferExpiredReason};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::storage::StorageError;
+
+/// What a 401 asks for, in SimpleJWT's words.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"api\"");
 
 /// An answer that is not 2xx.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,18 +19,26 @@ pub struct ApiError {
     pub status: StatusCode,
     /// The body.
     pub body: ErrorBody,
+    /// With 429 and 503: whole seconds after which another try makes sense.
+    pub retry_after: Option<u64>,
 }
 
 impl ApiError {
     /// An error with a text for people and a code for programs.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        let body = ErrorBody { detail: detail.into(), code: code.to_owned(), errors: BTreeMap::new(), reason: None };
-        Self { status, body }
+        let (detail, code) = (detail.into(), code.to_owned());
+        let body = ErrorBody { detail, code, errors: BTreeMap::new(), reason: None, messages: Vec::new() };
+        Self { status, body, retry_after: None }
+    }
+
+    /// 400 with a code of its own.
+    pub fn bad_request(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
     /// 400 `invalid`, with what is wrong for each field.
     pub fn invalid(errors: BTreeMap<String, Vec<String>>) -> Self {
-        let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid", "some fields are missing or wrong: see errors");
+        let mut error = Self::bad_request("invalid", "some fields are missing or wrong: see errors");
         error.body.errors = errors;
         error
     }
@@ -35,6 +46,11 @@ impl ApiError {
     /// 400 `invalid` for one field.
     pub fn invalid_field(field: &str, problem: impl Into<String>) -> Self {
         Self::invalid(BTreeMap::from([(field.to_owned(), vec![problem.into()])]))
+    }
+
+    /// 401: who are you?
+    pub fn unauthorized(code: &str, detail: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
     }
 
     /// 403 `forbidden`.
@@ -58,17 +74,43 @@ impl ApiError {
         error.body.reason = Some(reason);
         error
     }
+
+    /// 429 `rate_limited`, until that many seconds have passed.
+    pub fn rate_limited(detail: &str, retry_after: u64) -> Self {
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+        Self { retry_after: Some(retry_after), ..error }
+    }
+
+    /// 500 `internal`: the fault is ours, and the log tells which.
+    pub fn internal() -> Self {
+        let detail = "the server made a mistake; it was logged";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// 503 `unavailable`.
+    pub fn unavailable() -> Self {
+        let detail = "the server cannot reach its database: try again";
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+        Self { retry_after: Some(1), ..error }
+    }
 }
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         tracing::error!(%error, "a request failed");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the server cannot reach its database: try again")
+        Self::unavailable()
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let mut response = (self.status, Json(self.body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }

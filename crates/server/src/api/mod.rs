@@ -1,5 +1,20 @@
 //! What all HTTP endpoints share: errors, bodies with field errors, who is asking, paging, idempotency.
 
+mod body;
+mod caller;
+mod command;
 mod error;
+mod fields;
+mod idempotency;
+mod paging;
+mod path_id;
+mod reply;
 
+pub use body::MAX_BODY_BYTES;
+pub use caller::Caller;
+pub use command::Command;
 pub use error::ApiError;
+pub use fields::Fields;
+pub use paging::{PageQuery, QueryFields};
+pub use path_id::PathId;
+pub use reply::Reply;
