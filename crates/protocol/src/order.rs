@@ -109,6 +109,16 @@ pub struct Order {
     pub conversation_id: Option<ConversationId>,
 }
 
+impl Order {
+    /// The order with the time that its offer has left at `now`.
+    #[must_use]
+    pub fn with_remaining(self, now: Timestamp) -> Self {
+        let left = |expires_at: Timestamp| expires_at.as_micros().saturating_sub(now.as_micros()).max(0);
+        let remaining_ms = self.expires_at.map(|expires_at| left(expires_at).unsigned_abs() / 1_000);
+        Self { remaining_ms, ..self }
+    }
+}
+
 /// The public code of an order: `ORD-` and the id in six digits.
 pub fn order_code(id: OrderId) -> String {
     format!("ORD-{id:06}")

@@ -149,7 +149,10 @@ pub fn parse<M: ClientMessage>(text: &str) -> Result<Incoming<M>, ErrorMessage> 
     } else if M::TYPES.contains(&kind.as_str()) {
         from_json(text).map(Incoming::Endpoint)
     } else {
-        Err(ErrorMessage::new(ErrorCode::UnknownType, format!("unknown type; expected one of: {}", M::TYPES.join(", "))))
+        Err(ErrorMessage::new(
+            ErrorCode::UnknownType,
+            format!("unknown type; expected one of: {}", M::TYPES.join(", ")),
+        ))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     clock::SharedClock,
     config::Config,
     gateway::{Gateway, TrustedProxies},
+    orders::Orders,
     storage::Storage,
     telemetry::Metrics,
 };
@@ -30,6 +31,8 @@ pub struct App {
     pub origins: AllowedOrigins,
     /// The proxies whose word about a client's address counts.
     pub proxies: TrustedProxies,
+    /// Orders and drivers.
+    pub orders: Arc<Orders>,
     /// Everything about sockets.
     pub gateway: Arc<Gateway>,
     /// Whether this node is going down.

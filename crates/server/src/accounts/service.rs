@@ -112,6 +112,15 @@ impl Accounts {
         self.read(|rules, tx| rules.users.active_staff(tx)).await
     }
 
+    /// Whether the user is active and in the group of that name, as this transaction sees it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn is_active_member(&self, tx: &mut Tx<'_>, id: UserId, group: &str) -> Result<bool, StorageError> {
+        let account = self.rules.users.by_ids(tx, &[id])?.remove(&id);
+        Ok(account.is_some_and(|account| account.is_active && account.user.in_group(group)))
+    }
+
     pub(super) async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Rules, &mut Tx<'_>) -> Result<T, StorageError> + Send + 'static,

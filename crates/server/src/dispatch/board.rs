@@ -282,7 +282,8 @@ impl Board {
     /// The nearest driver for an order.
     fn match_order(&mut self, order_id: OrderId, now: Timestamp) -> Option<Match> {
         let rules = self.fleet_rules();
-        let search = self.waiting.get(&order_id).filter(|search| search.asking.is_none() && search.search_until > now)?;
+        let search =
+            self.waiting.get(&order_id).filter(|search| search.asking.is_none() && search.search_until > now)?;
         let nearest = self.fleet.nearest(search.pickup, now, rules, |driver| search.is_barred(driver, now));
         let Some((driver_id, distance_km)) = nearest else {
             let retry_at = search.barred.values().filter(|until| **until > now && **until < NEVER).min();
@@ -301,9 +302,8 @@ impl Board {
         let reachable = candidates.filter_map(|(order_id, search)| {
             Some((*order_id, self.fleet.reach(driver_id, search.pickup, now, rules)?))
         });
-        let (order_id, distance_km) = reachable.min_by(|(_, a), (_, b)| {
-            a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY))
-        })?;
+        let (order_id, distance_km) =
+            reachable.min_by(|(_, a), (_, b)| a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY)))?;
         Some(self.ask(Match { order_id, driver_id, distance_km }))
     }
 

@@ -45,7 +45,9 @@ impl Driver {
     }
 
     fn is_fresh(&self, now: Timestamp, stale_after: Duration) -> bool {
-        let age = |seen: Timestamp| Duration::from_micros(now.as_micros().saturating_sub(seen.as_micros()).max(0).unsigned_abs());
+        let age = |seen: Timestamp| {
+            Duration::from_micros(now.as_micros().saturating_sub(seen.as_micros()).max(0).unsigned_abs())
+        };
         self.sockets > 0 || self.seen_at.is_some_and(|seen| age(seen) <= stale_after)
     }
 }
@@ -102,9 +104,10 @@ impl Fleet {
             Some(driver.position?.point.distance_km(pickup))
         };
         self.grid.nearest(pickup, rules.radius_km, measure).map(|(id, km)| (id, Some(km))).or_else(|| {
-            let unplaced = self.drivers.iter().filter(|(id, driver)| {
-                driver.position.is_none() && driver.is_eligible(now, rules) && !barred(**id)
-            });
+            let unplaced = self
+                .drivers
+                .iter()
+                .filter(|(id, driver)| driver.position.is_none() && driver.is_eligible(now, rules) && !barred(**id));
             unplaced.map(|(id, _)| *id).min().map(|id| (id, None))
         })
     }

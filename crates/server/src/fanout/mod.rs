@@ -92,12 +92,22 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Subscripti
     /// # Errors
     /// When events were lost because too many came. The subscription keeps events again from this call on: read the
     /// snapshot once more, and open again.
-    pub fn open(&self, mut admit: impl FnMut(&E) -> bool) -> Result<(), Overflowed> {
+    pub fn open(&self, admit: impl FnMut(&E) -> bool) -> Result<(), Overflowed> {
+        self.open_after(|| {}, admit)
+    }
+
+    /// [`Subscription::open`], with `show` run right before the first event is delivered, and only when none was lost:
+    /// the place to send what the snapshot holds.
+    ///
+    /// # Errors
+    /// As [`Subscription::open`].
+    pub fn open_after(&self, show: impl FnOnce(), mut admit: impl FnMut(&E) -> bool) -> Result<(), Overflowed> {
         let mut gate = self.slot.gate.lock();
         let Gate::Waiting(waiting) = &mut *gate else { return Ok(()) };
         if std::mem::take(&mut waiting.overflowed) {
             return Err(Overflowed);
         }
+        show();
         for event in waiting.events.drain(..).filter(|event| admit(event)) {
             self.slot.subscriber.deliver(&event);
         }

@@ -218,8 +218,12 @@ impl Connection {
             Err(Refusal::Unavailable) => {
                 return Err(ErrorMessage::new(ErrorCode::Unavailable, "the token cannot be checked now: try again"));
             }
-            Err(Refusal::TokenExpired) => return Err(refused("the token has expired; the old credential still counts")),
-            Err(Refusal::Unauthorized) => return Err(refused("the token is not valid; the old credential still counts")),
+            Err(Refusal::TokenExpired) => {
+                return Err(refused("the token has expired; the old credential still counts"));
+            }
+            Err(Refusal::Unauthorized) => {
+                return Err(refused("the token is not valid; the old credential still counts"));
+            }
         };
         if identity.user.id != self.user_id {
             return Err(refused("the token belongs to another user; the old credential still counts"));

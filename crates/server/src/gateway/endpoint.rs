@@ -104,10 +104,9 @@ pub(super) struct Profile {
 
 impl Profile {
     pub(super) fn of_production(config: &Config) -> Self {
-        let rate = config.message_rate.map(|rate| Rate {
-            per_second: rate.into(),
-            burst: config.message_burst.unwrap_or(rate).into(),
-        });
+        let rate = config
+            .message_rate
+            .map(|rate| Rate { per_second: rate.into(), burst: config.message_burst.unwrap_or(rate).into() });
         Self {
             max_message_bytes: config.max_message_bytes,
             outbound_bytes: config.outbound_queue_bytes,

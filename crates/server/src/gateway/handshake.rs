@@ -242,9 +242,12 @@ impl From<Rejection> for Response {
 fn check_upgrade(request: &Request) -> Result<HeaderValue, Rejection> {
     let headers = request.headers();
     let says = |name, word: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(
-            |part| part.trim().eq_ignore_ascii_case(word),
-        )
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(word))
     };
     if request.method() != Method::GET {
         let detail = "a WebSocket is opened with GET";

@@ -34,7 +34,7 @@ pub use path::PathPattern;
 pub use proxies::TrustedProxies;
 
 use crate::{
-    accounts::{AllowedOrigins, Accounts},
+    accounts::{Accounts, AllowedOrigins},
     clock::SharedClock,
     config::Config,
     telemetry::Metrics,

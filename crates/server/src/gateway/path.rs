@@ -63,7 +63,11 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 
 fn bare_token(segment: &str) -> String {
     // Some clients percent-encode the `=` of `token=…`.
-    ["token=", "token%3D", "token%3d"].iter().find_map(|prefix| segment.strip_prefix(prefix)).unwrap_or(segment).to_owned()
+    ["token=", "token%3D", "token%3d"]
+        .iter()
+        .find_map(|prefix| segment.strip_prefix(prefix))
+        .unwrap_or(segment)
+        .to_owned()
 }
 
 fn canonical_id(segment: &str) -> i64 {

@@ -35,7 +35,10 @@ impl Gateway {
                 Standing::Good(user) => connection.refresh(user),
                 Standing::UserGone => connection.close(Close::unauthorized("the user is no longer active", false)),
                 Standing::SessionGone => {
-                    connection.close(Close::unauthorized("the session has ended: log in, or come back with the new cookie", true));
+                    connection.close(Close::unauthorized(
+                        "the session has ended: log in, or come back with the new cookie",
+                        true,
+                    ));
                 }
             }
         }

@@ -1,4 +1,4 @@
-use holodrive_protocol::{OfferId, Order, OrderId, Timestamp, driver::DriverServerMessage};
+use holodrive_protocol::{OfferId, Order, OrderId, driver::DriverServerMessage};
 
 use crate::gateway::{ConnectionId, Frame};
 
@@ -13,7 +13,7 @@ pub struct DriverEvent {
 #[derive(Clone, Debug)]
 pub(super) enum DriverEventKind {
     /// An order is offered to him.
-    Offered { offer_id: OfferId, expires_at: Timestamp, order: Box<Order> },
+    Offered { offer_id: OfferId, order: Box<Order> },
     /// He has the order. `by` is the connection that accepted.
     Accepted { offer_id: OfferId, order: Box<Order>, by: Option<ConnectionId> },
     /// An offer ended without him. `declined_by` is the connection that declined.

@@ -5,9 +5,11 @@
 //! | `transitions` | the state machine: every change of an order or an offer, as conditional statements |
 //! | `store` | reading orders, and the history |
 //! | `service`, `offers`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
+//! | `dispatcher` | carries out what the board of `dispatch` plans |
 //! | `events`, `texts` | what sockets hear, and the words in it |
 //! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
 
+mod dispatcher;
 mod driver_socket;
 mod drivers;
 mod error;
@@ -29,5 +31,5 @@ pub use events::{DriverEvent, RiderEvent};
 pub use http::routes;
 pub use record::{LiveOffer, NewOrder, OrderRecord};
 pub use rider_socket::RiderOrdersEndpoint;
-pub use service::Orders;
+pub use service::{Orders, OrdersParts};
 pub use tracking_socket::TrackingEndpoint;

@@ -13,7 +13,7 @@ use super::{
     service::{Orders, later},
     store, texts,
     texts::RiderNotice,
-    transitions::{self, NewOffer, OfferEnd, Revocation},
+    transitions::{self, EndedOffer, NewOffer, OfferEnd, Revocation},
 };
 use crate::{
     accounts::User,
@@ -32,7 +32,7 @@ impl Orders {
     pub(crate) fn offer(self: &Arc<Self>, tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
         let free = store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver)
-            && self.accounts.is_active_driver(tx, found.driver_id)?;
+            && self.is_active_driver(tx, found.driver_id)?;
         if !free {
             return Ok(false);
         }
@@ -56,7 +56,7 @@ impl Orders {
             let detail = format!("the order is {}: only one that nobody has can be assigned", order.status.as_str());
             return Err(OrderError::InvalidTransition(detail));
         }
-        if !self.accounts.is_active_driver(tx, driver_id)? {
+        if !self.is_active_driver(tx, driver_id)? {
             return Err(OrderError::NotADriver);
         }
         if store::trip_of(tx, driver_id)?.is_some() {
@@ -65,8 +65,9 @@ impl Orders {
         match order.offer {
             Some(offer) if offer.driver_id == driver_id => return Ok(order),
             Some(offer) => {
-                let revoked = OfferEnd::Revoked(Revocation::Reassigned);
-                self.end_offer(tx, offer.id, revoked, actor_id, None)?;
+                let end = OfferEnd::Revoked(Revocation::Reassigned);
+                let withdrawal = Withdrawal { end, actor_id, declined_by: None, message: texts::order_timeout };
+                self.withdraw(tx, offer.id, withdrawal)?;
             }
             None => {}
         }
@@ -94,8 +95,8 @@ impl Orders {
         let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
         let times = times(order.id, &live, new.unreachable_at);
         self.change_board(tx, move |board| board.offer_made(offer_id, times));
-        let (expires_at, view) = (new.expires_at, Box::new(self.view(&order)));
-        self.tell_driver(tx, found.driver_id, seq, DriverEventKind::Offered { offer_id, expires_at, order: view });
+        let offered = DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order)) };
+        self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
         self.metrics.offer_created();
         Ok(true)
@@ -133,7 +134,7 @@ impl Orders {
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
         for other in transitions::live_offers_of(tx, driver.id)? {
-            self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None, None)?;
+            self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None)?;
         }
         Ok(Accepted::Now(order))
     }
@@ -152,7 +153,7 @@ impl Orders {
         let order = store::find(tx, order_id)?;
         let offer = order.and_then(|order| order.offer).filter(|offer| offer.driver_id == driver_id);
         match offer {
-            Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, Some(driver_id), by)?,
+            Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(self.why_not(tx, order_id, driver_id)?)),
         }
         self.load_order(tx, order_id)
@@ -163,7 +164,7 @@ impl Orders {
         let offers = transitions::overdue_offers(tx, None, SWEEP)?;
         let mut ended = offers.len();
         for (offer_id, end) in offers {
-            self.end_offer(tx, offer_id, end, None, None)?;
+            self.end_offer(tx, offer_id, end, None)?;
         }
         for order_id in transitions::overdue_searches(tx, SWEEP)? {
             ended += usize::from(self.give_up(tx, order_id)?);
@@ -174,34 +175,37 @@ impl Orders {
     /// Ends the overdue offers of one driver, there and then.
     pub(super) fn sweep_driver(self: &Arc<Self>, tx: &mut Tx<'_>, driver_id: UserId) -> Result<(), OrderError> {
         for (offer_id, end) in transitions::overdue_offers(tx, Some(driver_id), SWEEP)? {
-            self.end_offer(tx, offer_id, end, None, None)?;
+            self.end_offer(tx, offer_id, end, None)?;
         }
         Ok(())
     }
 
-    /// Ends a live offer and tells its driver; the order searches again.
+    /// Ends a live offer; its driver and the rider are told, and the order searches again.
     pub(super) fn end_offer(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
         offer_id: OfferId,
         end: OfferEnd,
-        actor_id: Option<UserId>,
         declined_by: Option<ConnectionId>,
     ) -> Result<(), OrderError> {
-        self.end_offer_with(tx, offer_id, end, actor_id, declined_by, texts::order_timeout)
+        let actor_id = None;
+        let withdrawal = Withdrawal { end, actor_id, declined_by, message: texts::order_timeout };
+        let Some(ended) = self.withdraw(tx, offer_id, withdrawal)? else { return Ok(()) };
+        let order = self.load_order(tx, ended.order_id)?;
+        self.tell_rider(tx, &order, ended.event);
+        self.search(tx, &order)?;
+        Ok(())
     }
 
-    /// [`Orders::end_offer`] with another message for the driver.
-    pub(super) fn end_offer_with(
+    /// Ends a live offer and tells its driver. What comes next is up to the caller.
+    pub(super) fn withdraw(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
         offer_id: OfferId,
-        end: OfferEnd,
-        actor_id: Option<UserId>,
-        declined_by: Option<ConnectionId>,
-        message: fn(OrderId) -> DriverServerMessage,
-    ) -> Result<(), OrderError> {
-        let Some(ended) = transitions::end_offer(tx, offer_id, end, actor_id)? else { return Ok(()) };
+        withdrawal: Withdrawal,
+    ) -> Result<Option<EndedOffer>, OrderError> {
+        let Withdrawal { end, actor_id, declined_by, message } = withdrawal;
+        let Some(ended) = transitions::end_offer(tx, offer_id, end, actor_id)? else { return Ok(None) };
         self.change_board(tx, move |board| board.offer_ended(offer_id));
         self.metrics.offer_ended(outcome(end));
         if end == OfferEnd::Expired {
@@ -211,10 +215,7 @@ impl Orders {
         let (order_id, message) = (ended.order_id, message(ended.order_id));
         let kind = DriverEventKind::Ended { offer_id, order_id, message, declined_by };
         self.tell_driver(tx, ended.driver_id, ended.event, kind);
-        let order = self.load_order(tx, order_id)?;
-        self.tell_rider(tx, &order, ended.event);
-        self.search(tx, &order)?;
-        Ok(())
+        Ok(Some(ended))
     }
 
     fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
@@ -238,12 +239,7 @@ impl Orders {
         Ok(())
     }
 
-    fn accepted_before(
-        &self,
-        tx: &mut Tx<'_>,
-        order_id: OrderId,
-        driver_id: UserId,
-    ) -> Result<Accepted, OrderError> {
+    fn accepted_before(&self, tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<Accepted, OrderError> {
         match store::find(tx, order_id)? {
             Some(order) if order.driver_id == Some(driver_id) && order.status != OrderStatus::Cancelled => {
                 Ok(Accepted::Before(order))
@@ -274,6 +270,16 @@ impl Orders {
     }
 }
 
+/// How an offer is ended, and what its driver hears.
+pub(super) struct Withdrawal {
+    pub(super) end: OfferEnd,
+    /// Who ended it; `None` for the system.
+    pub(super) actor_id: Option<UserId>,
+    /// The connection that declined it.
+    pub(super) declined_by: Option<ConnectionId>,
+    pub(super) message: fn(OrderId) -> DriverServerMessage,
+}
+
 /// The answer to a driver who accepts.
 pub(super) enum Accepted {
     /// He has it from now on.
@@ -283,7 +289,7 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
-    pub(super) fn order(&self) -> &OrderRecord {
+    pub(super) fn into_order(self) -> OrderRecord {
         match self {
             Self::Now(order) | Self::Before(order) => order,
         }
@@ -300,6 +306,8 @@ const fn outcome(end: OfferEnd) -> OfferOutcome {
         OfferEnd::Declined => OfferOutcome::Declined,
         OfferEnd::Expired => OfferOutcome::Expired,
         OfferEnd::Revoked(Revocation::Unreachable) => OfferOutcome::Unreachable,
-        OfferEnd::Revoked(_) => OfferOutcome::Withdrawn,
+        OfferEnd::Revoked(Revocation::Reassigned) => OfferOutcome::Reassigned,
+        OfferEnd::Revoked(Revocation::Cancelled) => OfferOutcome::Cancelled,
+        OfferEnd::Revoked(Revocation::Busy) => OfferOutcome::Busy,
     }
 }

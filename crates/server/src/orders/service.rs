@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::{
+    drivers::Positions,
     error::OrderError,
     events::{DriverEvent, DriverEventKind, RiderEvent},
     record::{NewOrder, OrderRecord},
@@ -37,11 +38,7 @@ pub struct Orders {
     pub(super) board_changed: Notify,
     pub(super) driver_hub: Arc<Hub<UserId, DriverEvent>>,
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
-    pub(super) tracking_hub: Arc<Hub<OrderId, super::tracking_socket::Moved>>,
-    /// When each tracked order last told its driver's position.
-    pub(super) tracked_at: Mutex<std::collections::HashMap<OrderId, Timestamp>>,
-    /// Positions that are not stored yet.
-    pub(super) unsaved: Mutex<std::collections::HashMap<UserId, crate::dispatch::Position>>,
+    pub(super) positions: Positions,
 }
 
 /// What [`Orders`] is made of.
@@ -72,9 +69,7 @@ impl Orders {
             board_changed: Notify::new(),
             driver_hub: Hub::new(),
             rider_hub: Hub::new(),
-            tracking_hub: Hub::new(),
-            tracked_at: Mutex::default(),
-            unsaved: Mutex::default(),
+            positions: Positions::default(),
             config,
             storage,
             accounts,

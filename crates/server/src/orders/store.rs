@@ -13,7 +13,7 @@ const FROM: &str = "holodrive_order o LEFT JOIN holodrive_offer f ON f.order_id 
 
 /// Whose orders a list holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// Everybody's.
     All,
     /// Those that the user ordered or drives.
@@ -121,7 +121,8 @@ pub(super) fn last_offer(
     order_id: OrderId,
     driver_id: UserId,
 ) -> Result<Option<(String, Option<String>)>, StorageError> {
-    let sql = "SELECT state, reason FROM holodrive_offer WHERE order_id = $1 AND driver_id = $2 ORDER BY id DESC LIMIT 1";
+    let sql =
+        "SELECT state, reason FROM holodrive_offer WHERE order_id = $1 AND driver_id = $2 ORDER BY id DESC LIMIT 1";
     let row = tx.query_one(sql, &[order_id.into(), driver_id.into()])?.map(Row::columns);
     row.map(|mut row| Ok((row.take()?, row.take()?))).transpose()
 }

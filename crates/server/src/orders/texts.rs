@@ -59,10 +59,14 @@ impl RiderNotice {
             Self::Started => ("order_started", "Trip started", "Have a good trip."),
             Self::Completed => ("order_completed", "Trip completed", "You have arrived. Thank you for riding with us."),
             Self::Cancelled => ("order_cancelled", "Order cancelled", "The order was cancelled."),
-            Self::NoDriver => ("order_no_driver", "No driver found", "No driver is free at the moment. Please try again."),
-            Self::SearchingAgain => {
-                ("order_searching", "Looking for another driver", "The driver had to give up your order. We are looking for another one.")
+            Self::NoDriver => {
+                ("order_no_driver", "No driver found", "No driver is free at the moment. Please try again.")
             }
+            Self::SearchingAgain => (
+                "order_searching",
+                "Looking for another driver",
+                "The driver had to give up your order. We are looking for another one.",
+            ),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::storage::{Row, StorageError, Tx, Value};
 
 /// Why an offer was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revocation {
+pub(super) enum Revocation {
     /// It never reached the driver's device.
     Unreachable,
     /// Staff gave the order to another driver.
@@ -140,6 +140,7 @@ pub(super) fn end_offer(
     if let Some(reason) = reason {
         details["reason"] = reason.into();
     }
+    let actor_id = if end == OfferEnd::Declined { Some(driver_id) } else { actor_id };
     let event = record_event(tx, order_id, end.event(), actor_id, &details)?;
     Ok(Some(EndedOffer { order_id, driver_id, expires_at, event }))
 }
@@ -187,7 +188,7 @@ pub(super) fn step(
 
 /// A step that a driver takes on a trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TripStep {
+pub(super) enum TripStep {
     /// He is at the pickup.
     Arrive,
     /// The rider is in the car.
@@ -198,7 +199,7 @@ pub enum TripStep {
 
 impl TripStep {
     /// Where the order must stand, and where it stands then.
-    pub const fn statuses(self) -> (OrderStatus, OrderStatus) {
+    pub(super) const fn statuses(self) -> (OrderStatus, OrderStatus) {
         match self {
             Self::Arrive => (OrderStatus::Accepted, OrderStatus::Arrived),
             Self::Start => (OrderStatus::Arrived, OrderStatus::InProgress),

@@ -11,7 +11,11 @@ use crate::clock::Clock;
 const DJANGO: &str = include_str!("../../migrations/django.sql");
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
 
-pub(super) fn run(connection: &mut Connection, options: &StorageOptions, clock: &dyn Clock) -> Result<(), StorageError> {
+pub(super) fn run(
+    connection: &mut Connection,
+    options: &StorageOptions,
+    clock: &dyn Clock,
+) -> Result<(), StorageError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS holodrive_migration (id BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)",

@@ -24,7 +24,10 @@ impl Readers {
         Ok(Self(Arc::new(Pool { permits: Semaphore::new(count), idle: Mutex::new(idle), clock: clock.clone() })))
     }
 
-    pub(super) async fn read<T, E>(&self, job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub(super) async fn read<T, E>(
+        &self,
+        job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
