@@ -93,6 +93,30 @@ async fn a_user_comes_with_his_names_and_groups() {
 }
 
 #[tokio::test]
+async fn look_ups_within_a_transaction_see_the_same_users() {
+    let site = Site::new(&[("DRIVER_GROUP", "driver")]);
+    site.add_vector_users().await;
+    let ids = [5, 4, 1, 424_242].map(UserId::Int);
+    let drivers =
+        site.within(move |accounts, tx| ids.map(|id| accounts.is_active_driver(tx, id)).into_iter().collect());
+    let drivers: Vec<bool> = drivers.await;
+    assert_eq!(drivers, [true, false, false, false]);
+    let active = site.within(move |accounts, tx| accounts.filter_active(tx, &ids)).await;
+    assert_eq!(active, [5, 1].map(UserId::Int));
+    let found = site.within(move |accounts, tx| accounts.find_users(tx, &ids)).await;
+    assert_eq!(found.len(), 3);
+    let driver = site.within(|accounts, tx| accounts.find_user(tx, UserId::Int(5))).await.unwrap();
+    assert!(site.accounts.is_driver(&driver));
+    assert_eq!(site.within(|accounts, tx| accounts.find_group(tx, "driver")).await, [UserId::Int(5)]);
+    assert_eq!(site.within(|accounts, tx| accounts.find_staff(tx)).await, []);
+
+    site.run("UPDATE auth_user SET is_active = FALSE, is_staff = TRUE WHERE id = 5", []).await;
+    assert!(!site.within(|accounts, tx| accounts.is_active_driver(tx, UserId::Int(5))).await);
+    assert_eq!(site.within(|accounts, tx| accounts.find_group(tx, "driver")).await, []);
+    assert_eq!(site.within(|accounts, tx| accounts.find_staff(tx)).await, []);
+}
+
+#[tokio::test]
 async fn logging_in_wants_the_right_password_of_an_active_user() {
     let site = Site::with_vector_users().await;
     let login = |name, password: &str| site.accounts.login(name, password.to_owned());

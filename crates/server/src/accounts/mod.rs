@@ -10,6 +10,7 @@ pub mod datetime;
 mod identity;
 pub mod jwt;
 mod login;
+mod lookup;
 mod options;
 pub mod origins;
 pub mod password;

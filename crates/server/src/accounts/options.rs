@@ -15,11 +15,18 @@ pub struct AccountsOptions {
     pub jwt: JwtSettings,
     /// Where users are found.
     pub tables: UserTables,
+    /// The group that makes a user a driver.
+    pub driver_group: String,
 }
 
 impl From<&Config> for AccountsOptions {
     fn from(config: &Config) -> Self {
-        Self { session: session(config), jwt: jwt(config), tables: tables(config) }
+        Self {
+            session: session(config),
+            jwt: jwt(config),
+            tables: tables(config),
+            driver_group: config.driver_group.clone(),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use holodrive_protocol::UserId;
-
 use super::{
     Account, AccountsOptions, Credential, Identity, Proof, Refusal, User,
     jwt::{Jwt, KeyError, TokenError},
@@ -29,6 +27,7 @@ pub(super) struct Rules {
     pub(super) jwt: Jwt,
     pub(super) session: SessionSettings,
     pub(super) users: Users,
+    pub(super) driver_group: String,
 }
 
 impl Accounts {
@@ -36,7 +35,8 @@ impl Accounts {
     /// When a key of the tokens cannot be used; the text says which setting to change.
     pub fn new(storage: Storage, options: AccountsOptions) -> Result<Self, KeyError> {
         let users = Users::new(options.tables, options.jwt.user_id_field.clone());
-        let rules = Rules { jwt: Jwt::new(options.jwt)?, session: options.session, users };
+        let rules =
+            Rules { jwt: Jwt::new(options.jwt)?, session: options.session, users, driver_group: options.driver_group };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self { storage, verifier: Verifier::new(workers, LOGIN_QUEUE), rules: Arc::new(rules) })
     }
@@ -78,47 +78,6 @@ impl Accounts {
         let user = self.read(move |rules, tx| rules.session_user(tx, &wanted)).await?;
         let proof = Proof::Session { key: key.to_owned() };
         Ok(Identity { user: user.ok_or(Refusal::Unauthorized)?, proof, expires_at: None })
-    }
-
-    /// The user with this key, active or not.
-    ///
-    /// # Errors
-    /// When the database cannot be read; so with the other look-ups.
-    pub async fn user_by_id(&self, id: UserId) -> Result<Option<Arc<User>>, StorageError> {
-        let mut found = self.read(move |rules, tx| rules.users.by_ids(tx, &[id])).await?;
-        Ok(found.remove(&id).map(|account| account.user))
-    }
-
-    /// The users with these keys, active or not, in no order; keys of nobody are left out.
-    pub async fn users_by_id(&self, ids: Vec<UserId>) -> Result<Vec<Arc<User>>, StorageError> {
-        let found = self.read(move |rules, tx| rules.users.by_ids(tx, &ids)).await?;
-        Ok(found.into_values().map(|account| account.user).collect())
-    }
-
-    /// The account with this login name, active or not.
-    pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StorageError> {
-        let name = name.to_owned();
-        self.read(move |rules, tx| rules.users.by_login(tx, &name)).await
-    }
-
-    /// The keys of a group's active users.
-    pub async fn users_in_group(&self, name: &str) -> Result<Vec<UserId>, StorageError> {
-        let name = name.to_owned();
-        self.read(move |rules, tx| rules.users.group_members(tx, &name)).await
-    }
-
-    /// The keys of all active users with `is_staff`.
-    pub async fn active_staff(&self) -> Result<Vec<UserId>, StorageError> {
-        self.read(|rules, tx| rules.users.active_staff(tx)).await
-    }
-
-    /// Whether the user is active and in the group of that name, as this transaction sees it.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn is_active_member(&self, tx: &mut Tx<'_>, id: UserId, group: &str) -> Result<bool, StorageError> {
-        let account = self.rules.users.by_ids(tx, &[id])?.remove(&id);
-        Ok(account.is_some_and(|account| account.is_active && account.user.in_group(group)))
     }
 
     pub(super) async fn read<T: Send + 'static>(

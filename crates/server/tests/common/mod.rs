@@ -10,7 +10,7 @@ use holodrive::{
     accounts::{Accounts, AccountsOptions},
     clock::Clock,
     config::Config,
-    storage::{Storage, StorageError, StorageOptions, Value},
+    storage::{Storage, StorageError, StorageOptions, Tx, Value},
     telemetry::Metrics,
 };
 use holodrive_protocol::Timestamp;
@@ -133,6 +133,15 @@ impl Site {
                 .await;
             }
         }
+    }
+
+    /// Asks within a transaction, as a feature does.
+    pub(crate) async fn within<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Accounts, &mut Tx<'_>) -> Result<T, StorageError> + Send + 'static,
+    ) -> T {
+        let accounts = self.accounts.clone();
+        self.storage.read(move |tx| look(&accounts, tx)).await.unwrap()
     }
 
     /// Does to the database what Django would do.
