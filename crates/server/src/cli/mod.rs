@@ -1,32 +1,44 @@
 //! The command line: one file for each subcommand.
 
+mod check;
 mod config;
+mod migrate;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Config, Sources, flags, given_flags};
+use crate::{
+    clock::SystemClock,
+    config::{Config, DatabaseUrl, Sources, flags, given_flags},
+    storage::{Storage, StorageOptions},
+    telemetry::{Metrics, logging},
+};
 
-/// The real-time backend of a ride-hailing service: notifications, chat and orders to drivers.
+/// The real-time backend of a ride-hailing service: notifications, chat and orders to drivers
 #[derive(Parser)]
-#[command(name = "holodrive", version)]
+#[command(name = "holodrive", version, subcommand_required = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Bring the database's schema up to date
+    Migrate,
     /// Print every setting in effect and its source, with secrets masked
     Config(config::ConfigArgs),
+    /// Tell what is reachable and what is misconfigured
+    Check,
 }
 
 const SETTINGS_HINT: &str = "Every setting is a flag as well: see `holodrive --help`.";
 
-/// Runs the command that the process's arguments ask for. Exit status: 0, 1 when it failed (one line on
-/// standard error says why), 2 when the arguments make no sense.
+/// Runs the command that the process's arguments ask for. Exit status: 0, 1 when it failed (one line on standard error
+/// says why), 2 when the arguments make no sense.
 pub fn main() -> ExitCode {
     match run(&command().get_matches()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,13 +60,26 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let cli = Cli::from_arg_matches(matches)?;
     let config = Config::load(&Sources::of_process(given_flags(matches))?)?;
     match cli.command {
-        Some(Command::Config(args)) => config::run(&config, &args),
-        None => Ok(()),
+        Command::Migrate => migrate::run(&config),
+        Command::Config(args) => config::run(&config, &args),
+        Command::Check => check::run(&config),
     }
 }
 
-/// Writes the result of a command. A reader that has gone away, as in `holodrive config | head`, is no
-/// failure.
+/// Opens the database for work, migrated, and starts the log.
+fn open_storage(config: &Config) -> anyhow::Result<Storage> {
+    logging::init(config)?;
+    let DatabaseUrl::Sqlite(file) = &config.database_url else {
+        anyhow::bail!("DATABASE_URL: PostgreSQL is not supported yet, it arrives in a later release; use sqlite://…");
+    };
+    let options = StorageOptions {
+        user_table: config.auth_user_table.clone(),
+        readers: usize::try_from(config.database_readers)?,
+    };
+    Ok(Storage::open(file, &options, Arc::new(SystemClock), Arc::new(Metrics::new()))?)
+}
+
+/// Writes the result of a command. A reader that has gone away, as in `holodrive config | head`, is no failure.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -1,0 +1,190 @@
+//! The binary as an operator meets it: arguments, output, exit status.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+/// An empty working directory to run the binary in.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(&[], arguments)
+    }
+
+    fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holodrive"));
+        command.args(arguments).current_dir(self.path()).env_clear().envs(environment.iter().copied());
+        Run(command.output().unwrap())
+    }
+}
+
+struct Run(Output);
+
+impl Run {
+    fn status(&self) -> i32 {
+        self.0.status.code().unwrap()
+    }
+
+    fn stdout(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+
+    /// The words of the line of `holodrive config` for a variable.
+    fn setting(&self, variable: &str) -> Vec<String> {
+        let stdout = self.stdout();
+        let line = stdout.lines().find(|line| line.split(' ').next() == Some(variable)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// The one line on standard error of a command that failed.
+    fn failure(&self) -> String {
+        assert_eq!(self.status(), 1, "{}", self.stderr());
+        let stderr = self.stderr();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        stderr.trim_end().to_owned()
+    }
+}
+
+#[test]
+fn config_tells_each_source_and_precedence_holds() {
+    let folder = Folder::new();
+    fs::write(folder.path().join(".env"), "WEBSOCKET_PORT=1001\nDISPATCH_MODE=manual\nORDER_OFFER_TIMEOUT=7\n").unwrap();
+    let environment = [("WEBSOCKET_PORT", "1002"), ("DISPATCH_MODE", "auto")];
+    let run = folder.run_with(&environment, &["config", "--websocket-port", "1003"]);
+
+    assert_eq!(run.status(), 0, "{}", run.stderr());
+    assert_eq!(run.setting("WEBSOCKET_PORT")[1..], ["flag", "1003"]);
+    assert_eq!(run.setting("DISPATCH_MODE")[1..], ["environment", "auto"]);
+    assert_eq!(run.setting("ORDER_OFFER_TIMEOUT")[1..], [".env", "7"]);
+    assert_eq!(run.setting("DRIVER_GROUP")[1..], ["default", "Driver"]);
+    assert_eq!(run.setting("WEBSOCKET_URL")[1..], ["default", "127.0.0.1:1003"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "config writes nothing");
+}
+
+#[test]
+fn flags_are_accepted_before_and_after_the_subcommand() {
+    let folder = Folder::new();
+    for arguments in [["--message-rate", "3", "config"], ["config", "--message-rate", "3"]] {
+        assert_eq!(folder.run(&arguments).setting("MESSAGE_RATE")[1..], ["flag", "3"]);
+    }
+}
+
+#[test]
+fn config_masks_secrets() {
+    let folder = Folder::new();
+    let environment = [
+        ("SECRET_KEY", "hunter2"),
+        ("API_KEYS", "hunter2"),
+        ("JWT_SIGNING_KEY", "hunter2"),
+        ("REDIS_URL", "redis://user:hunter2@cache"),
+    ];
+    let run = folder.run_with(&environment, &["config"]);
+    assert!(!run.stdout().contains("hunter2"), "{}", run.stdout());
+    assert_eq!(run.setting("REDIS_URL")[2], "redis://********@cache");
+}
+
+#[test]
+fn a_malformed_value_stops_every_command_with_one_line() {
+    let folder = Folder::new();
+    for command in ["config", "check", "migrate"] {
+        let run = folder.run_with(&[("HEARTBEAT_INTERVAL", "often")], &[command]);
+        let line = run.failure();
+        assert!(line.starts_with("holodrive: HEARTBEAT_INTERVAL (environment) is \"often\", but must be "), "{line}");
+    }
+    let line = folder.run(&["config", "--message-rate", "-5"]).failure();
+    assert!(line.starts_with("holodrive: MESSAGE_RATE (flag) is \"-5\""), "{line}");
+}
+
+#[test]
+fn a_broken_dotenv_stops_the_start_with_its_line_number() {
+    let folder = Folder::new();
+    fs::write(folder.path().join(".env"), "WEBSOCKET_PORT=9000\nSECRET_KEY=two words\n").unwrap();
+    let line = folder.run(&["config"]).failure();
+    assert!(line.contains(".env: line 2 ") && !line.contains("two words"), "{line}");
+}
+
+#[test]
+fn usage_errors_are_2_and_help_and_version_are_0() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["frobnicate"]).status(), 2);
+    assert_eq!(folder.run(&["config", "--no-such-flag", "1"]).status(), 2);
+    assert_eq!(folder.run(&["--version"]).stdout(), format!("holodrive {}\n", env!("CARGO_PKG_VERSION")));
+
+    let help = folder.run(&["--help"]);
+    assert_eq!(help.status(), 0);
+    assert!(help.stdout().contains("Orders and dispatch:") && help.stdout().contains("--order-offer-timeout <SECONDS>"));
+    assert!(!folder.run(&["-h"]).stdout().contains("--order-offer-timeout"));
+    assert!(!folder.run(&["config", "--help"]).stdout().contains("--order-offer-timeout"));
+}
+
+#[test]
+fn migrate_makes_a_private_database_that_check_finds_in_order() {
+    let folder = Folder::new();
+    let before = folder.run(&["check"]);
+    assert_eq!(before.status(), 0, "{}", before.stdout());
+    assert!(before.stdout().contains("warn  database"), "{}", before.stdout());
+    assert!(!folder.path().join("data").exists(), "check writes nothing");
+
+    assert_eq!(folder.run(&["migrate"]).status(), 0);
+    assert_eq!(folder.run(&["migrate"]).status(), 0, "a second time");
+    assert_eq!(fs::metadata(folder.path().join("data")).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let after = folder.run(&["check"]).stdout();
+    assert!(after.contains("ok    database        data/holodrive.db, journal_mode=WAL, synchronous=FULL"), "{after}");
+    assert!(after.contains("ok    migrations      all applied"), "{after}");
+    assert!(after.contains("warn  drivers"), "{after}");
+}
+
+#[test]
+fn check_fails_where_the_users_are_not_where_the_settings_say() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["migrate"]).status(), 0);
+    let run = folder.run(&["check", "--auth-login-field", "phone", "--auth-user-groups-table", "app_user_groups"]);
+    assert_eq!(run.failure(), "holodrive: 2 checks failed");
+    assert!(run.stdout().contains("table auth_user has no column phone"), "{}", run.stdout());
+    assert!(run.stdout().contains("no table app_user_groups"), "{}", run.stdout());
+}
+
+#[test]
+fn check_warns_of_weak_secrets_and_of_addresses_that_do_not_work() {
+    let folder = Folder::new();
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let environment = [("WEBSOCKET_HOST", "0.0.0.0"), ("WEBSOCKET_PORT", &*port), ("SECRET_KEY", "short"), ("API_KEYS", "short")];
+    let output = folder.run_with(&environment, &["check"]).stdout();
+    for finding in ["warn  secret key", "warn  API keys", "warn  listening", "warn  public address"] {
+        assert!(output.contains(finding), "{finding} is not in\n{output}");
+    }
+    let run = folder.run(&["check", "--websocket-host", "192.0.2.1"]);
+    assert_eq!(run.failure(), "holodrive: 1 check failed");
+    assert!(run.stdout().contains("FAIL  listening"), "{}", run.stdout());
+}
+
+#[test]
+fn postgresql_is_refused_clearly_for_now() {
+    let folder = Folder::new();
+    let line = folder.run(&["migrate", "--database-url", "postgres://app:hunter2@db/ride"]).failure();
+    assert!(line.starts_with("holodrive: DATABASE_URL: PostgreSQL is not supported yet"), "{line}");
+    assert!(!line.contains("hunter2"));
+}
