@@ -10,5 +10,6 @@ pub mod config;
 pub mod fanout;
 pub mod gateway;
 pub mod notifications;
+pub mod server;
 pub mod storage;
 pub mod telemetry;

@@ -4,10 +4,11 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -69,7 +70,8 @@ impl Run {
 #[test]
 fn config_tells_each_source_and_precedence_holds() {
     let folder = Folder::new();
-    fs::write(folder.path().join(".env"), "WEBSOCKET_PORT=1001\nDISPATCH_MODE=manual\nORDER_OFFER_TIMEOUT=7\n").unwrap();
+    fs::write(folder.path().join(".env"), "WEBSOCKET_PORT=1001\nDISPATCH_MODE=manual\nORDER_OFFER_TIMEOUT=7\n")
+        .unwrap();
     let environment = [("WEBSOCKET_PORT", "1002"), ("DISPATCH_MODE", "auto")];
     let run = folder.run_with(&environment, &["config", "--websocket-port", "1003"]);
 
@@ -133,7 +135,9 @@ fn usage_errors_are_2_and_help_and_version_are_0() {
 
     let help = folder.run(&["--help"]);
     assert_eq!(help.status(), 0);
-    assert!(help.stdout().contains("Orders and dispatch:") && help.stdout().contains("--order-offer-timeout <SECONDS>"));
+    assert!(
+        help.stdout().contains("Orders and dispatch:") && help.stdout().contains("--order-offer-timeout <SECONDS>")
+    );
     assert!(!folder.run(&["-h"]).stdout().contains("--order-offer-timeout"));
     assert!(!folder.run(&["config", "--help"]).stdout().contains("--order-offer-timeout"));
 }
@@ -171,7 +175,8 @@ fn check_warns_of_weak_secrets_and_of_addresses_that_do_not_work() {
     let folder = Folder::new();
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let environment = [("WEBSOCKET_HOST", "0.0.0.0"), ("WEBSOCKET_PORT", &*port), ("SECRET_KEY", "short"), ("API_KEYS", "short")];
+    let environment =
+        [("WEBSOCKET_HOST", "0.0.0.0"), ("WEBSOCKET_PORT", &*port), ("SECRET_KEY", "short"), ("API_KEYS", "short")];
     let output = folder.run_with(&environment, &["check"]).stdout();
     for finding in ["warn  secret key", "warn  API keys", "warn  listening", "warn  public address"] {
         assert!(output.contains(finding), "{finding} is not in\n{output}");
@@ -187,4 +192,82 @@ fn postgresql_is_refused_clearly_for_now() {
     let line = folder.run(&["migrate", "--database-url", "postgres://app:hunter2@db/ride"]).failure();
     assert!(line.starts_with("holodrive: DATABASE_URL: PostgreSQL is not supported yet"), "{line}");
     assert!(!line.contains("hunter2"));
+}
+
+#[test]
+fn serve_makes_what_it_needs_answers_and_stops_in_order() {
+    let folder = Folder::new();
+    // Without a subcommand: `serve` is the default.
+    let mut server = Running::start(&folder, &["--websocket-port", "0", "--drain-timeout", "0"]);
+    let answer = server.get("/no/such/path");
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("\"code\":\"not_found\""), "{answer}");
+    assert!(server.get("/ws/no-such-socket/").starts_with("HTTP/1.1 404 "));
+    let key = folder.path().join("data/secret_key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(server.terminate(), Some(0));
+    assert!(TcpStream::connect(&server.address).is_err(), "it no longer listens");
+
+    let before = fs::read(&key).unwrap();
+    let mut again = Running::start(&folder, &["serve", "--websocket-port", "0", "--drain-timeout", "0"]);
+    assert_eq!(again.terminate(), Some(0));
+    assert_eq!(fs::read(&key).unwrap(), before);
+}
+
+#[test]
+fn serve_refuses_an_address_in_use_and_the_demo_on_a_public_one() {
+    let folder = Folder::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let line = folder.run(&["serve", "--websocket-port", &port.to_string()]).failure();
+    assert!(line.contains(&format!("127.0.0.1, port {port} (WEBSOCKET_HOST, WEBSOCKET_PORT)")), "{line}");
+
+    let line = folder.run(&["serve", "--demo", "--websocket-host", "0.0.0.0"]).failure();
+    assert!(line.contains("WEBSOCKET_HOST"), "{line}");
+    assert_eq!(folder.run(&["--demo", "migrate"]).status(), 2);
+}
+
+/// A server process; it is killed with the test.
+struct Running {
+    process: Child,
+    address: String,
+}
+
+impl Running {
+    /// Starts it and waits until it listens. From then on nobody reads its log, and it has to bear that.
+    fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holodrive"));
+        command.args(arguments).current_dir(folder.path()).env_clear().env("LOG_FORMAT", "json").stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let address = log.lines().find_map(|line| address_in(&line.unwrap())).expect("it listens");
+        Self { process, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Sends SIGTERM and waits for the exit status.
+    fn terminate(&mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has already ended where the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn address_in(line: &str) -> Option<String> {
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    (event["message"] == "listening").then(|| event["address"].as_str().map(str::to_owned))?
 }

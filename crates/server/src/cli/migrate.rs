@@ -1,9 +1,9 @@
 //! `holodrive migrate`: brings the database's schema up to date.
 
-use super::{open_storage, print};
+use super::{open_database, print};
 use crate::config::Config;
 
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {
-    open_storage(config)?;
+    open_database(config)?;
     print("the database is up to date\n")
 }

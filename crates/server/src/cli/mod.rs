@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod migrate;
+mod serve;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -12,21 +13,26 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     clock::SystemClock,
-    config::{Config, DatabaseUrl, Sources, flags, given_flags},
-    storage::{Storage, StorageOptions},
+    config::{Config, Sources, flags, given_flags},
+    server::open_storage,
+    storage::Storage,
     telemetry::{Metrics, logging},
 };
 
 /// The real-time backend of a ride-hailing service: notifications, chat and orders to drivers
 #[derive(Parser)]
-#[command(name = "holodrive", version, subcommand_required = true)]
+#[command(name = "holodrive", version)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Migrate the embedded database and serve; the default
+    Serve(serve::ServeArgs),
     /// Bring the database's schema up to date
     Migrate,
     /// Print every setting in effect and its source, with secrets masked
@@ -59,24 +65,28 @@ fn command() -> clap::Command {
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let cli = Cli::from_arg_matches(matches)?;
     let config = Config::load(&Sources::of_process(given_flags(matches))?)?;
-    match cli.command {
+    let command = match cli.command {
+        None => Command::Serve(cli.serve),
+        Some(Command::Serve(args)) => Command::Serve(args.or(cli.serve)),
+        Some(_) if cli.serve.demo => usage_error("--demo belongs to `serve`"),
+        Some(command) => command,
+    };
+    match command {
+        Command::Serve(args) => serve::run(config, &args),
         Command::Migrate => migrate::run(&config),
         Command::Config(args) => config::run(&config, &args),
         Command::Check => check::run(&config),
     }
 }
 
-/// Opens the database for work, migrated, and starts the log.
-fn open_storage(config: &Config) -> anyhow::Result<Storage> {
+fn usage_error(message: &str) -> ! {
+    command().error(clap::error::ErrorKind::ArgumentConflict, message).exit()
+}
+
+/// Opens the database for a command that works on it, migrated, and starts the log.
+fn open_database(config: &Config) -> anyhow::Result<Storage> {
     logging::init(config)?;
-    let DatabaseUrl::Sqlite(file) = &config.database_url else {
-        anyhow::bail!("DATABASE_URL: PostgreSQL is not supported yet, it arrives in a later release; use sqlite://…");
-    };
-    let options = StorageOptions {
-        user_table: config.auth_user_table.clone(),
-        readers: usize::try_from(config.database_readers)?,
-    };
-    Ok(Storage::open(file, &options, Arc::new(SystemClock), Arc::new(Metrics::new()))?)
+    open_storage(config, Arc::new(SystemClock), Arc::new(Metrics::new()))
 }
 
 /// Writes the result of a command. A reader that has gone away, as in `holodrive config | head`, is no failure.
