@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, server::Server, telemetry::logging};
 
-#[derive(Args)]
+#[derive(Args, Clone, Copy)]
 pub(super) struct ServeArgs {
     /// Add demo accounts, a moving fleet and live orders; never on a public address
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! The configuration: flags, environment, `.env`, defaults, in this order.
 //!
-//! [`table`] is the one place that names settings. A setting `order_offer_timeout` is the field of that
+//! `table.rs` is the one place that names settings. A setting `order_offer_timeout` is the field of that
 //! name in [`Config`], the variable `ORDER_OFFER_TIMEOUT` and the flag `--order-offer-timeout`. To add
 //! one: a row in the table, then `cargo run -- config --reference > docs/configuration.md`.
 

@@ -13,7 +13,7 @@ use super::values::{DatabaseUrl, Secret};
 use crate::accounts::AllowedOrigins;
 
 /// Ten years. Keeps every instant that is computed from a setting far from overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// Longest name that PostgreSQL keeps whole.
 const LONGEST_IDENTIFIER: usize = 63;
@@ -27,6 +27,7 @@ pub(super) fn list<T>(text: &str, item: impl Fn(&str) -> Option<T>) -> Option<Ve
 }
 
 /// An empty text is a valid "none".
+#[expect(clippy::option_option, reason = "outside: whether it is well-formed; inside: whether there is one")]
 pub(super) fn none_or<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
     if text.is_empty() { Some(None) } else { read(text).map(Some) }
 }
