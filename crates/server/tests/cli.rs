@@ -11,6 +11,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
 use tempfile::TempDir;
 
 /// An empty working directory to run the binary in.
@@ -30,9 +31,13 @@ impl Folder {
     }
 
     fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Run {
+        Run(self.command(arguments).envs(environment.iter().copied()).output().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holodrive"));
-        command.args(arguments).current_dir(self.path()).env_clear().envs(environment.iter().copied());
-        Run(command.output().unwrap())
+        command.args(arguments).current_dir(self.path()).env_clear().stdin(Stdio::null());
+        command
     }
 }
 
@@ -195,6 +200,67 @@ fn postgresql_is_refused_clearly_for_now() {
 }
 
 #[test]
+fn user_add_prints_the_user_and_refuses_a_second_of_the_name() {
+    let folder = Folder::new();
+    let add =
+        ["user", "add", "olim", "--password", "hunter2", "--first-name", "Olim", "--group", "Driver", "--group", "Vip"];
+    let run = folder.run(&add);
+    assert_eq!(run.status(), 0, "{}", run.stderr());
+    assert_eq!(run.stdout(), "{\"id\":1,\"username\":\"olim\"}\n");
+    assert!(folder.run(&["check"]).stdout().contains("ok    drivers         group Driver"));
+
+    let line = folder.run(&add).failure();
+    assert!(line.starts_with("holodrive: ") && !line.contains("hunter2"), "{line}");
+    assert_eq!(
+        folder.run(&["user", "add", "nodira", "--staff", "--password", "x"]).stdout(),
+        "{\"id\":2,\"username\":\"nodira\"}\n"
+    );
+}
+
+#[test]
+fn user_add_takes_the_password_from_standard_input_where_there_is_no_terminal() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["user", "add", "olim"]);
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    process.stdin.take().unwrap().write_all(b"hunter2\n").unwrap();
+    let run = Run(process.wait_with_output().unwrap());
+    assert_eq!(run.stdout(), "{\"id\":1,\"username\":\"olim\"}\n", "{}", run.stderr());
+
+    assert!(folder.run(&["user", "add", "nodira"]).failure().contains("password must not be empty"));
+}
+
+#[test]
+fn token_prints_an_access_token_that_lasts_as_asked() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["user", "add", "olim", "--password", "x"]).status(), 0);
+    for (arguments, seconds) in [(&["token", "olim"][..], 300), (&["token", "olim", "--lifetime", "1h"], 3_600)] {
+        let run = folder.run(arguments);
+        let token = run.stdout();
+        let claims = URL_SAFE_NO_PAD.decode(token.trim_end().split('.').nth(1).unwrap()).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!(claims["token_type"], "access");
+        assert_eq!(claims["user_id"], "1");
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), seconds);
+    }
+    assert_eq!(folder.run(&["token", "nobody"]).failure(), "holodrive: there is no user \"nobody\"");
+    assert_eq!(folder.run(&["token", "olim", "--lifetime", "soon"]).status(), 2);
+}
+
+#[test]
+fn keys_that_do_not_fit_the_algorithm_fail_the_check_and_the_start() {
+    let folder = Folder::new();
+    let run = folder.run(&["check", "--jwt-algorithm", "RS256"]);
+    assert_eq!(run.failure(), "holodrive: 1 check failed");
+    assert!(
+        run.stdout().contains("FAIL  tokens          JWT_ALGORITHM RS256 needs JWT_VERIFYING_KEY"),
+        "{}",
+        run.stdout()
+    );
+    let start = folder.run(&["serve", "--websocket-port", "0", "--jwt-algorithm", "RS256", "--log-level", "error"]);
+    assert!(start.failure().contains("JWT_VERIFYING_KEY"));
+}
+
+#[test]
 fn serve_makes_what_it_needs_answers_and_stops_in_order() {
     let folder = Folder::new();
     // Without a subcommand: `serve` is the default.
@@ -235,9 +301,7 @@ struct Running {
 impl Running {
     /// Starts it and waits until it listens. From then on nobody reads its log, and it has to bear that.
     fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_holodrive"));
-        command.args(arguments).current_dir(folder.path()).env_clear().env("LOG_FORMAT", "json").stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
+        let mut process = folder.command(arguments).env("LOG_FORMAT", "json").stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         let address = log.lines().find_map(|line| address_in(&line.unwrap())).expect("it listens");
         Self { process, address }

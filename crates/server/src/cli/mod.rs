@@ -4,6 +4,8 @@ mod check;
 mod config;
 mod migrate;
 mod serve;
+mod token;
+mod user;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -12,11 +14,12 @@ use std::sync::Arc;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
+    accounts::{Accounts, AccountsOptions},
     clock::SystemClock,
     config::{Config, Sources, flags, given_flags},
     server::open_storage,
     storage::Storage,
-    telemetry::{Metrics, logging},
+    telemetry::Metrics,
 };
 
 /// The real-time backend of a ride-hailing service: notifications, chat and orders to drivers
@@ -37,6 +40,10 @@ enum Command {
     Migrate,
     /// Print every setting in effect and its source, with secrets masked
     Config(config::ConfigArgs),
+    /// Manage users
+    User(user::UserArgs),
+    /// Print an access token for a user
+    Token(token::TokenArgs),
     /// Tell what is reachable and what is misconfigured
     Check,
 }
@@ -50,7 +57,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let reason = format!("{error:#}").replace(['\r', '\n'], " ");
-            eprintln!("holodrive: {reason}");
+            // A standard error that is closed is no reason to panic.
+            let _ = writeln!(io::stderr(), "holodrive: {reason}");
             ExitCode::FAILURE
         }
     }
@@ -64,17 +72,19 @@ fn command() -> clap::Command {
 
 fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let cli = Cli::from_arg_matches(matches)?;
-    let config = Config::load(&Sources::of_process(given_flags(matches))?)?;
     let command = match cli.command {
         None => Command::Serve(cli.serve),
         Some(Command::Serve(args)) => Command::Serve(args.or(cli.serve)),
         Some(_) if cli.serve.demo => usage_error("--demo belongs to `serve`"),
         Some(command) => command,
     };
+    let config = Config::load(&Sources::of_process(given_flags(matches))?)?;
     match command {
-        Command::Serve(args) => serve::run(config, &args),
+        Command::Serve(args) => serve::run(config, args),
         Command::Migrate => migrate::run(&config),
         Command::Config(args) => config::run(&config, &args),
+        Command::User(args) => user::run(config, args),
+        Command::Token(args) => token::run(config, &args),
         Command::Check => check::run(&config),
     }
 }
@@ -83,10 +93,20 @@ fn usage_error(message: &str) -> ! {
     command().error(clap::error::ErrorKind::ArgumentConflict, message).exit()
 }
 
-/// Opens the database for a command that works on it, migrated, and starts the log.
+/// Opens the database for a command that works on it, migrated.
 fn open_database(config: &Config) -> anyhow::Result<Storage> {
-    logging::init(config)?;
     open_storage(config, Arc::new(SystemClock), Arc::new(Metrics::new()))
+}
+
+/// Opens the accounts for a command that works on them, with the secret key that signs tokens.
+fn open_accounts(mut config: Config) -> anyhow::Result<Accounts> {
+    config.ensure_secret_key()?;
+    Ok(Accounts::new(open_database(&config)?, AccountsOptions::from(&config))?)
+}
+
+/// Runs a command that waits for the database.
+fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
 /// Writes the result of a command. A reader that has gone away, as in `holodrive config | head`, is no failure.

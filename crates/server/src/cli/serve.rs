@@ -21,7 +21,7 @@ impl ServeArgs {
     }
 }
 
-pub(super) fn run(config: Config, args: &ServeArgs) -> anyhow::Result<()> {
+pub(super) fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     if args.demo && !is_local(&config.websocket_host) {
         anyhow::bail!("--demo has well-known passwords: it runs on 127.0.0.1, ::1 or localhost only (WEBSOCKET_HOST)");
     }

@@ -9,9 +9,8 @@ use anyhow::Context;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::{app::App, config::Config};
 use accept::Acceptor;
-use wiring::App;
 pub use wiring::open_storage;
 
 /// What is left after the drain time to requests and sockets that do not end by themselves.
@@ -20,6 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A server that accepts connections.
 pub struct Server {
     address: SocketAddr,
+    app: Arc<App>,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
@@ -31,16 +31,20 @@ impl Server {
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         config.announce_port(address.port());
-        let config = Arc::new(config);
-        let app = App::new(&config)?;
+        let app = wiring::build(Arc::new(config))?;
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(config, app, listener, stop.clone()));
-        Ok(Self { address, stop, running })
+        let running = tokio::spawn(run(Arc::clone(&app), listener, stop.clone()));
+        Ok(Self { address, app, stop, running })
     }
 
     /// Where it listens; with `WEBSOCKET_PORT` 0, the port that it was given.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The parts that it runs on.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
     }
 
     /// Stops in order: no new connections, open sockets are told to come back spread over `DRAIN_TIMEOUT`, requests in
@@ -59,13 +63,13 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     bound.with_context(|| format!("cannot listen on {host}, port {port} (WEBSOCKET_HOST, WEBSOCKET_PORT)"))
 }
 
-async fn run(config: Arc<Config>, app: App, listener: TcpListener, stop: CancellationToken) {
-    let App { router, gateway } = app;
-    let rechecks =
-        config.recheck_interval.map(|interval| tokio::spawn(Arc::clone(&gateway).recheck_for_ever(interval)));
-    let acceptor = Acceptor { router, head_timeout: config.handshake_timeout, stop: stop.clone() };
-    let accepting = tokio::spawn(acceptor.run(listener));
+async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
+    let App { config, gateway, .. } = &*app;
+    let rechecks = config.recheck_interval.map(|interval| tokio::spawn(Arc::clone(gateway).recheck_for_ever(interval)));
+    let (router, head_timeout) = (wiring::router(Arc::clone(&app)), config.handshake_timeout);
+    let accepting = tokio::spawn(Acceptor { router, head_timeout, stop: stop.clone() }.run(listener));
     stop.cancelled().await;
+    app.draining.begin();
     let ended = async { tokio::join!(gateway.drain(config.drain_timeout), accepting) };
     if tokio::time::timeout(config.drain_timeout + GRACE, ended).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");

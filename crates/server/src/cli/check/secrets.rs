@@ -5,7 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::Report;
-use crate::config::{Config, Secret, Source};
+use crate::{
+    accounts::{
+        AccountsOptions,
+        jwt::{Jwt, KeyError},
+    },
+    config::{Config, Secret, Source},
+};
 
 /// Django's own measure of a secret key.
 const SECRET_KEY_CHARACTERS: usize = 50;
@@ -21,6 +27,7 @@ const OTHERS: u32 = 0o077;
 pub(super) fn check(config: &Config, report: &mut Report) {
     check_secret_key(config, report);
     check_file_mode(config, report);
+    check_tokens(config, report);
     check_api_keys(&config.api_keys, report);
 }
 
@@ -48,6 +55,17 @@ fn check_file_mode(config: &Config, report: &mut Report) {
     if fs::metadata(&file).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0) {
         let file = file.display();
         report.warn("secret key", format!("other users of this machine can read {file}: chmod 600 {file}"));
+    }
+}
+
+fn check_tokens(config: &Config, report: &mut Report) {
+    let algorithm = config.jwt_algorithm;
+    match Jwt::new(AccountsOptions::from(config).jwt) {
+        Ok(_) => report.ok("tokens", format!("{algorithm:?}, the keys are usable")),
+        Err(KeyError::NoSecret) if config.secret_key.expose().is_empty() => {
+            report.ok("tokens", format!("{algorithm:?}, with the secret key that the first start makes"));
+        }
+        Err(error) => report.fail("tokens", error.to_string()),
     }
 }
 
