@@ -12,5 +12,6 @@ pub mod fanout;
 pub mod gateway;
 pub mod notifications;
 pub mod orders;
+pub mod server;
 pub mod storage;
 pub mod telemetry;

@@ -43,7 +43,7 @@ pub(super) const AUTHORITY: Kind<String> =
     Kind::plain("a host with or without port, such as example.com:9000, without ws:// and path", parse::authority);
 
 pub(super) const ORIGINS: Kind<Vec<String>> =
-    Kind::plain("origins with commas between them, such as .example.com,https://example.org, without paths", |text| {
+    Kind::plain("origins with commas between them, such as .example.com,https://example.org:8443", |text| {
         list(text, parse::origin)
     });
 

@@ -1,6 +1,6 @@
 //! The configuration: flags, environment, `.env`, defaults, in this order.
 //!
-//! [`table`] is the one place that names settings. A setting `order_offer_timeout` is the field of that
+//! `table.rs` is the one place that names settings. A setting `order_offer_timeout` is the field of that
 //! name in [`Config`], the variable `ORDER_OFFER_TIMEOUT` and the flag `--order-offer-timeout`. To add
 //! one: a row in the table, then `cargo run -- config --reference > docs/configuration.md`.
 
@@ -41,7 +41,7 @@ impl Config {
         }
         if config.source_of("secret_key") == Source::Default {
             let generated = secret_key::read(&config.secret_key_file())?;
-            config.note("secret_key", masked(generated.as_ref()), Source::Generated);
+            config.note("secret_key", &masked(generated.as_ref()), Source::Generated);
             config.secret_key = generated.unwrap_or_default();
         }
         Ok(config)
@@ -65,7 +65,7 @@ impl Config {
     pub fn ensure_secret_key(&mut self) -> Result<(), ConfigError> {
         if self.secret_key.expose().is_empty() {
             self.secret_key = secret_key::read_or_create(&self.secret_key_file())?;
-            self.note("secret_key", masked(Some(&self.secret_key)), Source::Generated);
+            self.note("secret_key", &masked(Some(&self.secret_key)), Source::Generated);
         }
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Config {
             let host = &self.websocket_host;
             let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
             self.websocket_url = format!("{host}:{port}");
-            self.note("websocket_url", self.websocket_url.clone(), Source::Default);
+            self.note("websocket_url", &self.websocket_url.clone(), Source::Default);
         }
     }
 
@@ -96,9 +96,9 @@ impl Config {
         found.map_or(Source::Default, |effective| effective.source)
     }
 
-    fn note(&mut self, field: &str, value: String, source: Source) {
+    fn note(&mut self, field: &str, value: &str, source: Source) {
         for effective in self.effective.iter_mut().filter(|e| e.setting.field == field) {
-            effective.value.clone_from(&value);
+            value.clone_into(&mut effective.value);
             effective.source = source;
         }
     }

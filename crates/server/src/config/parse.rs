@@ -10,9 +10,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::values::{DatabaseUrl, Secret};
+use crate::accounts::AllowedOrigins;
 
 /// Ten years. Keeps every instant that is computed from a setting far from overflow.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// Longest name that PostgreSQL keeps whole.
 const LONGEST_IDENTIFIER: usize = 63;
@@ -26,6 +27,7 @@ pub(super) fn list<T>(text: &str, item: impl Fn(&str) -> Option<T>) -> Option<Ve
 }
 
 /// An empty text is a valid "none".
+#[expect(clippy::option_option, reason = "outside: whether it is well-formed; inside: whether there is one")]
 pub(super) fn none_or<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
     if text.is_empty() { Some(None) } else { read(text).map(Some) }
 }
@@ -52,14 +54,9 @@ pub(super) fn authority(text: &str) -> Option<String> {
     (complete && !text.contains('@')).then(|| text.to_owned())
 }
 
-/// One of Django's origin patterns: a host, a `.domain`, `*`, or either with a scheme and a port.
+/// One of Django's origin patterns.
 pub(super) fn origin(text: &str) -> Option<String> {
-    let (scheme, host) = text.split_once("://").unwrap_or(("http", text));
-    let well_formed = !scheme.is_empty()
-        && !host.is_empty()
-        && !host.contains(['/', '@', '?', '#'])
-        && !text.contains(char::is_whitespace);
-    well_formed.then(|| text.to_owned())
+    (!text.is_empty() && AllowedOrigins::parse([text]).is_ok()).then(|| text.to_owned())
 }
 
 pub(super) fn network(text: &str) -> Option<IpNet> {

@@ -37,9 +37,8 @@ fn section(settings: &[Setting]) -> String {
 fn row(setting: &Setting) -> String {
     let default = match setting.default {
         Default::Text("") => "none".to_owned(),
-        Default::Text(text) => format!("`{text}`"),
         Default::Derived(text) if text.contains('`') => text.to_owned(),
-        Default::Derived(text) => format!("`{text}`"),
+        Default::Text(text) | Default::Derived(text) => format!("`{text}`"),
     };
     let cells = [&setting.variable(), &default, setting.meaning(), setting.expected];
     let [variable, default, meaning, expected] = cells.map(|cell| cell.replace('|', "\\|"));

@@ -37,13 +37,11 @@ impl<'a> Resolver<'a> {
     /// worked out later.
     pub(super) fn next_derived<T: Default>(&mut self, kind: &Kind<T>) -> Result<T, ConfigError> {
         let setting = &SETTINGS[self.effective.len()];
-        match self.sources.find(setting) {
-            Some((text, source)) => self.read(setting, kind, text, source),
-            None => {
-                self.record(setting, String::new(), Source::Default);
-                Ok(T::default())
-            }
+        if let Some((text, source)) = self.sources.find(setting) {
+            return self.read(setting, kind, text, source);
         }
+        self.record(setting, String::new(), Source::Default);
+        Ok(T::default())
     }
 
     fn read<T>(

@@ -33,7 +33,7 @@ fn shown(config: &Config, field: &str) -> String {
 #[test]
 fn flag_wins_over_environment_over_dotenv_over_default() {
     let mut sources = sources(&[]);
-    let mut expect = |port: u16, source: Source, sources: &Sources| {
+    let expect = |port: u16, source: Source, sources: &Sources| {
         let config = Config::load(sources).unwrap();
         assert_eq!(config.websocket_port, port);
         assert_eq!(config.source_of("websocket_port"), source);
@@ -52,11 +52,11 @@ fn defaults_are_those_of_the_contract() {
     let config = load(&[]);
     assert_eq!(config.websocket_url, "127.0.0.1:9000");
     assert_eq!(config.database_url, DatabaseUrl::Sqlite("data/holodrive.db".into()));
-    assert_eq!(config.order_offer_timeout, Duration::from_secs(300));
+    assert_eq!(config.order_offer_timeout, Duration::from_mins(5));
     assert_eq!(config.order_offer_unreachable_timeout, Some(Duration::from_secs(20)));
     assert_eq!(config.orders_per_rider, None);
-    assert_eq!(config.jwt_access_token_lifetime, Duration::from_secs(300));
-    assert_eq!(config.jwt_refresh_token_lifetime, Duration::from_secs(86_400));
+    assert_eq!(config.jwt_access_token_lifetime, Duration::from_mins(5));
+    assert_eq!(config.jwt_refresh_token_lifetime, Duration::from_hours(24));
     assert_eq!(config.jwt_auth_token_classes, [TokenClass::Access]);
     assert_eq!(config.max_message_bytes, Some(65_536));
     assert_eq!(config.max_connections_per_ip, None);
@@ -89,7 +89,7 @@ fn every_kind_of_value_is_read() {
     assert_eq!(config.database_url.data_dir(), Path::new("/var/lib"));
     assert_eq!(config.api_keys, [Secret::new("one"), Secret::new("two")]);
     assert_eq!(config.jwt_signing_key.unwrap().expose().lines().count(), 3);
-    assert_eq!(config.jwt_access_token_lifetime, Duration::from_secs(5_400));
+    assert_eq!(config.jwt_access_token_lifetime, Duration::from_mins(90));
     assert_eq!(config.jwt_auth_token_classes, [TokenClass::Sliding]);
     assert_eq!(config.order_offer_timeout, Duration::from_millis(250));
     assert_eq!(config.heartbeat_interval, None);
@@ -109,7 +109,8 @@ fn a_malformed_value_gives_one_line_with_variable_source_value_and_rule() {
         ("WEBSOCKET_PORT", "65536"),
         ("WEBSOCKET_URL", "wss://example.com/"),
         ("WEBSOCKET_URL", "example.com:port"),
-        ("ALLOWED_ORIGINS", "https://example.com/"),
+        ("ALLOWED_ORIGINS", "example.com:8443"),
+        ("ALLOWED_ORIGINS", "https://"),
         ("ALLOWED_ORIGINS", "a.example,,b.example"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("DATABASE_URL", "mysql://db/ride"),

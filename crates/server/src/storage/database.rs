@@ -1,6 +1,6 @@
 //! Opening the embedded database so that a commit is on disk when it says so.
 
-use std::{path::Path, time::Duration};
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -8,6 +8,8 @@ use super::StorageError;
 
 /// How long a connection waits for another process (Django on the same file) to give up its lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// What `PRAGMA synchronous` answers when each commit waits for the disk.
+pub(super) const SYNCHRONOUS_FULL: i64 = 2;
 /// Prepared statements that each connection keeps.
 const STATEMENT_CACHE: usize = 256;
 
@@ -32,7 +34,11 @@ impl UserKey {
 
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
+        // Password hashes and trips are nobody else's business.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|error| StorageError::Setup(format!("cannot create the folder {}: {error}", folder.display())))?;
     }
     let connection = Connection::open(path)
@@ -41,7 +47,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     // An I/O error while switching is silent: the answer must be read, or the database stays in rollback mode unnoticed.
     require(&connection, "journal_mode", "PRAGMA journal_mode=WAL", "wal")?;
     connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")?;
-    require(&connection, "synchronous", "PRAGMA synchronous", "2")?;
+    require(&connection, "synchronous", "PRAGMA synchronous", &SYNCHRONOUS_FULL.to_string())?;
     Ok(connection)
 }
 
@@ -52,7 +58,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
     Ok(connection)
 }
 
-fn configure(connection: &Connection) -> Result<(), StorageError> {
+pub(super) fn configure(connection: &Connection) -> Result<(), StorageError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     Ok(())

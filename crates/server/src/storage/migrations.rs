@@ -24,11 +24,7 @@ pub(super) fn run(
     transaction.execute_batch(DJANGO)?;
     let user_key = user_key(&transaction, &options.user_table)?;
     for (id, name, sql) in MIGRATIONS {
-        let applied = transaction
-            .query_row("SELECT 1 FROM holodrive_migration WHERE id = ?1", [id], |_| Ok(()))
-            .optional()?
-            .is_some();
-        if !applied {
+        if !is_applied(&transaction, *id)? {
             transaction.execute_batch(&expand(sql, &options.user_table, user_key))?;
             let now = clock.now().as_micros();
             transaction.execute("INSERT INTO holodrive_migration VALUES (?1, ?2, ?3)", (id, name, now))?;
@@ -36,6 +32,23 @@ pub(super) fn run(
         }
     }
     Ok(transaction.commit()?)
+}
+
+/// The names of the migrations that [`run`] would apply.
+pub(super) fn pending(connection: &Connection) -> Result<Vec<&'static str>, StorageError> {
+    let fresh = !connection.table_exists(None, "holodrive_migration")?;
+    let mut names = Vec::new();
+    for (id, name, _) in MIGRATIONS {
+        if fresh || !is_applied(connection, *id)? {
+            names.push(*name);
+        }
+    }
+    Ok(names)
+}
+
+fn is_applied(connection: &Connection, id: i64) -> Result<bool, StorageError> {
+    let row = connection.query_row("SELECT 1 FROM holodrive_migration WHERE id = ?1", [id], |_| Ok(()));
+    Ok(row.optional()?.is_some())
 }
 
 fn expand(sql: &str, user_table: &str, user_key: UserKey) -> String {

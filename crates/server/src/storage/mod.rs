@@ -9,6 +9,7 @@
 
 mod database;
 mod error;
+mod inspect;
 mod migrations;
 mod readers;
 mod tx;
@@ -19,6 +20,7 @@ use std::{path::Path, sync::Arc};
 
 pub use database::UserKey;
 pub use error::StorageError;
+pub use inspect::Inspection;
 pub use tx::{Tx, placeholders};
 pub use value::{Columns, FromValue, Row, Value};
 

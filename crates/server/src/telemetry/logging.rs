@@ -11,7 +11,8 @@ use crate::config::{Config, LogFormat};
 /// Starts logging for the whole process. Fails when it was started before.
 pub fn init(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log_level).context("LOG_LEVEL")?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Complaining about a standard error that is closed would panic: nobody reading the log must not end the server.
+    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     let started = match config.log_format {
         LogFormat::Text => builder.with_ansi(colours_welcome()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_ansi(false).try_init(),

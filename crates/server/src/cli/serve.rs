@@ -1,0 +1,56 @@
+//! `holodrive serve`: runs the server until it is told to stop.
+
+use std::net::IpAddr;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{config::Config, server::Server, telemetry::logging};
+
+#[derive(Args, Clone, Copy)]
+pub(super) struct ServeArgs {
+    /// Add demo accounts, a moving fleet and live orders; never on a public address
+    #[arg(long)]
+    pub(super) demo: bool,
+}
+
+impl ServeArgs {
+    /// What was given before or after the word `serve`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { demo: self.demo || other.demo }
+    }
+}
+
+pub(super) fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
+    if args.demo && !is_local(&config.websocket_host) {
+        anyhow::bail!("--demo has well-known passwords: it runs on 127.0.0.1, ::1 or localhost only (WEBSOCKET_HOST)");
+    }
+    logging::init(&config)?;
+    if config.redis_url.is_some() {
+        tracing::warn!("REDIS_URL is set, but Redis is not supported yet: this node serves alone");
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::start(config).await?;
+    tracing::info!(address = %server.address(), "listening");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: a second signal ends it at once");
+    tokio::select! {
+        () = server.stop() => tracing::info!("stopped"),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Whether only this machine can reach the address.
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,80 @@
+//! A running server: listening, answering, and its orderly end.
+
+mod accept;
+mod wiring;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{app::App, config::Config};
+use accept::Acceptor;
+pub use wiring::open_storage;
+
+/// What is left after the drain time to requests and sockets that do not end by themselves.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A server that accepts connections.
+pub struct Server {
+    address: SocketAddr,
+    app: Arc<App>,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the database, brings it up to date, and listens. When this returns, clients can connect.
+    pub async fn start(mut config: Config) -> anyhow::Result<Self> {
+        config.ensure_secret_key()?;
+        let listener = listen(&config).await?;
+        let address = listener.local_addr()?;
+        config.announce_port(address.port());
+        let app = wiring::build(Arc::new(config))?;
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(Arc::clone(&app), listener, stop.clone()));
+        Ok(Self { address, app, stop, running })
+    }
+
+    /// Where it listens; with `WEBSOCKET_PORT` 0, the port that it was given.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The parts that it runs on.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Stops in order: no new connections, open sockets are told to come back spread over `DRAIN_TIMEOUT`, requests in
+    /// hand are answered.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.running.await {
+            tracing::error!(%error, "the server did not end in order");
+        }
+    }
+}
+
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let (host, port) = (config.websocket_host.as_str(), config.websocket_port);
+    let bound = TcpListener::bind((host, port)).await;
+    bound.with_context(|| format!("cannot listen on {host}, port {port} (WEBSOCKET_HOST, WEBSOCKET_PORT)"))
+}
+
+async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
+    let App { config, gateway, .. } = &*app;
+    let rechecks = config.recheck_interval.map(|interval| tokio::spawn(Arc::clone(gateway).recheck_for_ever(interval)));
+    let (router, head_timeout) = (wiring::router(Arc::clone(&app)), config.handshake_timeout);
+    let accepting = tokio::spawn(Acceptor { router, head_timeout, stop: stop.clone() }.run(listener));
+    stop.cancelled().await;
+    app.draining.begin();
+    let ended = async { tokio::join!(gateway.drain(config.drain_timeout), accepting) };
+    if tokio::time::timeout(config.drain_timeout + GRACE, ended).await.is_err() {
+        tracing::warn!("some connections did not end in time and are cut");
+    }
+    if let Some(rechecks) = rechecks {
+        rechecks.abort();
+    }
+}
