@@ -7,9 +7,11 @@ use std::sync::{
 
 use crate::{
     accounts::{Accounts, AllowedOrigins},
+    chat::Chat,
     clock::SharedClock,
     config::Config,
     gateway::{Gateway, TrustedProxies},
+    notifications::Notifications,
     orders::Orders,
     storage::Storage,
     telemetry::Metrics,
@@ -31,6 +33,10 @@ pub struct App {
     pub origins: AllowedOrigins,
     /// The proxies whose word about a client's address counts.
     pub proxies: TrustedProxies,
+    /// What users are told.
+    pub notifications: Arc<Notifications>,
+    /// Conversations.
+    pub chat: Arc<Chat>,
     /// Orders and drivers.
     pub orders: Arc<Orders>,
     /// Everything about sockets.

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post, put},
 };
 use holodrive_protocol::{
-    Order, OrderEvent, OrderId, OrderStatus,
+    Order, OrderEvent, OrderId, OrderStatus, UserId,
     http::{DriverOrders, DriverStatus, Page},
 };
 
@@ -53,7 +53,7 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Response, ApiError> {
-    let rider_id = rider(&app, &mut command).await?;
+    let rider_id = rider(&mut command);
     let fields = &mut command.fields;
     let new = NewOrder {
         rider_id,
@@ -67,6 +67,9 @@ async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Res
     let orders = Arc::clone(&app.orders);
     command
         .commit(&app.storage, move |tx| {
+            if orders.accounts.filter_active(tx, &[rider_id])?.is_empty() {
+                return Err(ApiError::invalid_field("rider_id", "There is no such active user."));
+            }
             let order = orders.create(tx, &new)?;
             Ok(Reply::created(orders.view(&order)))
         })
@@ -74,17 +77,12 @@ async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Res
 }
 
 /// Who rides: the caller, or whom staff or a back end names.
-async fn rider(app: &App, command: &mut Command) -> Result<holodrive_protocol::UserId, ApiError> {
+fn rider(command: &mut Command) -> UserId {
     let named = if command.caller.is_staff() { command.fields.optional_user_id("rider_id") } else { None };
     match (named, &command.caller) {
-        (Some(rider_id), _) => {
-            if app.accounts.user_by_id(rider_id).await?.is_none() {
-                command.fields.refuse("rider_id", "There is no such user.");
-            }
-            Ok(rider_id)
-        }
-        (None, Caller::User(identity)) => Ok(identity.user.id),
-        (None, Caller::Backend) => Ok(command.fields.user_id("rider_id")),
+        (Some(rider_id), _) => rider_id,
+        (None, Caller::User(identity)) => identity.user.id,
+        (None, Caller::Backend) => command.fields.user_id("rider_id"),
     }
 }
 

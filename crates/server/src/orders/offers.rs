@@ -32,7 +32,7 @@ impl Orders {
     pub(crate) fn offer(self: &Arc<Self>, tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
         let free = store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver)
-            && self.is_active_driver(tx, found.driver_id)?;
+            && self.accounts.is_active_driver(tx, found.driver_id)?;
         if !free {
             return Ok(false);
         }
@@ -56,7 +56,7 @@ impl Orders {
             let detail = format!("the order is {}: only one that nobody has can be assigned", order.status.as_str());
             return Err(OrderError::InvalidTransition(detail));
         }
-        if !self.is_active_driver(tx, driver_id)? {
+        if !self.accounts.is_active_driver(tx, driver_id)? {
             return Err(OrderError::NotADriver);
         }
         if store::trip_of(tx, driver_id)?.is_some() {

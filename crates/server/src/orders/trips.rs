@@ -13,10 +13,7 @@ use super::{
     texts::{self, RiderNotice},
     transitions::{self, OfferEnd, Revocation, TripStep},
 };
-use crate::{
-    accounts::User,
-    storage::{StorageError, Tx},
-};
+use crate::{accounts::User, storage::Tx};
 
 impl Orders {
     /// The driver arrives, starts or completes.
@@ -127,10 +124,5 @@ impl Orders {
     fn wrong_state(&self, tx: &mut Tx<'_>, order_id: OrderId, hint: &str) -> Result<OrderError, OrderError> {
         let order = self.load_order(tx, order_id)?;
         Ok(OrderError::InvalidTransition(format!("the order is {}: {hint}", order.status.as_str())))
-    }
-
-    /// Whether the user may be offered orders at all.
-    pub(super) fn is_active_driver(&self, tx: &mut Tx<'_>, id: UserId) -> Result<bool, StorageError> {
-        self.accounts.is_active_member(tx, id, &self.config.driver_group)
     }
 }

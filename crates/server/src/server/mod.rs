@@ -31,7 +31,7 @@ impl Server {
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         config.announce_port(address.port());
-        let app = wiring::build(Arc::new(config))?;
+        let app = wiring::build(Arc::new(config)).await?;
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(Arc::clone(&app), listener, stop.clone()));
         Ok(Self { address, app, stop, running })
@@ -66,6 +66,8 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
     let App { config, gateway, .. } = &*app;
     let rechecks = config.recheck_interval.map(|interval| tokio::spawn(Arc::clone(gateway).recheck_for_ever(interval)));
+    let dispatcher = tokio::spawn(Arc::clone(&app.orders).dispatch_for_ever());
+    let positions = tokio::spawn(Arc::clone(&app.orders).save_positions_for_ever());
     let (router, head_timeout) = (wiring::router(Arc::clone(&app)), config.handshake_timeout);
     let accepting = tokio::spawn(Acceptor { router, head_timeout, stop: stop.clone() }.run(listener));
     stop.cancelled().await;
@@ -74,6 +76,9 @@ async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
     if tokio::time::timeout(config.drain_timeout + GRACE, ended).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
     }
+    dispatcher.abort();
+    positions.abort();
+    app.orders.save_positions().await;
     if let Some(rechecks) = rechecks {
         rechecks.abort();
     }

@@ -14,9 +14,12 @@ use crate::{
     accounts::{Accounts, AccountsOptions, AllowedOrigins},
     api::ApiError,
     app::{App, Draining},
+    chat::Chat,
     clock::{SharedClock, SystemClock},
     config::{Config, DatabaseUrl},
-    gateway::{Gateway, TrustedProxies},
+    gateway::{Gateway, PathPattern, TrustedProxies},
+    notifications::Notifications,
+    orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
     storage::{Storage, StorageOptions},
     telemetry::Metrics,
 };
@@ -34,27 +37,56 @@ pub fn open_storage(config: &Config, clock: SharedClock, metrics: Arc<Metrics>) 
 }
 
 /// Everything that a server runs on.
-pub(super) fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
+pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     let clock: SharedClock = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::new());
     let origins = AllowedOrigins::parse(config.allowed_origins.iter().map(String::as_str))?;
     let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
+    let notifications = Notifications::new(storage.clone());
+    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+    let orders = Orders::load(OrdersParts {
+        config: Arc::clone(&config),
+        storage: storage.clone(),
+        accounts: Arc::clone(&accounts),
+        notifications: Arc::clone(&notifications),
+        chat: Arc::clone(&chat),
+        metrics: Arc::clone(&metrics),
+    })
+    .await?;
+    let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
     let gateway = Gateway::new(
         Arc::clone(&config),
         Arc::clone(&accounts),
         Arc::clone(&metrics),
         Arc::clone(&clock),
         origins.clone(),
-    );
+    )
+    .endpoint(PathPattern::new("/ws/driver/orders/"), &driver_orders)
+    .endpoint(PathPattern::new("/ws/driver/order/"), &driver_orders)
+    .endpoint(PathPattern::new("/ws/rider/orders/"), &RiderOrdersEndpoint::new(Arc::clone(&orders)))
+    .endpoint(PathPattern::new("/ws/order/{id}/tracking/"), &TrackingEndpoint::new(Arc::clone(&orders)));
     let proxies = TrustedProxies::new(config.trusted_proxies.clone());
     let (gateway, draining) = (Arc::new(gateway), Draining::default());
-    Ok(Arc::new(App { config, storage, accounts, metrics, clock, origins, proxies, gateway, draining }))
+    Ok(Arc::new(App {
+        config,
+        storage,
+        accounts,
+        metrics,
+        clock,
+        origins,
+        proxies,
+        notifications,
+        chat,
+        orders,
+        gateway,
+        draining,
+    }))
 }
 
 /// Who answers which request.
 pub(super) fn router(app: Arc<App>) -> Router {
-    Router::new()
+    orders::routes()
         .fallback(socket_or_nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), measure))
         .with_state(app)
