@@ -63,7 +63,7 @@ async fn connections_without_a_request_do_not_hold_up_the_end() {
     assert_ne!(idle.read(&mut [0; 1024]).await.unwrap(), 0);
 
     let app = std::sync::Arc::clone(server.app());
-    tokio::time::timeout(Duration::from_secs(60), server.stop()).await.expect("it ends");
+    tokio::time::timeout(Duration::from_mins(1), server.stop()).await.expect("it ends");
     assert!(app.draining.has_begun());
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();

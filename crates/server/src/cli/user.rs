@@ -27,9 +27,11 @@ struct AddArgs {
     /// The password; other users of the machine can see it. Without it: asks, or reads a line where there is no terminal
     #[arg(long)]
     password: Option<String>,
-    #[arg(long, default_value = "")]
+    /// May be left out
+    #[arg(long, default_value = "", hide_default_value = true)]
     first_name: String,
-    #[arg(long, default_value = "")]
+    /// May be left out
+    #[arg(long, default_value = "", hide_default_value = true)]
     last_name: String,
     /// A group to join, made if there is none yet; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
