@@ -1,6 +1,10 @@
 //! Notifications: what a user is told, stored first, then sent to each of his connections.
 
 mod service;
+mod socket;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub use service::{NewNotification, NotificationEvent, Notifications};
+pub use service::{Marked, NewNotification, NotificationEvent, Notifications};
+pub use socket::{NotificationsSession, NotificationsSocket};
