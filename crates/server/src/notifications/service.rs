@@ -97,15 +97,25 @@ impl Notifications {
             self.publish_read(tx, user_id, vec![id]);
             return Ok(Marked::Now);
         }
-        Ok(if store::exists(tx, user_id, id)? { Marked::Before } else { Marked::NotFound })
+        Ok(if store::find(tx, user_id, id)?.is_some() { Marked::Before } else { Marked::NotFound })
     }
 
     /// Marks all of the user's notifications as read; gives how many were not.
-    pub fn mark_all_read(&self, tx: &mut Tx<'_>, user_id: UserId) -> Result<usize, StorageError> {
+    pub fn mark_all_read(&self, tx: &mut Tx<'_>, user_id: UserId) -> Result<u64, StorageError> {
         let ids = store::mark_all_read(tx, user_id)?;
-        let count = ids.len();
+        let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         self.publish_read(tx, user_id, ids);
         Ok(count)
+    }
+
+    /// The user's notification with this id.
+    pub fn find(
+        &self,
+        tx: &mut Tx<'_>,
+        user_id: UserId,
+        id: NotificationId,
+    ) -> Result<Option<Notification>, StorageError> {
+        store::find(tx, user_id, id)
     }
 
     /// The user's notifications with an id below `before`, newest first.
