@@ -23,7 +23,16 @@ use crate::{
 };
 
 /// The endpoint `/ws/chat/{conversation_id}/`.
-pub struct ChatSocket(pub Arc<Chat>);
+pub struct ChatEndpoint {
+    chat: Arc<Chat>,
+}
+
+impl ChatEndpoint {
+    /// Serves these conversations.
+    pub fn new(chat: Arc<Chat>) -> Arc<Self> {
+        Arc::new(Self { chat })
+    }
+}
 
 /// One connection to a conversation.
 pub struct ChatSession {
@@ -35,13 +44,13 @@ pub struct ChatSession {
     _seated: Seated,
 }
 
-impl Endpoint for ChatSocket {
+impl Endpoint for ChatEndpoint {
     type Session = ChatSession;
 
     const NAME: &'static str = "chat";
 
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
-        let (chat, conversation_id) = (Arc::clone(&self.0), opening.object_id);
+        let (chat, conversation_id) = (Arc::clone(&self.chat), opening.object_id);
         // It listens before it asks who is a member, so that a removal after the answer is heard.
         let subscription = chat.hub.subscribe(conversation_id, Arc::new(Listener(Arc::clone(&connection))));
         let seated = chat.live.enter(conversation_id, &connection);
@@ -56,9 +65,9 @@ impl Endpoint for ChatSocket {
     }
 
     async fn recheck(&self) {
-        let seats = self.0.live.participants();
+        let seats = self.chat.live.participants();
         let conversations = live::conversations(&seats);
-        let members = self.0.storage.read(move |tx| store::participants(tx, &conversations)).await;
+        let members = self.chat.storage.read(move |tx| store::participants(tx, &conversations)).await;
         let members: HashSet<_> = match members {
             Ok(members) => members.into_iter().collect(),
             Err(error) => {

@@ -17,7 +17,16 @@ use crate::{
 };
 
 /// The endpoint `/ws/notifications/`.
-pub struct NotificationsSocket(pub Arc<Notifications>);
+pub struct NotificationsEndpoint {
+    notifications: Arc<Notifications>,
+}
+
+impl NotificationsEndpoint {
+    /// Serves these notifications.
+    pub fn new(notifications: Arc<Notifications>) -> Arc<Self> {
+        Arc::new(Self { notifications })
+    }
+}
 
 /// One connection to it.
 pub struct NotificationsSession {
@@ -27,7 +36,7 @@ pub struct NotificationsSession {
     since: Option<NotificationId>,
 }
 
-impl Endpoint for NotificationsSocket {
+impl Endpoint for NotificationsEndpoint {
     type Session = NotificationsSession;
 
     const NAME: &'static str = "notifications";
@@ -35,12 +44,12 @@ impl Endpoint for NotificationsSocket {
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
         let user_id = connection.user_id();
         let listener = Arc::new(Listener(Arc::clone(&connection)));
-        let subscription = self.0.hub().subscribe(user_id, listener);
+        let subscription = self.notifications.hub().subscribe(user_id, listener);
         connection.send(Frame::json(&NotificationsServerMessage::ConnectionEstablished {
             message: "Connected to notifications".into(),
             user_id: user_id.to_string(),
         }));
-        Ok(NotificationsSession { notifications: Arc::clone(&self.0), connection, subscription, since: opening.since })
+        Ok(NotificationsSession { notifications: Arc::clone(&self.notifications), connection, subscription, since: opening.since })
     }
 }
 
