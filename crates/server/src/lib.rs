@@ -12,6 +12,7 @@ pub mod fanout;
 pub mod gateway;
 pub mod notifications;
 pub mod orders;
+pub mod resume;
 pub mod server;
 pub mod storage;
 pub mod telemetry;

@@ -9,6 +9,7 @@ mod idempotency;
 mod paging;
 mod path_id;
 mod reply;
+mod users;
 
 pub use body::MAX_BODY_BYTES;
 pub use caller::Caller;
@@ -18,3 +19,4 @@ pub use fields::Fields;
 pub use paging::{PageQuery, QueryFields};
 pub use path_id::PathId;
 pub use reply::Reply;
+pub use users::require_users;

@@ -1,71 +1,216 @@
-//! The rules of conversations.
+//! The rules of messages: who may write, what is stored, who hears of it.
 
 use std::sync::Arc;
 
-use holodrive_protocol::{ConversationId, OrderId, UserId, chat::ConversationKind};
+use holodrive_protocol::{
+    ConversationId, MessageId, UserId,
+    chat::{ChatMessage, ChatServerMessage, ConversationKind},
+};
+use serde_json::json;
 
-use super::store;
+use super::{ChatEvent, Draft, live::Live, store};
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, User},
     fanout::Hub,
-    notifications::Notifications,
+    gateway::Frame,
+    notifications::{NewNotification, Notifications},
     storage::{Storage, StorageError, Tx},
 };
 
-/// What the connections of a conversation hear.
-#[derive(Clone, Debug)]
-pub enum ChatEvent {
-    /// This user no longer takes part.
-    Removed(UserId),
-}
+/// The characters of a message that its notification shows.
+const PREVIEW_CHARS: usize = 50;
 
 /// All conversations.
 pub struct Chat {
-    storage: Storage,
-    accounts: Arc<Accounts>,
-    notifications: Arc<Notifications>,
-    hub: Arc<Hub<ConversationId, ChatEvent>>,
+    pub(super) storage: Storage,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) notifications: Arc<Notifications>,
+    pub(super) hub: Arc<Hub<ConversationId, ChatEvent>>,
+    pub(super) live: Arc<Live>,
+}
+
+/// Why something was not done in a conversation.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChatError {
+    /// There is no such conversation, or the user is not a member: the two look the same.
+    #[error("there is no such conversation, or you are not a member of it")]
+    NotMember,
+    /// The conversation has no such message.
+    #[error("there is no such message in this conversation")]
+    NoSuchMessage,
+    /// The database refused or failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A message that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The message.
+    pub message: ChatMessage,
+    /// False when the sender had sent it before: then nothing was stored, and nobody is told again.
+    pub is_new: bool,
 }
 
 impl Chat {
     /// Conversations in this database.
     pub fn new(storage: Storage, accounts: Arc<Accounts>, notifications: Arc<Notifications>) -> Arc<Self> {
-        Arc::new(Self { storage, accounts, notifications, hub: Hub::new() })
+        Arc::new(Self { storage, accounts, notifications, hub: Hub::new(), live: Arc::default() })
     }
 
-    /// The conversation of an order's rider and driver. After a release it is the same one again, with the new driver.
+    /// Stores a message and the notifications of it, and sends them once they are on disk.
     ///
     /// # Errors
-    /// When the database refuses or fails.
-    pub fn open_order_conversation(
-        &self,
-        tx: &mut Tx<'_>,
-        order_id: OrderId,
-        rider: UserId,
-        driver: UserId,
-    ) -> Result<ConversationId, StorageError> {
-        let id = match store::of_order(tx, order_id)? {
-            Some(id) => id,
-            None => store::insert_conversation(tx, ConversationKind::Order, Some(order_id), Some(rider))?,
-        };
-        store::add_participant(tx, id, rider)?;
-        store::add_participant(tx, id, driver)?;
-        Ok(id)
-    }
-
-    /// Ends a user's part in a conversation. His connections to it are closed with 4403 once that is on disk.
-    ///
-    /// # Errors
-    /// When the database refuses or fails.
-    pub fn remove_participant(
+    /// [`ChatError::NotMember`], or when the database fails.
+    pub fn post(
         &self,
         tx: &mut Tx<'_>,
         conversation_id: ConversationId,
-        user_id: UserId,
-    ) -> Result<(), StorageError> {
-        store::remove_participant(tx, conversation_id, user_id)?;
+        sender: &User,
+        draft: &Draft,
+    ) -> Result<Posted, ChatError> {
+        let kind = member(tx, conversation_id, sender)?;
+        if let Some(message) = sent_before(tx, conversation_id, sender.id, draft)? {
+            return Ok(Posted { message, is_new: false });
+        }
+        // Who is to be told depends on who has written so far, so it is asked before this message is stored.
+        let recipients = self.recipients(tx, conversation_id, kind, sender)?;
+        let message = store::insert_message(tx, new_message(conversation_id, sender, draft))?;
+        for user_id in recipients {
+            self.notifications.notify(tx, notification(user_id, &message))?;
+        }
+        self.publish(tx, conversation_id, ChatEvent::message, message.clone());
+        Ok(Posted { message, is_new: true })
+    }
+
+    /// Stores that the user has read a message, and tells the conversation. False when he had read it before: then nothing
+    /// changed, and nobody is told again.
+    ///
+    /// # Errors
+    /// [`ChatError::NotMember`], [`ChatError::NoSuchMessage`], or when the database fails.
+    pub fn mark_read(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        user: &User,
+        message_id: MessageId,
+    ) -> Result<bool, ChatError> {
+        member(tx, conversation_id, user)?;
+        if !store::exists(tx, conversation_id, message_id)? {
+            return Err(ChatError::NoSuchMessage);
+        }
+        let is_new = store::mark_read(tx, message_id, user.id)?;
+        if is_new {
+            self.publish(tx, conversation_id, |(id, user_id)| ChatEvent::read(id, user_id), (message_id, user.id));
+        }
+        Ok(is_new)
+    }
+
+    /// Tells the conversation that a user is typing, or stopped. Nothing is stored.
+    pub fn typing(&self, conversation_id: ConversationId, user: &User, is_typing: bool) {
+        if self.hub.has_subscribers(&conversation_id) {
+            let message = ChatServerMessage::Typing { is_typing, user: user.id, user_name: user.display_name() };
+            self.hub.publish(&conversation_id, ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message) });
+        }
+    }
+
+    /// Messages of the conversation with an id between two others, newest first.
+    ///
+    /// # Errors
+    /// [`ChatError::NotMember`], or when the database fails.
+    pub fn history(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        reader: &User,
+        (after, before): (MessageId, MessageId),
+        limit: i64,
+    ) -> Result<Vec<ChatMessage>, ChatError> {
+        member(tx, conversation_id, reader)?;
+        Ok(store::between(tx, conversation_id, (after, before), limit)?)
+    }
+
+    /// Who is notified of a message of `sender`: the other participants, and all staff where none cares yet.
+    fn recipients(
+        &self,
+        tx: &mut Tx<'_>,
+        id: ConversationId,
+        kind: ConversationKind,
+        sender: &User,
+    ) -> Result<Vec<UserId>, StorageError> {
+        let participants: Vec<_> = store::participants(tx, &[id])?.into_iter().map(|(_, user_id)| user_id).collect();
+        let others = || participants.iter().copied().filter(|user_id| *user_id != sender.id);
+        if kind != ConversationKind::Support || sender.is_staff || store::has_message_from_support(tx, id)? {
+            return Ok(others().collect());
+        }
+        let staff = self.accounts.find_staff(tx)?;
+        if staff.iter().any(|user_id| participants.contains(user_id)) {
+            return Ok(others().collect());
+        }
+        Ok(others().chain(staff).collect())
+    }
+
+    /// Tells the conversation's connections once the transaction is on disk; encodes only where somebody listens.
+    fn publish<T: Send + 'static>(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        event: impl FnOnce(T) -> ChatEvent + Send + 'static,
+        content: T,
+    ) {
         let hub = Arc::clone(&self.hub);
-        tx.after_commit(move || hub.publish(&conversation_id, ChatEvent::Removed(user_id)));
-        Ok(())
+        tx.after_commit(move || {
+            if hub.has_subscribers(&conversation_id) {
+                hub.publish(&conversation_id, event(content));
+            }
+        });
+    }
+}
+
+/// Makes sure that the user is a member, and gives the conversation's kind.
+pub(super) fn member(
+    tx: &mut Tx<'_>,
+    conversation_id: ConversationId,
+    user: &User,
+) -> Result<ConversationKind, ChatError> {
+    match store::standing(tx, conversation_id, user.id)? {
+        Some(standing) if standing.participates || user.is_staff => Ok(standing.kind),
+        _ => Err(ChatError::NotMember),
+    }
+}
+
+fn sent_before(
+    tx: &mut Tx<'_>,
+    conversation_id: ConversationId,
+    sender_id: UserId,
+    draft: &Draft,
+) -> Result<Option<ChatMessage>, StorageError> {
+    match &draft.client_id {
+        Some(client_id) => store::by_client_id(tx, conversation_id, sender_id, client_id),
+        None => Ok(None),
+    }
+}
+
+fn new_message<'d>(conversation_id: ConversationId, sender: &User, draft: &'d Draft) -> store::NewMessage<'d> {
+    store::NewMessage {
+        conversation_id,
+        sender_id: sender.id,
+        sender_name: sender.display_name(),
+        is_from_support: sender.is_staff,
+        message: &draft.message,
+        client_id: draft.client_id.as_deref(),
+    }
+}
+
+fn notification(user_id: UserId, message: &ChatMessage) -> NewNotification {
+    let preview: String = message.message.chars().take(PREVIEW_CHARS).collect();
+    NewNotification {
+        user_id,
+        title: format!("New message from {}", message.sender_name),
+        message: format!("New message in conversation: {preview}..."),
+        notification_type: "chat_message".into(),
+        related_object_type: Some("conversation".into()),
+        related_object_id: Some(message.conversation_id),
+        data: json!({"conversation_id": message.conversation_id, "message_id": message.message_id}),
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
 
 use super::Frame;
+use crate::storage::StorageError;
 
 /// The shortest and the longest wait that a client is told before it comes back.
 const RETRY_MS: std::ops::Range<u64> = 500..5_000;
@@ -87,5 +88,19 @@ impl Close {
         self.error.as_ref().map_or_else(String::new, |error| {
             serde_json::to_value(error.code).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default()
         })
+    }
+}
+
+impl From<StorageError> for Close {
+    fn from(error: StorageError) -> Self {
+        tracing::error!(%error, "a connection cannot be served");
+        Self::unavailable()
+    }
+}
+
+impl From<StorageError> for ErrorMessage {
+    fn from(error: StorageError) -> Self {
+        tracing::error!(%error, "a message was not stored");
+        Self::new(ErrorCode::Unavailable, "the server cannot store this now: try again")
     }
 }

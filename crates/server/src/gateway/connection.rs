@@ -41,6 +41,8 @@ pub struct Connection {
     state: Mutex<State>,
     /// Wakes the transport when something is queued or the connection is to be closed.
     changed: Notify,
+    /// Wakes [`Connection::send_when_room`] when the transport has taken what waited.
+    taken: Notify,
 }
 
 struct State {
@@ -77,6 +79,7 @@ impl Connection {
             outbound_limit,
             state: Mutex::new(state),
             changed: Notify::new(),
+            taken: Notify::new(),
         })
     }
 
@@ -103,6 +106,14 @@ impl Connection {
     /// Sends a message that must not be lost. A connection that has no room for it is closed, and resumes.
     pub fn send(&self, frame: Frame) {
         self.push(Outgoing::Text(frame));
+    }
+
+    /// Sends a message of a replay, which may be longer than the queue: instead of closing a connection that has no room
+    /// for it, waits until the queue is at most half full.
+    pub async fn send_when_room(&self, frame: Frame) {
+        while !self.push_within_half(&frame) {
+            self.taken.notified().await;
+        }
     }
 
     /// Sends binary data.
@@ -154,6 +165,17 @@ impl Connection {
         self.state.lock().pings.end(number)
     }
 
+    /// Queues a message where that leaves half of the room free, or the queue is empty; tells whether it is dealt with.
+    fn push_within_half(&self, frame: &Frame) -> bool {
+        let mut state = self.state.lock();
+        let half = self.outbound_limit.map(|limit| limit / 2);
+        let done = state.outbound.close.is_some() || state.outbound.push(Outgoing::Text(frame.clone()), half).is_ok();
+        if done {
+            self.changed.notify_one();
+        }
+        done
+    }
+
     fn push(&self, outgoing: Outgoing) {
         self.queue(&mut self.state.lock(), outgoing);
     }
@@ -175,6 +197,7 @@ impl Connection {
 
     /// Takes what waits for the socket.
     pub(super) fn take_outgoing(&self) -> Vec<Outgoing> {
+        self.taken.notify_one();
         self.state.lock().outbound.take()
     }
 

@@ -36,10 +36,17 @@ pub trait Endpoint: Send + Sync + 'static {
     }
 }
 
-/// One open connection of a feature. The next event comes when the last one was dealt with; dropping it is `closed`.
+/// One open connection of a feature. The next event comes when the last one was dealt with, beside [`Session::opened`];
+/// dropping it is `closed`.
 pub trait Session: Send + Sync + 'static {
     /// What the client may send.
     type Message: ClientMessage + Send;
+
+    /// The connection has begun to write: the place for what may be longer than the queue, such as a replay. Other events
+    /// come meanwhile, and it is dropped when the connection ends.
+    fn opened(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 
     /// A message; an error goes back to the client, and the connection stays open.
     fn message(&self, message: Self::Message) -> impl Future<Output = Result<(), ErrorMessage>> + Send;
@@ -118,6 +125,10 @@ impl Profile {
 
 /// What the transport tells a connection's session.
 pub(super) trait AnySession: Send + Sync {
+    fn opened(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
     fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()>;
     fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()>;
     fn received(self: Arc<Self>, receipt: i64) -> BoxFuture<'static, ()>;
@@ -144,6 +155,10 @@ impl<S: Session> Attached<S> {
 }
 
 impl<S: Session> AnySession for Attached<S> {
+    fn opened(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.session.opened().await })
+    }
+
     fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             if let Err(error) = self.dispatch(&text).await {

@@ -70,6 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     pub(super) async fn run(mut self, connection: &Connection, session: Arc<dyn AnySession>, mut rules: Rules) -> u16 {
         // While the session deals with an event nothing more is read, so a busy database slows down the sender.
         let mut busy: Option<BoxFuture<'static, ()>> = None;
+        let mut opening = Some(Arc::clone(&session).opened());
         let end = loop {
             if let Err(close) = rules.heartbeat.tick(connection) {
                 connection.close(close);
@@ -84,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
                 biased;
                 () = connection.changed() => {}
                 () = finished(&mut busy) => busy = None,
+                () = finished(&mut opening) => opening = None,
                 io = self.io(read) => match self.handle(io, connection, &session, &mut rules) {
                     Ok(event) => busy = event.or(busy),
                     Err(end) => break end,

@@ -1,6 +1,12 @@
 //! Notifications: what a user is told, stored first, then sent to each of his connections.
 
+mod http;
 mod service;
+mod socket;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub use service::{NewNotification, NotificationEvent, Notifications};
+pub use http::routes;
+pub use service::{Marked, NewNotification, NotificationEvent, Notifications};
+pub use socket::{NotificationsSession, NotificationsEndpoint};

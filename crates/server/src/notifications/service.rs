@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use holodrive_protocol::{
     NotificationId, UserId,
-    notifications::{Notification, NotificationsServerMessage},
+    notifications::{Notification, NotificationStatus, NotificationsServerMessage},
 };
 
 use super::store;
 use crate::{
     fanout::Hub,
     gateway::Frame,
+    resume::{PAGE, Sequenced, Stored},
     storage::{Storage, StorageError, Tx},
 };
 
@@ -42,6 +43,23 @@ pub struct NotificationEvent {
     pub(super) frame: Frame,
 }
 
+impl Sequenced for NotificationEvent {
+    fn id(&self) -> Option<i64> {
+        self.id
+    }
+}
+
+/// What marking a notification as read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It is read from now on, and all of the user's connections are told.
+    Now,
+    /// It was read already; nothing changed, and nobody is told again.
+    Before,
+    /// The user has no such notification.
+    NotFound,
+}
+
 /// The notifications of all users.
 pub struct Notifications {
     storage: Storage,
@@ -60,24 +78,96 @@ impl Notifications {
     /// When the database refuses or fails.
     pub fn notify(&self, tx: &mut Tx<'_>, new: NewNotification) -> Result<Notification, StorageError> {
         let notification = store::insert(tx, &new)?;
-        let id = Some(notification.id);
-        let message = NotificationsServerMessage::Notification { notification: notification.clone() };
-        self.publish(tx, new.user_id, id, message);
+        let (hub, user_id, stored) = (Arc::clone(&self.hub), new.user_id, notification.clone());
+        tx.after_commit(move || {
+            if hub.has_subscribers(&user_id) {
+                let event = NotificationEvent { id: Some(stored.id), frame: frame(stored) };
+                hub.publish(&user_id, event);
+            }
+        });
         Ok(notification)
     }
 
-    fn publish(
+    /// Marks the user's notification as read.
+    ///
+    /// # Errors
+    /// When the database refuses or fails; so with the other functions.
+    pub fn mark_read(&self, tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<Marked, StorageError> {
+        if store::mark_read(tx, user_id, id)? {
+            self.publish_read(tx, user_id, vec![id]);
+            return Ok(Marked::Now);
+        }
+        Ok(if store::find(tx, user_id, id)?.is_some() { Marked::Before } else { Marked::NotFound })
+    }
+
+    /// Marks all of the user's notifications as read; gives how many were not.
+    pub fn mark_all_read(&self, tx: &mut Tx<'_>, user_id: UserId) -> Result<u64, StorageError> {
+        let ids = store::mark_all_read(tx, user_id)?;
+        let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        self.publish_read(tx, user_id, ids);
+        Ok(count)
+    }
+
+    /// The user's notification with this id.
+    pub fn find(
         &self,
         tx: &mut Tx<'_>,
         user_id: UserId,
-        id: Option<NotificationId>,
-        message: NotificationsServerMessage,
-    ) {
+        id: NotificationId,
+    ) -> Result<Option<Notification>, StorageError> {
+        store::find(tx, user_id, id)
+    }
+
+    /// The user's notifications with an id below `before`, newest first.
+    pub fn list(
+        &self,
+        tx: &mut Tx<'_>,
+        user_id: UserId,
+        before: NotificationId,
+        status: Option<NotificationStatus>,
+        limit: i64,
+    ) -> Result<Vec<Notification>, StorageError> {
+        store::before(tx, user_id, before, status, limit)
+    }
+
+    /// A page of the user's notifications after an id, ready to be sent.
+    pub(super) async fn stored_after(
+        &self,
+        user_id: UserId,
+        after: NotificationId,
+    ) -> Result<Vec<Stored>, StorageError> {
+        let page = move |tx: &mut Tx<'_>| {
+            let notifications = store::after(tx, user_id, after, PAGE)?;
+            Ok(notifications.into_iter().map(|notification| (notification.id, frame(notification))).collect())
+        };
+        self.storage.read(page).await
+    }
+
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub<UserId, NotificationEvent>> {
+        &self.hub
+    }
+
+    fn publish_read(&self, tx: &mut Tx<'_>, user_id: UserId, ids: Vec<NotificationId>) {
         let hub = Arc::clone(&self.hub);
         tx.after_commit(move || {
             if hub.has_subscribers(&user_id) {
-                hub.publish(&user_id, NotificationEvent { id, frame: Frame::json(&message) });
+                for id in ids {
+                    hub.publish(&user_id, NotificationEvent { id: None, frame: read_frame(id) });
+                }
             }
         });
     }
+}
+
+fn frame(notification: Notification) -> Frame {
+    Frame::json(&NotificationsServerMessage::Notification { notification })
+}
+
+/// Tells that a notification has been read.
+pub(super) fn read_frame(notification_id: NotificationId) -> Frame {
+    Frame::json(&NotificationsServerMessage::NotificationRead { notification_id })
 }

@@ -63,10 +63,10 @@ pub(super) fn before(
     tx.query(&sql, &[user_id.into(), before.into(), limit.into()])?.into_iter().map(notification).collect()
 }
 
-/// Whether this notification is the user's.
-pub(super) fn exists(tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<bool, StorageError> {
-    let sql = "SELECT 1 FROM holodrive_notification WHERE id = $1 AND user_id = $2";
-    Ok(tx.query_one(sql, &[id.into(), user_id.into()])?.is_some())
+/// The user's notification with this id.
+pub(super) fn find(tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<Option<Notification>, StorageError> {
+    let sql = format!("SELECT {COLUMNS} FROM holodrive_notification WHERE id = $1 AND user_id = $2");
+    tx.query_one(&sql, &[id.into(), user_id.into()])?.map(notification).transpose()
 }
 
 /// Marks the user's notification as read; false when it was already, or is not his.

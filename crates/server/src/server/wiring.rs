@@ -14,11 +14,11 @@ use crate::{
     accounts::{Accounts, AccountsOptions, AllowedOrigins},
     api::ApiError,
     app::{App, Draining},
-    chat::Chat,
+    chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
     config::{Config, DatabaseUrl},
     gateway::{Gateway, PathPattern, TrustedProxies},
-    notifications::Notifications,
+    notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
     storage::{Storage, StorageOptions},
     telemetry::Metrics,
@@ -62,6 +62,11 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         Arc::clone(&clock),
         origins.clone(),
     )
+    .endpoint(
+        PathPattern::new("/ws/notifications/").user_scoped(),
+        &NotificationsEndpoint::new(Arc::clone(&notifications)),
+    )
+    .endpoint(PathPattern::new("/ws/chat/{id}/"), &ChatEndpoint::new(Arc::clone(&chat)))
     .endpoint(PathPattern::new("/ws/driver/orders/"), &driver_orders)
     .endpoint(PathPattern::new("/ws/driver/order/"), &driver_orders)
     .endpoint(PathPattern::new("/ws/rider/orders/"), &RiderOrdersEndpoint::new(Arc::clone(&orders)))
@@ -87,6 +92,8 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
 /// Who answers which request.
 pub(super) fn router(app: Arc<App>) -> Router {
     orders::routes()
+        .merge(notifications::routes())
+        .merge(chat::routes())
         .fallback(socket_or_nothing)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), measure))
         .with_state(app)

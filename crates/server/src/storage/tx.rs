@@ -3,6 +3,9 @@ use rusqlite::{Connection, ToSql, params_from_iter, types};
 
 use super::{Row, StorageError, Value};
 
+/// Parameters of one `IN`; engines allow more, but longer lists gain nothing.
+const IN_MAX: usize = 512;
+
 /// What runs after the commit, in commit order.
 pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
 
@@ -50,6 +53,27 @@ impl<'c> Tx<'c> {
     /// When the database refuses or fails.
     pub fn query_one(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StorageError> {
         Ok(self.query(sql, params)?.into_iter().next())
+    }
+
+    /// Runs a query with `… IN (…)` over a list of any length; `sql` gets the text between the brackets.
+    ///
+    /// Lists are filled up to a power of two by repeating their last entry, so that few different statements are prepared.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn query_in<T: Clone + Into<Value>>(
+        &mut self,
+        sql: impl Fn(&str) -> String,
+        list: &[T],
+    ) -> Result<Vec<Row>, StorageError> {
+        let mut rows = Vec::new();
+        for chunk in list.chunks(IN_MAX) {
+            let length = chunk.len().next_power_of_two();
+            let padding = chunk.last().into_iter().cycle();
+            let params: Vec<Value> = chunk.iter().chain(padding).take(length).cloned().map(Into::into).collect();
+            rows.extend(self.query(&sql(&placeholders(1, length)), &params)?);
+        }
+        Ok(rows)
     }
 
     /// Has `action` run once the transaction is on disk. It is dropped when the transaction fails.

@@ -1,0 +1,100 @@
+//! What the connections of a conversation hear of.
+
+use std::sync::Arc;
+
+use holodrive_protocol::{
+    MessageId, UserId,
+    chat::{ChatMessage, ChatServerMessage},
+};
+
+use crate::{
+    fanout::Subscriber,
+    gateway::{Close, Connection, Frame, TransientKey},
+    resume::Sequenced,
+};
+
+/// Something that happened in a conversation; its message is encoded once for all connections.
+#[derive(Clone, Debug)]
+pub enum ChatEvent {
+    /// A stored message.
+    Message {
+        /// Its id.
+        id: MessageId,
+        /// The message.
+        frame: Frame,
+    },
+    /// Somebody has read a message.
+    Read(Frame),
+    /// A user is typing, or stopped; it is not for his own connections.
+    Typing {
+        /// Who.
+        user_id: UserId,
+        /// The message.
+        frame: Frame,
+    },
+    /// This user no longer takes part.
+    Removed(UserId),
+}
+
+impl ChatEvent {
+    /// The event of a stored message.
+    pub(super) fn message(message: ChatMessage) -> Self {
+        Self::Message { id: message.message_id, frame: message_frame(message) }
+    }
+
+    /// The event of a message that was read.
+    pub(super) fn read(message_id: MessageId, read_by: UserId) -> Self {
+        Self::Read(read_frame(message_id, read_by))
+    }
+}
+
+impl Sequenced for ChatEvent {
+    fn id(&self) -> Option<i64> {
+        match self {
+            Self::Message { id, .. } => Some(*id),
+            Self::Read(_) | Self::Typing { .. } | Self::Removed(_) => None,
+        }
+    }
+}
+
+/// Hands the events of a conversation to one connection.
+pub(super) struct Listener(pub(super) Arc<Connection>);
+
+impl Subscriber<ChatEvent> for Listener {
+    fn deliver(&self, event: &ChatEvent) {
+        match event {
+            ChatEvent::Message { frame, .. } | ChatEvent::Read(frame) => self.0.send(frame.clone()),
+            ChatEvent::Typing { user_id, frame } if *user_id != self.0.user_id() => {
+                self.0.send_transient(transient_key(*user_id), frame.clone());
+            }
+            ChatEvent::Removed(user_id) if *user_id == self.0.user_id() && !self.0.user().is_staff => {
+                self.0.close(not_a_member());
+            }
+            ChatEvent::Typing { .. } | ChatEvent::Removed(_) => {}
+        }
+    }
+}
+
+/// What everybody is told who may not be in a conversation, whether it exists or not.
+pub(super) fn not_a_member() -> Close {
+    Close::forbidden("there is no such conversation, or you are not a member of it")
+}
+
+/// A stored message, ready to be sent.
+pub(super) fn message_frame(message: ChatMessage) -> Frame {
+    Frame::json(&ChatServerMessage::ChatMessage(message))
+}
+
+/// Tells that somebody has read a message.
+pub(super) fn read_frame(message_id: MessageId, read_by: UserId) -> Frame {
+    Frame::json(&ChatServerMessage::MessageRead { message_id, read_by })
+}
+
+/// What a user types replaces only what he typed before.
+#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "half of a random UUID still names it")]
+fn transient_key(user_id: UserId) -> TransientKey {
+    match user_id {
+        UserId::Int(id) => id,
+        UserId::Uuid(id) => id.as_u128() as i64,
+    }
+}

@@ -1,0 +1,165 @@
+//! `/ws/chat/{conversation_id}/`.
+
+use std::{collections::HashSet, sync::Arc};
+
+use holodrive_protocol::{
+    ConversationId, MessageId,
+    chat::{ChatClientMessage, ChatServerMessage},
+    socket::{ErrorCode, ErrorMessage},
+};
+
+use super::{
+    Chat, ChatError, ChatEvent, Draft,
+    event::{Listener, message_frame, not_a_member, read_frame},
+    live::{self, Seated},
+    service::member,
+    store,
+};
+use crate::{
+    fanout::Subscription,
+    gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
+    resume::{PAGE, Stored, resume},
+    storage::Tx,
+};
+
+/// The endpoint `/ws/chat/{conversation_id}/`.
+pub struct ChatEndpoint {
+    chat: Arc<Chat>,
+}
+
+impl ChatEndpoint {
+    /// Serves these conversations.
+    pub fn new(chat: Arc<Chat>) -> Arc<Self> {
+        Arc::new(Self { chat })
+    }
+}
+
+/// One connection to a conversation.
+pub struct ChatSession {
+    chat: Arc<Chat>,
+    connection: Arc<Connection>,
+    conversation_id: ConversationId,
+    since: Option<MessageId>,
+    subscription: Subscription<ConversationId, ChatEvent>,
+    _seated: Seated,
+}
+
+impl Endpoint for ChatEndpoint {
+    type Session = ChatSession;
+
+    const NAME: &'static str = "chat";
+
+    async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
+        let (chat, conversation_id) = (Arc::clone(&self.chat), opening.object_id);
+        // It listens before it asks who is a member, so that a removal after the answer is heard.
+        let subscription = chat.hub.subscribe(conversation_id, Arc::new(Listener(Arc::clone(&connection))));
+        let seated = chat.live.enter(conversation_id, &connection);
+        let user = connection.user();
+        chat.storage.read(move |tx| member(tx, conversation_id, &user)).await?;
+        connection.send(Frame::json(&ChatServerMessage::ConnectionEstablished {
+            message: "Connected to chat".into(),
+            conversation_id,
+        }));
+        let since = opening.since;
+        Ok(ChatSession { chat, connection, conversation_id, since, subscription, _seated: seated })
+    }
+
+    async fn recheck(&self) {
+        let seats = self.chat.live.participants();
+        let conversations = live::conversations(&seats);
+        let members = self.chat.storage.read(move |tx| store::participants(tx, &conversations)).await;
+        let members: HashSet<_> = match members {
+            Ok(members) => members.into_iter().collect(),
+            Err(error) => {
+                tracing::warn!(%error, "members of live conversations cannot be checked");
+                return;
+            }
+        };
+        for seat in seats.into_iter().filter(|seat| !members.contains(&seat.place())) {
+            seat.connection.close(not_a_member());
+        }
+    }
+}
+
+impl Session for ChatSession {
+    type Message = ChatClientMessage;
+
+    async fn opened(&self) {
+        let begun = match self.since {
+            Some(since) => self.resume(since).await,
+            None => self.subscription.open(|_| true).map_err(|_| Close::slow_consumer()),
+        };
+        if let Err(close) = begun {
+            self.connection.close(close);
+        }
+    }
+
+    async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
+        let done = match message {
+            ChatClientMessage::ChatMessage { message, client_id } => self.post(Draft::new(message, client_id)?).await,
+            ChatClientMessage::ReadMessage { message_id } => self.mark_read(message_id).await,
+            ChatClientMessage::Typing { is_typing } => {
+                self.chat.typing(self.conversation_id, &self.connection.user(), is_typing);
+                Ok(())
+            }
+        };
+        done.or_else(|error| self.explain(error))
+    }
+}
+
+impl ChatSession {
+    async fn post(&self, draft: Draft) -> Result<(), ChatError> {
+        let (chat, id, sender) = (Arc::clone(&self.chat), self.conversation_id, self.connection.user());
+        let posted = self.chat.storage.write(move |tx| chat.post(tx, id, &sender, &draft)).await?;
+        if !posted.is_new {
+            self.connection.send(message_frame(posted.message));
+        }
+        Ok(())
+    }
+
+    async fn mark_read(&self, message_id: MessageId) -> Result<(), ChatError> {
+        let (chat, id, reader) = (Arc::clone(&self.chat), self.conversation_id, self.connection.user());
+        let is_new = self.chat.storage.write(move |tx| chat.mark_read(tx, id, &reader, message_id)).await?;
+        if !is_new {
+            self.connection.send(read_frame(message_id, self.connection.user_id()));
+        }
+        Ok(())
+    }
+
+    fn explain(&self, error: ChatError) -> Result<(), ErrorMessage> {
+        match error {
+            ChatError::NotMember => {
+                self.connection.close(not_a_member());
+                Ok(())
+            }
+            ChatError::NoSuchMessage => Err(ErrorMessage::new(ErrorCode::NotFound, error.to_string())),
+            ChatError::Storage(error) => Err(error.into()),
+        }
+    }
+
+    async fn resume(&self, since: MessageId) -> Result<(), Close> {
+        resume(&self.connection, &self.subscription, since, |after| self.stored_after(after)).await
+    }
+
+    /// A page of messages. It looks again whether the user is a member, since his removal waits behind the gate.
+    async fn stored_after(&self, after: MessageId) -> Result<Vec<Stored>, Close> {
+        let (id, user) = (self.conversation_id, self.connection.user());
+        let page = move |tx: &mut Tx<'_>| {
+            member(tx, id, &user)?;
+            let messages = store::after(tx, id, after, PAGE)?;
+            Ok::<_, ChatError>(
+                messages.into_iter().map(|message| (message.message_id, message_frame(message))).collect(),
+            )
+        };
+        Ok(self.chat.storage.read(page).await?)
+    }
+}
+
+impl From<ChatError> for Close {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::NotMember | ChatError::NoSuchMessage => not_a_member(),
+            ChatError::Storage(error) => error.into(),
+        }
+    }
+}

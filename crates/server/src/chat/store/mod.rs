@@ -1,0 +1,12 @@
+//! The SQL of conversations and messages.
+
+mod conversations;
+mod messages;
+
+pub(super) use conversations::{
+    add_participant, conversation_ids, conversations, insert_conversation, of_order, open_support, participants,
+    remove_participant, standing,
+};
+pub(super) use messages::{
+    NewMessage, after, between, by_client_id, exists, has_message_from_support, insert_message, mark_read,
+};

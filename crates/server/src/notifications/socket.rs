@@ -1,0 +1,98 @@
+//! `/ws/notifications/`.
+
+use std::sync::Arc;
+
+use holodrive_protocol::{
+    NotificationId, UserId,
+    notifications::{NotificationsClientMessage, NotificationsServerMessage},
+    socket::{ErrorCode, ErrorMessage},
+};
+
+use super::{Marked, NotificationEvent, Notifications, service::read_frame};
+use crate::{
+    fanout::{Subscriber, Subscription},
+    gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
+    resume::resume,
+    storage::Tx,
+};
+
+/// The endpoint `/ws/notifications/`.
+pub struct NotificationsEndpoint {
+    notifications: Arc<Notifications>,
+}
+
+impl NotificationsEndpoint {
+    /// Serves these notifications.
+    pub fn new(notifications: Arc<Notifications>) -> Arc<Self> {
+        Arc::new(Self { notifications })
+    }
+}
+
+/// One connection to it.
+pub struct NotificationsSession {
+    notifications: Arc<Notifications>,
+    connection: Arc<Connection>,
+    subscription: Subscription<UserId, NotificationEvent>,
+    since: Option<NotificationId>,
+}
+
+impl Endpoint for NotificationsEndpoint {
+    type Session = NotificationsSession;
+
+    const NAME: &'static str = "notifications";
+
+    async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
+        let user_id = connection.user_id();
+        let listener = Arc::new(Listener(Arc::clone(&connection)));
+        let subscription = self.notifications.hub().subscribe(user_id, listener);
+        connection.send(Frame::json(&NotificationsServerMessage::ConnectionEstablished {
+            message: "Connected to notifications".into(),
+            user_id: user_id.to_string(),
+        }));
+        Ok(NotificationsSession { notifications: Arc::clone(&self.notifications), connection, subscription, since: opening.since })
+    }
+}
+
+impl Session for NotificationsSession {
+    type Message = NotificationsClientMessage;
+
+    async fn opened(&self) {
+        let begun = match self.since {
+            Some(since) => self.resume(since).await,
+            None => self.subscription.open(|_| true).map_err(|_| Close::slow_consumer()),
+        };
+        if let Err(close) = begun {
+            self.connection.close(close);
+        }
+    }
+
+    async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
+        let NotificationsClientMessage::MarkAsRead { notification_id } = message;
+        let (notifications, user_id) = (Arc::clone(&self.notifications), self.connection.user_id());
+        let mark = move |tx: &mut Tx<'_>| notifications.mark_read(tx, user_id, notification_id);
+        let marked = self.notifications.storage().write(mark).await?;
+        match marked {
+            Marked::Now => {}
+            Marked::Before => self.connection.send(read_frame(notification_id)),
+            Marked::NotFound => {
+                return Err(ErrorMessage::new(ErrorCode::NotFound, "you have no notification with this id"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NotificationsSession {
+    async fn resume(&self, since: NotificationId) -> Result<(), Close> {
+        let page = async |after| Ok(self.notifications.stored_after(self.connection.user_id(), after).await?);
+        resume(&self.connection, &self.subscription, since, page).await
+    }
+}
+
+struct Listener(Arc<Connection>);
+
+impl Subscriber<NotificationEvent> for Listener {
+    fn deliver(&self, event: &NotificationEvent) {
+        self.0.send(event.frame.clone());
+    }
+}
