@@ -99,6 +99,24 @@ pub struct Me {
     pub websocket_url: String,
 }
 
+/// `GET /healthz`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Alive {
+    /// `ok`.
+    pub status: String,
+}
+
+/// `GET /readyz`; 503 where the node is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Readiness {
+    /// Whether new clients are welcome: all of the following.
+    pub ready: bool,
+    /// Whether the node stays up; false while it is going down.
+    pub accepting: bool,
+    /// Whether a write came through to the disk.
+    pub database: bool,
+}
+
 /// `POST /api/orders/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreateOrder {

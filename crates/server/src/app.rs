@@ -7,6 +7,7 @@ use std::sync::{
 
 use crate::{
     accounts::{Accounts, AllowedOrigins},
+    api::{LoginLimiter, Probe},
     chat::Chat,
     clock::SharedClock,
     config::Config,
@@ -41,6 +42,10 @@ pub struct App {
     pub orders: Arc<Orders>,
     /// Everything about sockets.
     pub gateway: Arc<Gateway>,
+    /// How often somebody may try to log in.
+    pub logins: LoginLimiter,
+    /// Looks whether the database works.
+    pub probe: Probe,
     /// Whether this node is going down.
     pub draining: Draining,
 }

@@ -7,9 +7,6 @@ use http::{HeaderMap, header};
 /// Django's `CSRF_COOKIE_AGE`: 52 weeks, in seconds.
 pub const CSRF_COOKIE_AGE: i64 = 52 * 7 * 24 * 60 * 60;
 
-/// Django's default `CSRF_COOKIE_NAME`.
-pub const CSRF_COOKIE: &str = "csrftoken";
-
 /// The value of cookie `name` in a request. Like Channels, only the first `Cookie` header counts.
 pub fn from_headers(headers: &HeaderMap, name: &str) -> Option<String> {
     let header = headers.get(header::COOKIE)?;
@@ -66,9 +63,9 @@ pub fn clear_session(name: &str) -> String {
 }
 
 /// The `Set-Cookie` value of a CSRF secret. Scripts must read it, so it is not `HttpOnly`.
-pub fn set_csrf(secret: &str, secure: bool) -> String {
+pub fn set_csrf(name: &str, secret: &str, secure: bool) -> String {
     let secure = if secure { "; Secure" } else { "" };
-    format!("{CSRF_COOKIE}={secret}; Max-Age={CSRF_COOKIE_AGE}; Path=/; SameSite=Lax{secure}")
+    format!("{name}={secret}; Max-Age={CSRF_COOKIE_AGE}; Path=/; SameSite=Lax{secure}")
 }
 
 #[cfg(test)]
@@ -106,7 +103,7 @@ mod tests {
             set_session("sessionid", "k", Duration::from_hours(24 * 14), true),
             "sessionid=k; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure"
         );
-        assert_eq!(set_csrf("s", false), "csrftoken=s; Max-Age=31449600; Path=/; SameSite=Lax");
+        assert_eq!(set_csrf("csrftoken", "s", false), "csrftoken=s; Max-Age=31449600; Path=/; SameSite=Lax");
         assert!(clear_session("sessionid").starts_with("sessionid=; expires=Thu, 01 Jan 1970"));
     }
 }

@@ -1,10 +1,12 @@
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive};
+use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, sync::Arc};
 
+use axum::extract::{FromRequest, Request};
 use holodrive_protocol::{Latitude, Longitude, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::ApiError;
+use super::{ApiError, body};
+use crate::app::App;
 
 /// The fields of a JSON object, read one after the other; what is wrong is collected, in the words of Django REST
 /// framework. Unknown fields are ignored.
@@ -144,6 +146,17 @@ impl Fields {
 
     fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, Problem>) -> Option<T> {
         if self.has(name) { self.required(name, read) } else { None }
+    }
+}
+
+/// The body of a request that anyone may make.
+impl FromRequest<Arc<App>> for Fields {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (parts, content) = request.into_parts();
+        let content = body::receive(content, app.config.handshake_timeout).await?;
+        body::parse(&parts.headers, &content).map(Self::new)
     }
 }
 

@@ -18,4 +18,4 @@ pub use draft::{Draft, DraftProblem};
 pub use event::ChatEvent;
 pub use http::routes;
 pub use service::{Chat, ChatError, Posted};
-pub use socket::{ChatSession, ChatEndpoint};
+pub use socket::{ChatEndpoint, ChatSession};

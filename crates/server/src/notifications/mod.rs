@@ -9,4 +9,4 @@ mod tests;
 
 pub use http::routes;
 pub use service::{Marked, NewNotification, NotificationEvent, Notifications};
-pub use socket::{NotificationsSession, NotificationsEndpoint};
+pub use socket::{NotificationsEndpoint, NotificationsSession};

@@ -49,7 +49,12 @@ impl Endpoint for NotificationsEndpoint {
             message: "Connected to notifications".into(),
             user_id: user_id.to_string(),
         }));
-        Ok(NotificationsSession { notifications: Arc::clone(&self.notifications), connection, subscription, since: opening.since })
+        Ok(NotificationsSession {
+            notifications: Arc::clone(&self.notifications),
+            connection,
+            subscription,
+            since: opening.since,
+        })
     }
 }
 

@@ -1,24 +1,18 @@
-//! The accept loop: from a TCP connection to requests for the router.
+//! The accept loop.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use axum::{Router, extract::ConnectInfo, response::Response};
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{connection, front::Front};
 
 /// How long to wait after a failed accept: most often the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves HTTP/1.1 connections until `stop`, then lets requests in hand finish.
 pub(super) struct Acceptor {
-    pub(super) router: Router,
-    /// Time that a client has to send a request's head.
-    pub(super) head_timeout: Option<Duration>,
+    pub(super) front: Arc<Front>,
     pub(super) stop: CancellationToken,
 }
 
@@ -28,8 +22,11 @@ impl Acceptor {
         while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(self.connection(stream, peer));
+                    let front = Arc::clone(&self.front);
+                    connections.spawn(connection::serve(front, stream, peer, self.stop.clone()));
                 }
+                // That client is gone; the next one need not wait.
+                Err(error) if is_of_client(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -40,39 +37,9 @@ impl Acceptor {
         connections.close();
         connections.wait().await;
     }
-
-    /// Serves one connection to its end, or to its upgrade.
-    fn connection(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
-        let router = TowerToHyperService::new(self.router.clone());
-        let (head_timeout, stop) = (self.head_timeout, self.stop.clone());
-        async move {
-            // Messages are small and written whole; waiting for more only adds delay.
-            if stream.set_nodelay(true).is_err() {
-                return;
-            }
-            let service = service_fn(move |request| answer(&router, request, peer));
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(head_timeout);
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%error, "an HTTP connection broke");
-            }
-        }
-    }
 }
 
-fn answer(
-    router: &TowerToHyperService<Router>,
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
-) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
-    request.extensions_mut().insert(ConnectInfo(peer));
-    hyper::service::Service::call(router, request)
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,20 +1,25 @@
 //! A running server: listening, answering, and its orderly end.
 
 mod accept;
+mod connection;
+mod front;
 mod wiring;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, config::Config};
 use accept::Acceptor;
+pub use front::ClientAddress;
+use front::Front;
 pub use wiring::open_storage;
 
-/// What is left after the drain time to requests and sockets that do not end by themselves.
-const GRACE: Duration = Duration::from_secs(5);
+/// What ending takes at least: with `DRAIN_TIMEOUT` 0 all connections are closed at once, which still takes a moment.
+const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
 
 /// A server that accepts connections.
 pub struct Server {
@@ -26,14 +31,20 @@ pub struct Server {
 
 impl Server {
     /// Opens the database, brings it up to date, and listens. When this returns, clients can connect.
-    pub async fn start(mut config: Config) -> anyhow::Result<Self> {
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_with(config, Router::new()).await
+    }
+
+    /// Like [`Server::start`], with routes beside the server's own.
+    pub async fn start_with(mut config: Config, routes: Router<Arc<App>>) -> anyhow::Result<Self> {
         config.ensure_secret_key()?;
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         config.announce_port(address.port());
         let app = wiring::build(Arc::new(config)).await?;
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(Arc::clone(&app), listener, stop.clone()));
+        let routes = wiring::routes().merge(routes);
+        let running = tokio::spawn(run(Arc::clone(&app), routes, listener, stop.clone()));
         Ok(Self { address, app, stop, running })
     }
 
@@ -63,17 +74,17 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     bound.with_context(|| format!("cannot listen on {host}, port {port} (WEBSOCKET_HOST, WEBSOCKET_PORT)"))
 }
 
-async fn run(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
+async fn run(app: Arc<App>, routes: Router<Arc<App>>, listener: TcpListener, stop: CancellationToken) {
     let App { config, gateway, .. } = &*app;
     let rechecks = config.recheck_interval.map(|interval| tokio::spawn(Arc::clone(gateway).recheck_for_ever(interval)));
     let dispatcher = tokio::spawn(Arc::clone(&app.orders).dispatch_for_ever());
     let positions = tokio::spawn(Arc::clone(&app.orders).save_positions_for_ever());
-    let (router, head_timeout) = (wiring::router(Arc::clone(&app)), config.handshake_timeout);
-    let accepting = tokio::spawn(Acceptor { router, head_timeout, stop: stop.clone() }.run(listener));
+    let front = Arc::new(Front::new(Arc::clone(&app), routes));
+    let accepting = tokio::spawn(Acceptor { front, stop: stop.clone() }.run(listener));
     stop.cancelled().await;
     app.draining.begin();
     let ended = async { tokio::join!(gateway.drain(config.drain_timeout), accepting) };
-    if tokio::time::timeout(config.drain_timeout + GRACE, ended).await.is_err() {
+    if tokio::time::timeout(config.drain_timeout.max(SHORTEST_DRAIN), ended).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
     }
     dispatcher.abort();

@@ -1,18 +1,12 @@
 //! Puts the parts together: the one place that knows them all.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{ConnectInfo, MatchedPath, Request, State},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-};
-use tokio::time::Instant;
+use axum::Router;
 
 use crate::{
     accounts::{Accounts, AccountsOptions, AllowedOrigins},
-    api::ApiError,
+    api::{self, LoginLimiter, Probe},
     app::{App, Draining},
     chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
@@ -72,7 +66,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     .endpoint(PathPattern::new("/ws/rider/orders/"), &RiderOrdersEndpoint::new(Arc::clone(&orders)))
     .endpoint(PathPattern::new("/ws/order/{id}/tracking/"), &TrackingEndpoint::new(Arc::clone(&orders)));
     let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-    let (gateway, draining) = (Arc::new(gateway), Draining::default());
+    let logins = LoginLimiter::new(config.login_rate);
     Ok(Arc::new(App {
         config,
         storage,
@@ -84,39 +78,14 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications,
         chat,
         orders,
-        gateway,
-        draining,
+        gateway: Arc::new(gateway),
+        logins,
+        probe: Probe::default(),
+        draining: Draining::default(),
     }))
 }
 
-/// Who answers which request.
-pub(super) fn router(app: Arc<App>) -> Router {
-    orders::routes()
-        .merge(notifications::routes())
-        .merge(chat::routes())
-        .fallback(socket_or_nothing)
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), measure))
-        .with_state(app)
-}
-
-/// A path that is no HTTP endpoint is a socket's, or nobody's.
-async fn socket_or_nothing(
-    State(app): State<Arc<App>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    match app.gateway.handshake(request, peer).await {
-        Some(response) => response,
-        None => ApiError::not_found().into_response(),
-    }
-}
-
-/// Counts and times every answer, by the route that matched.
-async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let (method, began) = (request.method().clone(), Instant::now());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or("other", MatchedPath::as_str);
-    app.metrics.request_answered(&method, route, response.status(), began.elapsed());
-    response
+/// The routes of the HTTP API, without last slashes.
+pub(super) fn routes() -> Router<Arc<App>> {
+    api::routes().merge(notifications::routes()).merge(chat::routes()).merge(orders::routes())
 }

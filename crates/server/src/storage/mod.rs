@@ -88,6 +88,14 @@ impl Storage {
         self.readers.read(job).await
     }
 
+    /// Sends a write that changes nothing all the way to the disk.
+    ///
+    /// # Errors
+    /// When the database cannot store anything at the moment.
+    pub async fn probe(&self) -> Result<(), StorageError> {
+        self.write(|tx| tx.execute("UPDATE holodrive_migration SET name = name WHERE id = 1", &[]).map(|_| ())).await
+    }
+
     /// The clock of this database.
     pub fn clock(&self) -> &SharedClock {
         &self.clock

@@ -1,0 +1,43 @@
+use std::{net::SocketAddr, pin::pin, sync::Arc};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::front::Front;
+
+/// The most header lines of a request.
+const MAX_HEADERS: usize = 100;
+/// The most bytes of a request's line and headers; beyond it the answer is 431.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// Serves one connection to its end; once `stopping`, only the request in hand is finished.
+pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, peer: SocketAddr, stopping: CancellationToken) {
+    // Without it small answers wait for the acknowledgement of the one before; a socket that refuses it still works.
+    let _ = stream.set_nodelay(true);
+    let builder = builder(&front);
+    let service = service_fn(move |request| Arc::clone(&front).answer(request, peer));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%peer, %error, "a connection broke off");
+    }
+}
+
+fn builder(front: &Front) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(front.app().config.handshake_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(MAX_HEADER_BYTES);
+    builder
+}
