@@ -251,6 +251,12 @@ impl Board {
         Plan { matches, overdue, wake_at: self.deadlines.first().map(|(at, _)| *at) }
     }
 
+    /// Whether an offer or a search should have ended by now.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let passed = self.deadlines.range(..=(now, Deadline::Retry(OrderId::MAX)));
+        passed.into_iter().any(|(_, deadline)| !matches!(deadline, Deadline::Retry(_)))
+    }
+
     /// Lets cool-downs end; tells whether an offer or a search has run out. Those stay until the database has ended them.
     fn pass_deadlines(&mut self, now: Timestamp) -> bool {
         let passed: Vec<_> = self.deadlines.range(..=(now, Deadline::Retry(OrderId::MAX))).copied().collect();

@@ -18,6 +18,8 @@ pub struct Close {
 }
 
 impl Close {
+    /// The code of [`Close::idle_timeout`].
+    pub(super) const IDLE_TIMEOUT: u16 = 4408;
     /// The code of [`Close::slow_consumer`].
     pub(super) const SLOW_CONSUMER: u16 = 4410;
 
@@ -38,7 +40,7 @@ impl Close {
 
     /// 4408: pings go unanswered.
     pub fn idle_timeout() -> Self {
-        Self::with_error(4408, ErrorCode::IdleTimeout, "no answer to pings", true)
+        Self::with_error(Self::IDLE_TIMEOUT, ErrorCode::IdleTimeout, "no answer to pings", true)
     }
 
     /// 4410: the peer reads too slowly.

@@ -18,7 +18,10 @@ use super::{
     Close, Frame,
     outbound::{Outbound, Outgoing, TransientKey},
 };
-use crate::accounts::{Accounts, Credential, Identity, Refusal, User};
+use crate::{
+    accounts::{Accounts, Credential, Identity, Refusal, User},
+    telemetry::Metrics,
+};
 
 /// Names a connection within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +39,9 @@ pub struct Connection {
     id: ConnectionId,
     user_id: UserId,
     address: IpAddr,
+    endpoint: &'static str,
     accounts: Arc<Accounts>,
+    metrics: Arc<Metrics>,
     outbound_limit: Option<usize>,
     state: Mutex<State>,
     /// Wakes the transport when something is queued or the connection is to be closed.
@@ -62,20 +67,24 @@ struct Pings {
 pub(super) struct NewConnection {
     pub(super) identity: Identity,
     pub(super) address: IpAddr,
+    pub(super) endpoint: &'static str,
     pub(super) accounts: Arc<Accounts>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) outbound_limit: Option<usize>,
 }
 
 impl Connection {
     pub(super) fn new(new: NewConnection) -> Arc<Self> {
-        let NewConnection { identity, address, accounts, outbound_limit } = new;
+        let NewConnection { identity, address, endpoint, accounts, metrics, outbound_limit } = new;
         let user_id = identity.user.id;
         let state = State { identity, outbound: Outbound::default(), pings: Pings::default() };
         Arc::new(Self {
             id: ConnectionId::next(),
             user_id,
             address,
+            endpoint,
             accounts,
+            metrics,
             outbound_limit,
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -141,7 +150,9 @@ impl Connection {
     pub fn send_transient(&self, key: TransientKey, frame: Frame) {
         let mut state = self.state.lock();
         if state.outbound.close.is_none() {
-            state.outbound.push_transient(key, frame, self.outbound_limit);
+            if state.outbound.push_transient(key, frame, self.outbound_limit) {
+                self.metrics.transient_dropped();
+            }
             self.changed.notify_one();
         }
     }
@@ -199,6 +210,16 @@ impl Connection {
     pub(super) fn take_outgoing(&self) -> Vec<Outgoing> {
         self.taken.notify_one();
         self.state.lock().outbound.take()
+    }
+
+    /// Counts a message of the client.
+    pub(super) fn count_received(&self) {
+        self.metrics.message_received(self.endpoint);
+    }
+
+    /// Counts a message that the socket was handed.
+    pub(super) fn count_sent(&self) {
+        self.metrics.message_sent(self.endpoint);
     }
 
     /// The reason to close, where there is one.

@@ -1,13 +1,17 @@
 //! From an HTTP request to an open connection, or to a refusal that the client can understand.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use axum::{
     extract::{Query, Request},
     response::Response,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
@@ -32,6 +36,9 @@ use crate::{
 
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The code in metrics of a connection that ended in a panic.
+const PANICKED: u16 = 1011;
 
 /// What the query of a socket's address may hold; the first of a name counts.
 struct SocketQuery(Vec<(String, String)>);
@@ -139,7 +146,11 @@ impl Gateway {
         };
         self.metrics.connection_opened(name);
         let rules = self.rules(&profile);
-        let code = transport.run(&opened.connection, Arc::clone(&opened.session), rules).await;
+        let run = transport.run(&opened.connection, Arc::clone(&opened.session), rules);
+        let code = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(endpoint = name, "a message made the server panic; its connection is gone");
+            PANICKED
+        });
         opened.session.closed().await;
         self.metrics.connection_closed(name, code);
     }
@@ -153,7 +164,9 @@ impl Gateway {
         let connection = Connection::new(NewConnection {
             identity,
             address: arrival.address,
+            endpoint: arrival.endpoint.name(),
             accounts: Arc::clone(&self.accounts),
+            metrics: Arc::clone(&self.metrics),
             outbound_limit,
         });
         let admission = match arrival.endpoint.guest() {

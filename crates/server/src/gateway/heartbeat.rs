@@ -38,22 +38,25 @@ impl Heartbeat {
         self.ping_at = self.interval.map(|interval| Instant::now() + interval);
     }
 
-    /// When [`Heartbeat::tick`] is due.
-    pub(super) fn next(&self, connection: &Connection) -> Instant {
+    /// When [`Heartbeat::tick`] is due. Whoever is not listened to is not blamed for his silence.
+    pub(super) fn next(&self, connection: &Connection, listening: bool) -> Instant {
         let now = Instant::now();
         let credential = connection.expires_at().map(|expires_at| {
             let left = self.until(expires_at);
             let warned = self.warned_of == Some(expires_at);
             now + if warned { left } else { left.saturating_sub(EXPIRY_WARNING) }
         });
-        [self.ping_at, self.answer_by, credential].into_iter().flatten().fold(now + HORIZON, Instant::min)
+        [self.ping_at, self.answer_by.filter(|_| listening), credential]
+            .into_iter()
+            .flatten()
+            .fold(now + HORIZON, Instant::min)
     }
 
     /// Does what is due; an error is the reason to close.
-    pub(super) fn tick(&mut self, connection: &Connection) -> Result<(), Close> {
+    pub(super) fn tick(&mut self, connection: &Connection, listening: bool) -> Result<(), Close> {
         self.check_credential(connection)?;
         let now = Instant::now();
-        if self.answer_by.is_some_and(|deadline| deadline <= now) {
+        if listening && self.answer_by.is_some_and(|deadline| deadline <= now) {
             return Err(Close::idle_timeout());
         }
         if self.ping_at.is_some_and(|due| due <= now) {

@@ -72,19 +72,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         let mut busy: Option<BoxFuture<'static, ()>> = None;
         let mut opening = Some(Arc::clone(&session).opened());
         let end = loop {
-            if let Err(close) = rules.heartbeat.tick(connection) {
-                connection.close(close);
+            let read = busy.is_none() && !(rules.pause_when_behind && self.dirty);
+            if let Err(close) = rules.heartbeat.tick(connection, read) {
+                // A peer that does not take what it is sent cannot have seen the ping.
+                let behind = self.dirty && close.code == Close::IDLE_TIMEOUT;
+                connection.close(if behind { Close::slow_consumer() } else { close });
             }
             if let Some(close) = connection.closing() {
                 break End::ByUs(close);
             }
             self.fill(connection);
-            let read = busy.is_none() && !(rules.pause_when_behind && self.dirty);
-            let timer = rules.heartbeat.next(connection);
+            let timer = rules.heartbeat.next(connection, read);
             tokio::select! {
                 biased;
                 () = connection.changed() => {}
-                () = finished(&mut busy) => busy = None,
+                () = finished(&mut busy) => {
+                    busy = None;
+                    rules.heartbeat.heard();
+                }
                 () = finished(&mut opening) => opening = None,
                 io = self.io(read) => match self.handle(io, connection, &session, &mut rules) {
                     Ok(event) => busy = event.or(busy),
@@ -112,6 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             return;
         }
         for outgoing in connection.take_outgoing() {
+            connection.count_sent();
             self.queue(message(outgoing));
         }
     }
@@ -215,6 +221,7 @@ fn event(
     if message.is_ping() {
         return Ok(None);
     }
+    connection.count_received();
     Ok(Some(match message.as_text() {
         Some(text) => session.text(text.to_owned()),
         None => session.binary(Bytes::from(message.into_payload())),

@@ -86,7 +86,7 @@ impl Orders {
     /// Whether what was overdue still is, although the database has nothing overdue: then the clocks differ a little.
     fn is_behind(&self, plan: &Plan) -> bool {
         let now = self.storage.clock().now();
-        plan.overdue && self.board.lock().plan(now).overdue
+        plan.overdue && self.board.lock().is_overdue(now)
     }
 
     fn until(&self, wake_at: Option<Timestamp>) -> Duration {
