@@ -18,7 +18,7 @@ PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
 
 
-def access_token(user_id, lifetime: float = 300, key: str = SECRET_KEY, **claims) -> str:
+def access_token(user_id, /, lifetime: float = 300, key: str = SECRET_KEY, **claims) -> str:
     """What SimpleJWT's AccessToken writes; `claims` replaces or adds, None removes."""
     now = int(time.time())
     payload = {
