@@ -10,7 +10,7 @@ def server(tmp_path_factory):
     """One server with the defaults for all tests of a module; each test makes its own users."""
     with_defaults = Server(tmp_path_factory.mktemp("server")).start()
     yield with_defaults
-    finish(with_defaults)
+    with_defaults.finish()
 
 
 @pytest.fixture
@@ -26,16 +26,7 @@ def start_server(tmp_path):
 
     yield start
     for each in started:
-        finish(each)
-
-
-def finish(server: Server):
-    try:
-        server.stop()
-    finally:
-        if server.process and server.process.poll() is None:
-            server.kill()
-    server.assert_no_panic()
+        each.finish()
 
 
 @pytest.fixture(autouse=True)

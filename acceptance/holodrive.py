@@ -120,6 +120,15 @@ class Server:
             assert status == 0, f"exit status {status}\n{self.logs()}"
         self.http.close()
 
+    def finish(self):
+        """Stops the server at the end of a test, whatever state it is in, and looks for panics."""
+        try:
+            self.stop()
+        finally:
+            if self.process and self.process.poll() is None:
+                self.kill()
+        self.assert_no_panic()
+
     def assert_no_panic(self):
         if self.stderr_path.exists():
             text = self.stderr_path.read_text(errors="replace")

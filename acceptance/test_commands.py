@@ -2,6 +2,8 @@
 
 import pytest
 
+from holodrive import Server
+
 
 def test_user_add_and_token(server):
     added = server.user_add("nargiza", "--password", "a good password", "--first-name", "Nargiza", "--group", "Driver")
@@ -80,8 +82,6 @@ def test_flag_beats_environment(server):
 
 def test_user_add_before_anything_else(tmp_path):
     """On a fresh machine the account may come before the first start."""
-    from holodrive import Server
-
     server = Server(tmp_path)
     server.cli("migrate")
     assert server.user_add("first", "--password", "a good password")["username"] == "first"

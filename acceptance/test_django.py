@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conftest import finish
 from holodrive import Server, free_port, wait_until
 from users import SECRET_KEY
 
@@ -106,7 +105,7 @@ def beside(tmp_path_factory):
     server.start()
     yield django, server
     django.stop()
-    finish(server)
+    server.finish()
 
 
 def open_with_session(django, server, session: str):
@@ -275,4 +274,4 @@ def test_django_may_come_later(tmp_path):
         token = django.access_token(late)
         assert server.connect(f"/ws/driver/orders/?token={token}").receive()["driver_id"] == late
     finally:
-        finish(server)
+        server.finish()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from holodrive import Server
 from orders import accepted_order, get_order, place_order
 from sockets import BINARY, TEXT, RawSocket
 
@@ -19,9 +20,6 @@ HUGE = 10**400
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A trip, its four kinds of sockets, and a neighbour on each who must not notice anything."""
-    from conftest import finish
-    from holodrive import Server
-
     server = Server(tmp_path_factory.mktemp("garbage"), MESSAGE_RATE=0, MAX_CONNECTIONS_PER_USER=0).start()
     rider, driver, _, order = accepted_order(server)
     conversation = get_order(rider, order["id"])["conversation_id"]
@@ -32,7 +30,7 @@ def world(tmp_path_factory):
         "rider": (rider, "/ws/rider/orders/"),
         "tracking": (rider, f"/ws/order/{order['id']}/tracking/"),
     })
-    finish(server)
+    server.finish()
 
 
 class World:

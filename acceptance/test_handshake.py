@@ -2,13 +2,14 @@
 
 import itertools
 import os
+import socket
 import time
 from datetime import datetime, timedelta
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from holodrive import wait_until
+from holodrive import Server, wait_until
 from orders import accepted_order, act
 from sessions import create_session
 from sockets import BINARY, CLOSE, PING, PONG, TEXT, RawSocket
@@ -79,6 +80,7 @@ def test_the_own_host_is_an_allowed_origin_by_default(start_server):
 
 
 PLACES = ["query", "path", "header", "subprotocol", "cookie"]
+PAIRS = list(itertools.combinations(PLACES, 2))
 
 
 def connect_with(server, tokens: dict, session=None):
@@ -95,7 +97,7 @@ def connect_with(server, tokens: dict, session=None):
     )
 
 
-@pytest.mark.parametrize("first, second", itertools.combinations(PLACES, 2))
+@pytest.mark.parametrize("first, second", PAIRS)
 def test_the_first_credential_present_decides(server, first, second):
     user, other = server.user(), server.user()
     tokens = {first: user.token, second: other.token}
@@ -105,7 +107,7 @@ def test_the_first_credential_present_decides(server, first, second):
     assert socket.receive()["user_id"] == str(user.id)
 
 
-@pytest.mark.parametrize("first, second", itertools.combinations(PLACES, 2))
+@pytest.mark.parametrize("first, second", PAIRS)
 def test_a_bad_credential_never_falls_back_to_the_next(server, first, second):
     user = server.user()
     tokens = {first: access_token(user.id, key="another key altogether, 32 bytes long"), second: user.token}
@@ -278,12 +280,9 @@ def test_a_bad_authenticate_leaves_the_old_credential(server, kind):
 @pytest.fixture(scope="module")
 def alert(tmp_path_factory):
     """A server that looks again every 0.2 s whether the credentials of live connections still count."""
-    from conftest import finish
-    from holodrive import Server
-
     server = Server(tmp_path_factory.mktemp("alert"), RECHECK_INTERVAL=0.2).start()
     yield server
-    finish(server)
+    server.finish()
 
 
 def test_a_deactivated_user_is_closed(alert):
@@ -482,8 +481,6 @@ def test_a_binary_message_keeps_the_connection_open(server):
 
 @pytest.mark.parametrize("start", [b"", b"GET /ws/notifications/ HTT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
 def test_half_a_request_is_closed(start_server, start):
-    import socket
-
     server = start_server(HANDSHAKE_TIMEOUT=0.5)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(start)

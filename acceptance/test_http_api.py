@@ -1,6 +1,7 @@
 """Every call of the HTTP API: shapes, permissions, validation, paging, idempotency."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -571,8 +572,6 @@ def test_keys_cover_every_unsafe_request(server):
 
 
 def test_concurrent_requests_with_one_key_do_the_work_once(server):
-    from concurrent.futures import ThreadPoolExecutor
-
     rider = server.user()
     headers = {"Idempotency-Key": "order-race"}
     with ThreadPoolExecutor(8) as pool:

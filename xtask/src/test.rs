@@ -119,3 +119,43 @@ fn run_echoing(command: &mut Command) -> Result<String> {
     ensure!(status.success(), "{last}");
     Ok(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn steps_of(arguments: &[&str]) -> Result<Vec<&'static str>> {
+        let words = std::iter::once("test").chain(arguments.iter().copied());
+        let options = CommandLine::try_parse_from(words)?.options;
+        Ok(selected(&options)?.iter().map(|step| step.name).collect())
+    }
+
+    #[test]
+    fn everything_runs_by_default() {
+        assert_eq!(steps_of(&[]).ok().map(|names| names.len()), Some(STEPS.len()));
+    }
+
+    #[test]
+    fn quick_needs_no_other_program() {
+        assert_eq!(steps_of(&["--quick"]).ok(), Some(QUICK.to_vec()));
+    }
+
+    #[test]
+    fn only_chooses_steps_in_their_order() {
+        let chosen = steps_of(&["--only", "rust", "--only", "format", "--", "-k", "chat"]);
+        assert_eq!(chosen.ok(), Some(vec!["format", "rust"]));
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused() {
+        assert!(steps_of(&["--only", "nothing"]).is_err());
+    }
+}
