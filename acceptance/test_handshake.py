@@ -2,9 +2,9 @@
 
 import itertools
 import os
-import socket
 import time
 from datetime import datetime, timedelta
+from socket import create_connection
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -482,7 +482,7 @@ def test_a_binary_message_keeps_the_connection_open(server):
 @pytest.mark.parametrize("start", [b"", b"GET /ws/notifications/ HTT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
 def test_half_a_request_is_closed(start_server, start):
     server = start_server(HANDSHAKE_TIMEOUT=0.5)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(start)
         while connection.recv(1024):
             pass
