@@ -88,7 +88,10 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(*self.arguments), cwd=self.directory, env=self.env, stdout=out, stderr=err
             )
-        wait_until(self.is_ready, f"ready\n{self.logs()}", STARTUP_SECONDS)
+        try:
+            wait_until(self.is_ready, "ready", STARTUP_SECONDS)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.logs()}") from None
         return self
 
     def is_ready(self) -> bool:
