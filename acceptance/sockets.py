@@ -28,7 +28,7 @@ class Socket:
             headers["Cookie"] = cookie
         return cls(open_connection(
             url, origin=origin, subprotocols=subprotocols, additional_headers=headers, proxy=None,
-            ping_interval=None, max_queue=None, max_size=None, compression=None, close_timeout=2,
+            ping_interval=None, max_queue=None, max_size=None, compression=None, close_timeout=2, legacy=True,
         ))
 
     def send(self, message: dict):
