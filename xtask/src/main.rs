@@ -1,2 +1,42 @@
-//! x
-fn main() {}
+//! The project's own chores, in Rust so that a machine with only Rust can run them: `cargo xtask test`.
+
+mod step;
+mod test;
+mod tools;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+enum Chore {
+    /// Runs every check and test, installing what it needs (Debian packages need root)
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Chore::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<()> {
+    enter_workspace()?;
+    match chore {
+        Chore::Test(options) => test::run(&options),
+    }
+}
+
+/// Every path in this crate is relative to the root of the workspace.
+fn enter_workspace() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))
+}

@@ -1,0 +1,37 @@
+"""The fixtures: servers that start quickly, stop cleanly and never panic."""
+
+import pytest
+
+from holodrive import Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One server with the defaults for all tests of a module; each test makes its own users."""
+    with_defaults = Server(tmp_path_factory.mktemp("server")).start()
+    yield with_defaults
+    with_defaults.finish()
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts servers of the test's own: `start_server(ORDER_OFFER_TIMEOUT=0.5)`."""
+    started = []
+
+    def start(**env) -> Server:
+        directory = tmp_path / f"server{len(started)}"
+        directory.mkdir()
+        started.append(Server(directory, **env))
+        return started[-1].start()
+
+    yield start
+    for each in started:
+        each.finish()
+
+
+@pytest.fixture(autouse=True)
+def no_panic(request):
+    """Blames the test during which a shared server panicked."""
+    yield
+    if "server" in request.fixturenames:
+        request.getfixturevalue("server").assert_no_panic()

@@ -1,0 +1,63 @@
+"""The one place that knows the names of the server's own tables, for checks behind its back."""
+
+import contextlib
+import sqlite3
+
+
+@contextlib.contextmanager
+def connect(path):
+    """A connection whose changes are committed at the end, as another process would make them."""
+    connection = sqlite3.connect(path, timeout=10)
+    connection.row_factory = sqlite3.Row
+    try:
+        with connection:
+            yield connection
+    finally:
+        connection.close()
+
+
+# Each must return no rows, at every moment and above all after a crash.
+INVARIANTS = {
+    "two live offers of one order":
+        "SELECT order_id FROM holodrive_offer WHERE state = 'live' GROUP BY order_id HAVING count(*) > 1",
+    "two live offers of one driver":
+        "SELECT driver_id FROM holodrive_offer WHERE state = 'live' GROUP BY driver_id HAVING count(*) > 1",
+    "a trip without exactly one accepted offer of its driver":
+        "SELECT o.id FROM holodrive_order o WHERE o.status IN ('accepted', 'arrived', 'in_progress', 'completed')"
+        " AND (SELECT count(*) FROM holodrive_offer f WHERE f.order_id = o.id AND f.driver_id = o.driver_id"
+        " AND f.state = 'accepted') <> 1",
+    "two trips of one driver":
+        "SELECT driver_id FROM holodrive_order WHERE status IN ('accepted', 'arrived', 'in_progress')"
+        " GROUP BY driver_id HAVING count(*) > 1",
+    "pending without a live offer":
+        "SELECT id FROM holodrive_order o WHERE status = 'pending'"
+        " AND NOT EXISTS (SELECT 1 FROM holodrive_offer f WHERE f.order_id = o.id AND f.state = 'live')",
+    "a live offer of an order that is not pending":
+        "SELECT f.id FROM holodrive_offer f JOIN holodrive_order o ON o.id = f.order_id"
+        " WHERE f.state = 'live' AND o.status <> 'pending'",
+    "an order without history":
+        "SELECT id FROM holodrive_order o"
+        " WHERE NOT EXISTS (SELECT 1 FROM holodrive_order_event e WHERE e.order_id = o.id)",
+    "an ended offer without its end":
+        "SELECT id FROM holodrive_offer WHERE state <> 'live' AND ended_at IS NULL",
+}
+LIVE_OVERDUE = "SELECT id FROM holodrive_offer WHERE state = 'live' AND expires_at < ?"
+OFFERS_OF_DRIVER = "SELECT order_id, created_at, expires_at, ended_at FROM holodrive_offer WHERE driver_id = ?"
+ORDER_IDS = "SELECT id FROM holodrive_order"
+DRIVER_OF_ORDER = "SELECT driver_id FROM holodrive_order WHERE id = ?"
+MESSAGE_TEXTS = "SELECT id, message FROM holodrive_message"
+NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
+
+
+def assert_sound(path):
+    with connect(path) as database:
+        assert [row[0] for row in database.execute("PRAGMA integrity_check")] == ["ok"]
+
+
+def assert_consistent(path):
+    """The file is sound and every invariant holds."""
+    assert_sound(path)
+    with connect(path) as database:
+        for name, statement in INVARIANTS.items():
+            rows = [tuple(row) for row in database.execute(statement)]
+            assert rows == [], f"{name}: {rows}"

@@ -1,0 +1,161 @@
+//! `cargo xtask test`: every check and every test, on a machine that has nothing but Rust.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::step::{self, Outcome, Step};
+use crate::tools::{self, DebianProgram, cargo};
+
+/// What the acceptance suite starts besides the server. A further service is one more entry.
+const SERVICES: &[DebianProgram] = &[DebianProgram { program: "chromium", package: "chromium" }];
+
+const STEPS: &[Step<Options>] = &[
+    Step { name: "format", about: "cargo fmt --check", run: format },
+    Step { name: "lint", about: "clippy, with and without the test hooks", run: lint },
+    Step { name: "deny", about: "licences, sources and banned crates", run: deny },
+    Step { name: "rust", about: "the Rust tests, with the test hooks", run: rust_tests },
+    Step { name: "build", about: "the program as it ships, without the test hooks", run: build },
+    Step { name: "acceptance", about: "the Python suite against that program", run: acceptance },
+];
+
+/// The steps that need neither network nor other programs.
+const QUICK: &[&str] = &["format", "lint", "rust"];
+
+/// What to test, and how.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only formatting, lints and the Rust tests
+    #[arg(long, conflicts_with = "only")]
+    quick: bool,
+    /// Only this step: format, lint, deny, rust, build or acceptance (may be repeated)
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// Run the other steps too when one has failed
+    #[arg(long)]
+    keep_going: bool,
+    /// Arguments for pytest, such as `-k chat`
+    #[arg(last = true, value_name = "PYTEST ARGS")]
+    pytest: Vec<String>,
+}
+
+/// Runs the steps that `options` ask for.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    step::run_all(&selected(options)?, options, options.keep_going)
+}
+
+fn selected(options: &Options) -> Result<Vec<&'static Step<Options>>> {
+    if let Some(unknown) = options.only.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str())) {
+        bail!("there is no step `{unknown}`; see `cargo xtask test --help`");
+    }
+    let wanted = |name: &str| match options {
+        Options { quick: true, .. } => QUICK.contains(&name),
+        Options { only, .. } => only.is_empty() || only.iter().any(|only| only == name),
+    };
+    Ok(STEPS.iter().filter(|step| wanted(step.name)).collect())
+}
+
+fn format(_: &Options) -> Outcome {
+    tools::run(&mut cargo(["fmt", "--all", "--check"]))?;
+    Ok(None)
+}
+
+fn lint(_: &Options) -> Outcome {
+    for scope in [&["--workspace"][..], &["--package", "holodrive", "--all-features"]] {
+        let mut clippy = cargo(["clippy", "--locked", "--all-targets"]);
+        tools::run(clippy.args(scope).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(None)
+}
+
+fn deny(_: &Options) -> Outcome {
+    let program = tools::cargo_deny()?;
+    tools::run(Command::new(program).args([
+        "--all-features",
+        "--log-level",
+        "warn",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    Ok(None)
+}
+
+fn rust_tests(_: &Options) -> Outcome {
+    tools::run(&mut cargo(["test", "--workspace", "--locked", "--features", "holodrive/test-hooks"]))?;
+    Ok(None)
+}
+
+fn build(_: &Options) -> Outcome {
+    tools::run(&mut cargo(["build", "--workspace", "--locked", "--bin", "holodrive"]))?;
+    Ok(None)
+}
+
+/// Builds first, so that `--only acceptance` never judges a stale program.
+fn acceptance(options: &Options) -> Outcome {
+    build(options)?;
+    tools::ensure_debian(SERVICES)?;
+    let python = tools::python_env(Path::new("acceptance/requirements.txt"))?;
+    let program = std::path::absolute(tools::target_dir().join("debug/holodrive"))?;
+    let mut pytest = Command::new(std::path::absolute(python)?);
+    pytest.args(["-m", "pytest"]).args(&options.pytest).current_dir("acceptance").env("HOLODRIVE_BIN", program);
+    let closing_line = run_echoing(&mut pytest)?;
+    Ok(Some(closing_line))
+}
+
+/// Runs `command`, shows its output as it comes, and returns its last line.
+fn run_echoing(command: &mut Command) -> Result<String> {
+    let shown = tools::announce(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{shown}`"))?;
+    let mut last = String::new();
+    for line in child.stdout.take().into_iter().flat_map(|output| BufReader::new(output).lines()) {
+        last = line?;
+        println!("{last}");
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "{last}");
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn steps_of(arguments: &[&str]) -> Result<Vec<&'static str>> {
+        let words = std::iter::once("test").chain(arguments.iter().copied());
+        let options = CommandLine::try_parse_from(words)?.options;
+        Ok(selected(&options)?.iter().map(|step| step.name).collect())
+    }
+
+    #[test]
+    fn everything_runs_by_default() {
+        assert_eq!(steps_of(&[]).ok().map(|names| names.len()), Some(STEPS.len()));
+    }
+
+    #[test]
+    fn quick_needs_no_other_program() {
+        assert_eq!(steps_of(&["--quick"]).ok(), Some(QUICK.to_vec()));
+    }
+
+    #[test]
+    fn only_chooses_steps_in_their_order() {
+        let chosen = steps_of(&["--only", "rust", "--only", "format", "--", "-k", "chat"]);
+        assert_eq!(chosen.ok(), Some(vec!["format", "rust"]));
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused() {
+        assert!(steps_of(&["--only", "nothing"]).is_err());
+    }
+}

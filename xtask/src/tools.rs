@@ -1,0 +1,124 @@
+//! Finds the programs that the tests need, and installs what is missing.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+const CARGO_DENY_VERSION: &str = "0.20.2";
+
+/// A program that a test starts, and the Debian package that brings it.
+pub(crate) struct DebianProgram {
+    /// The name in `PATH`.
+    pub(crate) program: &'static str,
+    /// What `apt-get install` calls it.
+    pub(crate) package: &'static str,
+}
+
+/// Cargo's build directory.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
+/// A `cargo` command of the toolchain that runs this program.
+pub(crate) fn cargo<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+/// Runs `command` to its end and fails when it does.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = announce(command);
+    let status = command.status().with_context(|| format!("cannot start `{shown}`"))?;
+    ensure!(status.success(), "`{shown}`: {status}");
+    Ok(())
+}
+
+/// Shows `command` as one would type it.
+pub(crate) fn announce(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words: Vec<_> = std::iter::once(program).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    let shown = words.join(" ");
+    println!("    $ {shown}");
+    shown
+}
+
+/// Installs the packages of those `programs` that are not in `PATH`.
+pub(crate) fn ensure_debian(programs: &[DebianProgram]) -> Result<()> {
+    let missing: Vec<_> =
+        programs.iter().filter(|wanted| !in_path(wanted.program)).map(|wanted| wanted.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apt_install(&missing).with_context(|| format!("as root: apt-get install {}", missing.join(" ")))
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
+    run(apt_get().arg("update"))?;
+    run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn in_path(program: &str) -> bool {
+    find_in_path(program).is_some()
+}
+
+fn find_in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// The path of `cargo-deny`; builds it once below the target directory when the machine has none.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let root = target_dir().join("tools");
+    let built = root.join("bin/cargo-deny");
+    if let Some(found) = find_in_path("cargo-deny").or_else(|| built.is_file().then(|| built.clone())) {
+        return Ok(found);
+    }
+    println!("    cargo-deny is not installed: building it once, which takes some minutes");
+    let mut install =
+        cargo(["install", "--locked", "--debug", "--version", CARGO_DENY_VERSION, "cargo-deny", "--root"]);
+    run(install.arg(&root)).context("cargo-deny is needed to check licences and sources, and cannot be installed")?;
+    Ok(built)
+}
+
+/// The Python of a virtual environment that holds exactly what `requirements` pins.
+/// Built anew only when that file has changed.
+pub(crate) fn python_env(requirements: &Path) -> Result<PathBuf> {
+    let env = target_dir().join("acceptance-venv");
+    let stamp = env.join("requirements.txt");
+    let python = env.join("bin/python");
+    let wanted = fs::read_to_string(requirements).with_context(|| requirements.display().to_string())?;
+    if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    run(Command::new(base_python()?).args(["-m", "venv", "--clear"]).arg(&env))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
+    fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())?;
+    Ok(python)
+}
+
+fn base_python() -> Result<&'static str> {
+    const PYTHON: &str = "python3";
+    if !usable_python(PYTHON) {
+        apt_install(&["python3", "python3-venv"]).context("as root: apt-get install python3 python3-venv")?;
+    }
+    if !usable_python(PYTHON) {
+        bail!("the acceptance suite needs Python 3.11 or newer with its venv module");
+    }
+    Ok(PYTHON)
+}
+
+fn usable_python(python: &str) -> bool {
+    const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+    let status = Command::new(python).args(["-c", PROBE]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
