@@ -16,3 +16,6 @@ pub mod resume;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod testing;

@@ -67,3 +67,66 @@ where
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use holodrive_protocol::{UserId, chat::ChatServerMessage};
+
+    use super::*;
+    use crate::{
+        fanout::{Hub, Subscriber},
+        testing::Site,
+    };
+
+    struct Event(i64);
+
+    impl Sequenced for Event {
+        fn id(&self) -> Option<i64> {
+            Some(self.0)
+        }
+    }
+
+    struct Listener(Arc<Connection>);
+
+    impl Subscriber<Event> for Listener {
+        fn deliver(&self, event: &Event) {
+            self.0.send(frame(event.0));
+        }
+    }
+
+    fn frame(id: i64) -> Frame {
+        Frame::json(&ChatServerMessage::MessageRead { message_id: id, read_by: UserId::Int(1) })
+    }
+
+    /// More events come during each of the first reads than the gate keeps.
+    #[tokio::test]
+    async fn events_that_were_too_many_to_be_kept_are_read() {
+        let site = Site::new();
+        let mut peer = site.notifications(&site.user("Ann", "Lee").await, None).await;
+        peer.hear_type("connection_established").await;
+        let (hub, stored) = (Hub::new(), Mutex::new(1_i64));
+        let subscription = hub.subscribe((), Arc::new(Listener(Arc::clone(&peer.connection))));
+        let page = async |after: i64| {
+            let mut last = stored.lock().unwrap();
+            let page = (after + 1..=*last).take(usize::try_from(PAGE).unwrap()).map(|id| (id, frame(id))).collect();
+            if *last < 5_000 {
+                for _ in 0..2_000 {
+                    *last += 1;
+                    hub.publish(&(), Event(*last));
+                }
+            }
+            Ok(page)
+        };
+        resume(&peer.connection, &subscription, 0, page).await.unwrap();
+        let last = *stored.lock().unwrap();
+        hub.publish(&(), Event(last + 1));
+        assert_eq!(peer.hear().await["message_id"], 1);
+        peer.hear_type("resumed").await;
+        for id in 2..=last + 1 {
+            assert_eq!(peer.hear().await["message_id"], id);
+        }
+    }
+}

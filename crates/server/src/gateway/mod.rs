@@ -19,6 +19,9 @@ mod proxies;
 mod rate;
 mod recheck;
 mod registry;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+pub(crate) mod testing;
 mod transport;
 
 use std::{sync::Arc, time::Duration};

@@ -5,6 +5,7 @@ mod service;
 mod socket;
 mod store;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 mod tests;
 
 pub use http::routes;

@@ -1,0 +1,4 @@
+mod conversations;
+mod interleavings;
+mod messages;
+mod socket;

@@ -1,0 +1,107 @@
+//! The parts of a server over a database of its own, for the tests of features.
+
+use std::sync::Arc;
+
+use holodrive_protocol::{ConversationId, UserId};
+use tempfile::TempDir;
+
+use crate::{
+    accounts::{Accounts, AccountsOptions, User},
+    chat::{Chat, ChatEndpoint},
+    clock::SystemClock,
+    config::Config,
+    gateway::{Close, Opening, testing::Peer},
+    notifications::{Notifications, NotificationsEndpoint},
+    storage::{Storage, StorageError, StorageOptions, Tx},
+    telemetry::Metrics,
+};
+
+pub(crate) struct Site {
+    pub(crate) storage: Storage,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) notifications: Arc<Notifications>,
+    pub(crate) chat: Arc<Chat>,
+    /// Room in the queues of connections, in bytes.
+    pub(crate) outbound_limit: Option<usize>,
+    pub(crate) chat_endpoint: Arc<ChatEndpoint>,
+    pub(crate) notifications_endpoint: Arc<NotificationsEndpoint>,
+    pub(crate) _folder: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::for_tests(folder.path(), &[]).unwrap();
+        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2 };
+        let (file, metrics) = (folder.path().join("holodrive.db"), Arc::new(Metrics::new()));
+        let storage = Storage::open(&file, &options, Arc::new(SystemClock), metrics).unwrap();
+        let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap());
+        let notifications = Notifications::new(storage.clone());
+        let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+        Self {
+            storage,
+            accounts,
+            chat_endpoint: ChatEndpoint::new(Arc::clone(&chat)),
+            notifications_endpoint: NotificationsEndpoint::new(Arc::clone(&notifications)),
+            notifications,
+            chat,
+            outbound_limit: Some(1 << 20),
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Tx<'_>) -> Result<T, StorageError> + Send + 'static,
+    ) -> T {
+        self.storage.write(job).await.unwrap()
+    }
+
+    /// An active user called `First Last`, with the login name `first`.
+    pub(crate) async fn user(&self, first: &str, last: &str) -> Arc<User> {
+        self.add_user(first, last, false).await
+    }
+
+    pub(crate) async fn staff(&self, first: &str, last: &str) -> Arc<User> {
+        self.add_user(first, last, true).await
+    }
+
+    async fn add_user(&self, first: &str, last: &str, is_staff: bool) -> Arc<User> {
+        let sql = "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
+                   date_joined) VALUES ('!', FALSE, $1, $2, $3, '', $4, TRUE, '2026-01-01 00:00:00') RETURNING id";
+        let params = [first.to_lowercase().into(), first.into(), last.into(), is_staff.into()];
+        let id: UserId = self.write(move |tx| tx.query_one(sql, &params)?.unwrap().first()).await;
+        self.accounts.user_by_id(id).await.unwrap().unwrap()
+    }
+
+    /// A conversation of these users.
+    pub(crate) async fn conversation(&self, users: &[&Arc<User>]) -> ConversationId {
+        let (chat, ids) = (Arc::clone(&self.chat), users.iter().map(|user| user.id).collect::<Vec<_>>());
+        self.write(move |tx| Ok(chat.open_direct_conversation(tx, &ids, None)?.id)).await
+    }
+
+    /// A connection to `/ws/notifications/`, before its first message.
+    pub(crate) async fn notifications(&self, user: &Arc<User>, since: Option<i64>) -> Peer {
+        let opening = Opening { object_id: 0, since };
+        let endpoint = &*self.notifications_endpoint;
+        Peer::connect(endpoint, user, &self.accounts, opening, self.outbound_limit).await.unwrap()
+    }
+
+    /// A connection to `/ws/chat/{id}/`, before its first message.
+    pub(crate) async fn try_chat(
+        &self,
+        user: &Arc<User>,
+        id: ConversationId,
+        since: Option<i64>,
+    ) -> Result<Peer, Close> {
+        let opening = Opening { object_id: id, since };
+        Peer::connect(&*self.chat_endpoint, user, &self.accounts, opening, self.outbound_limit).await
+    }
+
+    /// A connection to `/ws/chat/{id}/`, after its first message.
+    pub(crate) async fn chat(&self, user: &Arc<User>, id: ConversationId) -> Peer {
+        let mut peer = self.try_chat(user, id, None).await.unwrap();
+        peer.hear_type("connection_established").await;
+        peer
+    }
+}
