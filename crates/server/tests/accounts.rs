@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{NOW, Site, users, vectors};
 use holodrive::{
     accounts::{
-        Account, AddUserError, Credential, Identity, LoginError, Proof, RefreshError, Refusal, Standing, UserToAdd,
-        jwt::TokenError,
+        Account, Accounts, AddUserError, Credential, Identity, LoginError, Proof, RefreshError, Refusal, Standing,
+        UserToAdd, jwt::TokenError,
     },
     storage::Value,
 };
@@ -108,12 +108,12 @@ async fn look_ups_within_a_transaction_see_the_same_users() {
     let driver = site.within(|accounts, tx| accounts.find_user(tx, UserId::Int(5))).await.unwrap();
     assert!(site.accounts.is_driver(&driver));
     assert_eq!(site.within(|accounts, tx| accounts.find_group(tx, "driver")).await, [UserId::Int(5)]);
-    assert_eq!(site.within(|accounts, tx| accounts.find_staff(tx)).await, []);
+    assert_eq!(site.within(Accounts::find_staff).await, []);
 
     site.run("UPDATE auth_user SET is_active = FALSE, is_staff = TRUE WHERE id = 5", []).await;
     assert!(!site.within(|accounts, tx| accounts.is_active_driver(tx, UserId::Int(5))).await);
     assert_eq!(site.within(|accounts, tx| accounts.find_group(tx, "driver")).await, []);
-    assert_eq!(site.within(|accounts, tx| accounts.find_staff(tx)).await, []);
+    assert_eq!(site.within(Accounts::find_staff).await, []);
 }
 
 #[tokio::test]
