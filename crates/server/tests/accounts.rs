@@ -224,6 +224,24 @@ async fn password_changes_end_tokens_only_where_that_is_set() {
 }
 
 #[tokio::test]
+async fn only_sessions_of_configured_backends_count() {
+    let model_backend = "django.contrib.auth.backends.ModelBackend";
+    for (backends, accepted) in [("other.Backend", false), (&*format!("other.Backend,{model_backend}"), true)] {
+        let site = Site::new(&[("AUTHENTICATION_BACKENDS", backends)]);
+        site.add_vector_users().await;
+        let vector = &vectors("/sessions")[0]["row"];
+        site.run(
+            "INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)",
+            ["session_key", "session_data", "expire_date_sqlite"].map(|column| vector[column].as_str().unwrap().into()),
+        )
+        .await;
+        let djangos = site.accounts.authenticate(&session(vector["session_key"].as_str().unwrap())).await;
+        assert_eq!(djangos.is_ok(), accepted, "{backends}");
+        assert_eq!(session_identity(&site, "alice").await.user.id, UserId::Int(1), "our own under {backends}");
+    }
+}
+
+#[tokio::test]
 async fn an_added_user_can_log_in() {
     let site = Site::new(&[]);
     let user = UserToAdd {
