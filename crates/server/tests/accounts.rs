@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{NOW, Site, users, vectors};
 use holodrive::{
     accounts::{
-        Account, AddUserError, Credential, Identity, LoginError, Proof, RefreshError, Refusal, Standing, UserToAdd,
-        jwt::TokenError,
+        Account, Accounts, AddUserError, Credential, Identity, LoginError, Proof, RefreshError, Refusal, Standing,
+        UserToAdd, jwt::TokenError,
     },
     storage::Value,
 };
@@ -108,12 +108,12 @@ async fn look_ups_within_a_transaction_see_the_same_users() {
     let driver = site.within(|accounts, tx| accounts.find_user(tx, UserId::Int(5))).await.unwrap();
     assert!(site.accounts.is_driver(&driver));
     assert_eq!(site.within(|accounts, tx| accounts.find_group(tx, "driver")).await, [UserId::Int(5)]);
-    assert_eq!(site.within(|accounts, tx| accounts.find_staff(tx)).await, []);
+    assert_eq!(site.within(Accounts::find_staff).await, []);
 
     site.run("UPDATE auth_user SET is_active = FALSE, is_staff = TRUE WHERE id = 5", []).await;
     assert!(!site.within(|accounts, tx| accounts.is_active_driver(tx, UserId::Int(5))).await);
     assert_eq!(site.within(|accounts, tx| accounts.find_group(tx, "driver")).await, []);
-    assert_eq!(site.within(|accounts, tx| accounts.find_staff(tx)).await, []);
+    assert_eq!(site.within(Accounts::find_staff).await, []);
 }
 
 #[tokio::test]
@@ -221,6 +221,24 @@ async fn password_changes_end_tokens_only_where_that_is_set() {
     assert!(matches!(site.accounts.recheck(vec![identity.clone()]).await.unwrap()[..], [Standing::Good(_)]));
     site.run("UPDATE auth_user SET password = '!' WHERE id = 5", []).await;
     assert_eq!(site.accounts.recheck(vec![identity]).await.unwrap(), [Standing::UserGone]);
+}
+
+#[tokio::test]
+async fn only_sessions_of_configured_backends_count() {
+    let model_backend = "django.contrib.auth.backends.ModelBackend";
+    for (backends, accepted) in [("other.Backend", false), (&*format!("other.Backend,{model_backend}"), true)] {
+        let site = Site::new(&[("AUTHENTICATION_BACKENDS", backends)]);
+        site.add_vector_users().await;
+        let vector = &vectors("/sessions")[0]["row"];
+        site.run(
+            "INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)",
+            ["session_key", "session_data", "expire_date_sqlite"].map(|column| vector[column].as_str().unwrap().into()),
+        )
+        .await;
+        let djangos = site.accounts.authenticate(&session(vector["session_key"].as_str().unwrap())).await;
+        assert_eq!(djangos.is_ok(), accepted, "{backends}");
+        assert_eq!(session_identity(&site, "alice").await.user.id, UserId::Int(1), "our own under {backends}");
+    }
 }
 
 #[tokio::test]

@@ -18,8 +18,7 @@ pub fn find(header: &str, name: &str) -> Option<String> {
     header
         .split(';')
         .filter_map(|pair| pair.split_once('='))
-        .filter(|(key, _)| key.trim() == name)
-        .next_back()
+        .rfind(|(key, _)| key.trim() == name)
         .map(|(_, value)| unquote(value.trim()))
 }
 

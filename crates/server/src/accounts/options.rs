@@ -1,6 +1,6 @@
 use super::{
     jwt::JwtSettings,
-    session::{MODEL_BACKEND, SessionSettings},
+    session::SessionSettings,
     signing::SecretKeys,
     store::UserTables,
 };
@@ -38,7 +38,7 @@ fn session(config: &Config) -> SessionSettings {
         },
         cookie_name: config.session_cookie_name.clone(),
         cookie_age: config.session_cookie_age,
-        authentication_backends: vec![MODEL_BACKEND.into()],
+        authentication_backends: config.authentication_backends.clone(),
     }
 }
 

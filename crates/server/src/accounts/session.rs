@@ -47,6 +47,13 @@ impl SessionSettings {
             authentication_backends: vec![MODEL_BACKEND.into()],
         }
     }
+
+    /// The backend that stands for a login by password: Django's own, or the first where that is not configured.
+    fn login_backend(&self) -> &str {
+        let mut backends = self.authentication_backends.iter().map(String::as_str);
+        let first = backends.next().unwrap_or(MODEL_BACKEND);
+        backends.find(|backend| *backend == MODEL_BACKEND).unwrap_or(first)
+    }
 }
 
 /// A row of `django_session`.
@@ -109,7 +116,7 @@ impl SessionClaim {
 pub fn open(user_id: UserId, stored_password: &str, now: Timestamp, settings: &SessionSettings) -> SessionRow {
     let login = LoginData {
         user_id,
-        backend: settings.authentication_backends.first().map_or(MODEL_BACKEND, String::as_str).into(),
+        backend: settings.login_backend().to_owned(),
         auth_hash: auth_hash(stored_password, &settings.keys.current),
     };
     let lifetime = i64::try_from(settings.cookie_age.as_micros()).unwrap_or(i64::MAX);

@@ -46,6 +46,8 @@ settings! {
         session_cookie_name: String = COOKIE_NAME("sessionid");
         /// How long a login lasts.
         session_cookie_age: Duration = SECONDS("1209600");
+        /// Django's `AUTHENTICATION_BACKENDS`: only sessions that one of these opened count.
+        authentication_backends: Vec<String> = TEXTS("django.contrib.auth.backends.ModelBackend");
         /// Name of the CSRF cookie.
         csrf_cookie_name: String = COOKIE_NAME("csrftoken");
         /// Whether browsers send our cookies over HTTPS only. Switch it on wherever the public address is
