@@ -1,5 +1,7 @@
 //! One call: sent, tried again where that is safe, and its answer read.
 
+use std::collections::BTreeMap;
+
 use holodrive_protocol::http::ErrorBody;
 use reqwest::{Method, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
@@ -168,6 +170,7 @@ async fn refusal(call: &Call, status: StatusCode, response: Response) -> Error {
 fn foreign_refusal(status: StatusCode, text: &str) -> Error {
     let excerpt: String = text.chars().take(EXCERPT_CHARS).collect();
     let detail = if excerpt.is_empty() { status.to_string() } else { excerpt };
-    let body = ErrorBody { detail, code: "unknown".to_owned(), errors: Default::default(), reason: None };
+    let body =
+        ErrorBody { detail, code: "unknown".to_owned(), errors: BTreeMap::new(), reason: None, messages: Vec::new() };
     Error::Refused { status: status.as_u16(), body: Box::new(body) }
 }

@@ -1,14 +1,14 @@
 //! What drivers do.
 
 use holodrive_protocol::{
-    Latitude, Longitude, OrderId,
+    Latitude, Longitude, Order, OrderId,
     http::{DriverOrders, DriverStatus, SetDriverLocation, SetDriverStatus},
 };
 
 use super::{Api, call::Call};
 use crate::Error;
 
-/// A driver's live offers and his trip, and the steps he takes with them.
+/// Steps answer with the order after them.
 impl Api {
     /// The poll: live offers and the current trip.
     pub async fn driver_orders_poll(&self) -> Result<DriverOrders, Error> {
@@ -16,32 +16,32 @@ impl Api {
     }
 
     /// Takes an offered order.
-    pub async fn accept_order(&self, id: OrderId) -> Result<(), Error> {
+    pub async fn accept_order(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "accept").await
     }
 
     /// Refuses an offered order.
-    pub async fn decline_order(&self, id: OrderId) -> Result<(), Error> {
+    pub async fn decline_order(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "decline").await
     }
 
     /// Gives an accepted order back to the search.
-    pub async fn release_order(&self, id: OrderId) -> Result<(), Error> {
+    pub async fn release_order(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "release").await
     }
 
     /// The driver is at the pickup.
-    pub async fn arrive(&self, id: OrderId) -> Result<(), Error> {
+    pub async fn arrive(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "arrive").await
     }
 
     /// The rider is in the car.
-    pub async fn start_trip(&self, id: OrderId) -> Result<(), Error> {
+    pub async fn start_trip(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "start").await
     }
 
     /// The trip is over.
-    pub async fn complete_trip(&self, id: OrderId) -> Result<(), Error> {
+    pub async fn complete_trip(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "complete").await
     }
 
@@ -55,7 +55,7 @@ impl Api {
         self.perform(Call::put("/api/driver/location/").json(&SetDriverLocation { latitude, longitude })).await
     }
 
-    async fn driver_step(&self, id: OrderId, step: &str) -> Result<(), Error> {
-        self.perform(Call::post(format!("/api/driver/orders/{id}/{step}/"))).await
+    async fn driver_step(&self, id: OrderId, step: &str) -> Result<Order, Error> {
+        self.fetch(Call::post(format!("/api/driver/orders/{id}/{step}/"))).await
     }
 }

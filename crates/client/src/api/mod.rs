@@ -71,6 +71,15 @@ impl Api {
         ApiBuilder::new(base.into())
     }
 
+    /// The same server and the same connections for another user.
+    #[must_use]
+    pub fn with_token_source(&self, source: impl TokenSource + 'static) -> Self {
+        let Inner { http, base, retries, seed, .. } = &*self.inner;
+        let credential = Credential::Tokens(Arc::new(source));
+        let (http, base) = (http.clone(), base.clone());
+        Self { inner: Arc::new(Inner { http, base, credential, retries: *retries, seed: *seed }) }
+    }
+
     /// An access token other than `rejected`, as calls and sockets use it.
     pub async fn access_token(&self, rejected: Option<&str>) -> Result<String, Error> {
         match &self.inner.credential {

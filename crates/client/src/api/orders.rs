@@ -1,7 +1,7 @@
 //! Orders, for riders, staff and back ends.
 
 use holodrive_protocol::{
-    Order, OrderEvent, OrderId, UserId,
+    Order, OrderEvent, OrderId, OrderStatus, UserId,
     http::{AssignOrder, CreateOrder, Page},
 };
 
@@ -19,6 +19,12 @@ impl Api {
         self.fetch(Call::get("/api/orders/").query(page.pairs())).await
     }
 
+    /// One's orders in one status; for staff everybody's.
+    pub async fn orders_in(&self, status: OrderStatus, page: &PageOf) -> Result<Page<Order>, Error> {
+        let status = [("status", status.as_str().to_owned())];
+        self.fetch(Call::get("/api/orders/").query(status).query(page.pairs())).await
+    }
+
     /// One order.
     pub async fn order(&self, id: OrderId) -> Result<Order, Error> {
         self.fetch(Call::get(format!("/api/orders/{id}/"))).await
@@ -30,12 +36,12 @@ impl Api {
     }
 
     /// Cancels an order, as its rider or as staff.
-    pub async fn cancel_order(&self, id: OrderId) -> Result<(), Error> {
-        self.perform(Call::post(format!("/api/orders/{id}/cancel/"))).await
+    pub async fn cancel_order(&self, id: OrderId) -> Result<Order, Error> {
+        self.fetch(Call::post(format!("/api/orders/{id}/cancel/"))).await
     }
 
     /// Offers an order to one driver now, as staff or a back end.
-    pub async fn assign_order(&self, id: OrderId, driver_id: UserId) -> Result<(), Error> {
-        self.perform(Call::post(format!("/api/orders/{id}/assign/")).json(&AssignOrder { driver_id })).await
+    pub async fn assign_order(&self, id: OrderId, driver_id: UserId) -> Result<Order, Error> {
+        self.fetch(Call::post(format!("/api/orders/{id}/assign/")).json(&AssignOrder { driver_id })).await
     }
 }
