@@ -5,7 +5,12 @@ use std::net::IpAddr;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{config::Config, server::Server, telemetry::logging};
+use crate::{
+    config::Config,
+    demo::{self, Demo},
+    server::Server,
+    telemetry::logging,
+};
 
 #[derive(Args, Clone, Copy)]
 pub(super) struct ServeArgs {
@@ -21,26 +26,31 @@ impl ServeArgs {
     }
 }
 
-pub(super) fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
+pub(super) fn run(mut config: Config, args: ServeArgs) -> anyhow::Result<()> {
     if args.demo && !is_local(&config.websocket_host) {
         anyhow::bail!("--demo has well-known passwords: it runs on 127.0.0.1, ::1 or localhost only (WEBSOCKET_HOST)");
+    }
+    if args.demo {
+        demo::configure(&mut config);
     }
     logging::init(&config)?;
     if config.redis_url.is_some() {
         tracing::warn!("REDIS_URL is set, but Redis is not supported yet: this node serves alone");
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config, args))
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::start(config).await?;
     tracing::info!(address = %server.address(), "listening");
+    let demo = if args.demo { Some(Demo::start(server.app(), server.address()).await?) } else { None };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    drop(demo);
     tracing::info!("stopping: a second signal ends it at once");
     tokio::select! {
         () = server.stop() => tracing::info!("stopped"),
