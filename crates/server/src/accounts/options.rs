@@ -1,9 +1,4 @@
-use super::{
-    jwt::JwtSettings,
-    session::SessionSettings,
-    signing::SecretKeys,
-    store::UserTables,
-};
+use super::{jwt::JwtSettings, session::SessionSettings, signing::SecretKeys, store::UserTables};
 use crate::config::{Config, Secret};
 
 /// What decides who is who: keys, rules and the names of tables.
