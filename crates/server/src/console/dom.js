@@ -1,0 +1,55 @@
+// Small helpers around the DOM. Text from outside only ever becomes text nodes.
+
+/** Makes an element: properties, `on…` listeners, `class`, `data-…`/`aria-…` attributes, then children. */
+export function el(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'class' || name.includes('-') || name === 'role' || name === 'for') element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** A button that is disabled while its action runs, and says when the action failed. */
+export function button(label, action, kind = '') {
+  return el('button', {
+    type: 'button',
+    class: kind,
+    onclick: async (event) => {
+      const pressed = event.currentTarget;
+      pressed.disabled = true;
+      try {
+        await action();
+      } catch (error) {
+        toast(error.message);
+      } finally {
+        pressed.disabled = false;
+      }
+    },
+  }, label);
+}
+
+/** What a list shows when there is nothing in it. */
+export const empty = (title, hint) => el('div', { class: 'empty' }, el('strong', {}, title), el('p', {}, hint));
+
+/** Says something for a few seconds. */
+export function toast(text) {
+  const note = el('p', { class: 'toast' }, text);
+  byId('toasts').append(note);
+  setTimeout(() => note.remove(), 6000);
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const calendar = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+
+/** The time of today, or the date of another day. */
+export function time(iso) {
+  const at = new Date(iso);
+  const today = at.toDateString() === new Date().toDateString();
+  return el('time', { dateTime: iso, title: at.toLocaleString() }, (today ? clock : calendar).format(at));
+}

@@ -1,0 +1,164 @@
+// A driver: offers with their time, and the trip.
+
+import { get, post, put } from './api.js';
+import { button, el, empty, toast } from './dom.js';
+import { isTrip, orderCard } from './order_card.js';
+import { LiveSocket } from './socket.js';
+
+const REASONS = {
+  expired: 'Its time is up.',
+  taken: 'Another driver has it.',
+  cancelled: 'It was cancelled.',
+  reassigned: 'It went to another driver.',
+  not_offered: 'It was not offered to you.',
+};
+
+/** The step that follows a status: its name, and its word in the API. */
+const STEPS = { accepted: ['I am at the pickup', 'arrive'], arrived: ['Start the trip', 'start'], in_progress: ['Complete', 'complete'] };
+
+export class DriverOrders {
+  constructor(panel, { openChat }) {
+    this.openChat = openChat;
+    this.offers = new Map();
+    this.trip = null;
+    this.list = el('ul', { class: 'cards' });
+    this.tripList = el('ul', { class: 'cards' });
+    panel.replaceChildren(
+      el('div', { class: 'head' }, el('h2', {}, 'Orders for you'), el('span', { class: 'space' }), this.statusButtons()),
+      this.tripList, this.list);
+    this.render();
+    this.socket = new LiveSocket('/ws/driver/orders/', { onMessage: (data) => this.onmessage(data), onEnd: toast });
+    this.timer = setInterval(() => this.countDown(), 200);
+  }
+
+  statusButtons() {
+    const set = (status) => button(status === 'online' ? 'Go online' : 'Go offline', async () => {
+      await put('/api/driver/status/', { status });
+      toast(status === 'online' ? 'You take orders now.' : 'You take no more orders.');
+    }, 'quiet');
+    return el('span', { class: 'actions' }, set('online'), set('offline'));
+  }
+
+  onmessage(data) {
+    switch (data.type) {
+      case 'connection_established':
+        console.log('Connected');
+        break;
+      case 'initial_orders':
+        this.setOrdersList(data.orders);
+        break;
+      case 'new_order':
+        this.addOrderToList(data.order);
+        break;
+      case 'order_timeout':
+      case 'order_declined':
+        this.removeOrderFromList(data.order_id);
+        break;
+      case 'order_cancelled':
+      case 'order_cancelled_by_rider':
+        this.removeOrderFromList(data.order_id);
+        toast(data.message);
+        break;
+      case 'order_accepted':
+      case 'active_ride_snapshot':
+        this.setTrip(data.order);
+        break;
+      case 'error':
+        if (data.order_id) this.removeOrderFromList(data.order_id);
+        toast(REASONS[data.reason] ?? data.message);
+        break;
+    }
+  }
+
+  /** After a reconnect as well: what is not listed has ended meanwhile. */
+  setOrdersList(orders) {
+    this.offers.clear();
+    this.refreshTrip();
+    orders.forEach((order) => this.addOrderToList(order));
+    this.render();
+  }
+
+  addOrderToList(order) {
+    const endsAt = performance.now() + (order.remaining_ms ?? 0);
+    this.offers.set(order.id, { order, endsAt, total: Math.max(order.remaining_ms ?? 0, 1) });
+    this.socket?.send({ type: 'ack_order', order_id: order.id });
+    this.render();
+  }
+
+  removeOrderFromList(id) {
+    this.offers.delete(id);
+    if (this.trip?.id === id) this.trip = null;
+    this.render();
+  }
+
+  setTrip(order) {
+    this.offers.delete(order.id);
+    this.trip = isTrip(order) ? order : null;
+    this.render();
+  }
+
+  async refreshTrip() {
+    try {
+      this.trip = (await get('/api/driver/orders/')).trip;
+      this.render();
+    } catch (error) {
+      toast(error.message);
+    }
+  }
+
+  answer(type, order) {
+    if (!this.socket.send({ type, order_id: order.id })) toast('Not connected: the answer was not sent. Try again in a moment.');
+  }
+
+  render() {
+    this.tripList.replaceChildren(...(this.trip ? [this.tripCard(this.trip)] : []));
+    const cards = [...this.offers.values()].map((offer) => this.offerCard(offer));
+    const hint = this.trip ? 'You are on a trip.' : 'New orders appear here the moment they are offered to you.';
+    this.list.replaceChildren(...(cards.length ? cards : [empty('No offers', hint)]));
+    this.countDown();
+  }
+
+  offerCard({ order }) {
+    const distance = order.distance_to_pickup_km;
+    return orderCard(order,
+      distance !== null && el('p', { class: 'tracking' }, `${distance} km to the pickup`),
+      el('div', { class: 'countdown', 'data-countdown': order.id }, el('span', {}), el('i', {})),
+      el('div', { class: 'actions' },
+        button('Accept', () => this.answer('accept_order', order), 'primary'),
+        button('Decline', () => this.answer('decline_order', order))));
+  }
+
+  tripCard(order) {
+    const [label, step] = STEPS[order.status];
+    const go = (step) => async () => {
+      try {
+        this.setTrip(await post(`/api/driver/orders/${order.id}/${step}/`));
+      } catch (error) {
+        await this.refreshTrip();
+        throw error;
+      }
+    };
+    return orderCard(order, el('div', { class: 'actions' },
+      button(label, go(step), 'primary'),
+      order.conversation_id !== null && button('Chat with the rider', () => this.openChat(order.conversation_id)),
+      order.status === 'accepted' && button('Give back', go('release'), 'quiet')));
+  }
+
+  /** Counts by the server's time: the offer says how long it lasts, not when it ends. */
+  countDown() {
+    for (const { order, endsAt, total } of this.offers.values()) {
+      const line = this.list.querySelector(`[data-countdown="${order.id}"]`);
+      if (!line) continue;
+      const left = Math.max(0, endsAt - performance.now());
+      line.firstChild.textContent = `${Math.ceil(left / 1000)} s left`;
+      line.lastChild.style.width = `${(100 * left) / total}%`;
+    }
+  }
+
+  onNotification() {}
+
+  close() {
+    clearInterval(this.timer);
+    this.socket.close();
+  }
+}

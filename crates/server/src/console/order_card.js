@@ -1,0 +1,51 @@
+// How an order looks, wherever it is shown.
+
+import { el, time } from './dom.js';
+
+const STATUS = {
+  searching: 'Searching',
+  pending: 'Offered',
+  accepted: 'Driver on the way',
+  arrived: 'Driver is there',
+  in_progress: 'On the way',
+  completed: 'Completed',
+  cancelled: 'Cancelled',
+  no_driver: 'No driver',
+};
+
+const OVER = ['completed', 'cancelled', 'no_driver'];
+const TRIP = ['accepted', 'arrived', 'in_progress'];
+
+export const isOver = (order) => OVER.includes(order.status);
+export const isTrip = (order) => TRIP.includes(order.status);
+
+/** A card for an order; `extra` comes below, such as buttons. */
+export function orderCard(order, ...extra) {
+  return el('li', { class: 'card order', 'data-status': order.status },
+    el('div', { class: 'row' },
+      el('strong', { class: 'code' }, order.order_code),
+      el('span', { class: 'status' }, STATUS[order.status] ?? order.status),
+      el('span', { class: 'space' }),
+      time(order.created_at)),
+    el('ol', { class: 'way' }, el('li', {}, order.address_from), el('li', {}, order.address_to)),
+    details(order),
+    ...extra);
+}
+
+function details(order) {
+  const facts = [
+    order.distance_to_pickup_km !== null && isTrip(order) && `${order.distance_to_pickup_km} km to the pickup`,
+    order.rider_id !== undefined && `rider ${order.rider_id}`,
+    order.driver_id !== null && `driver ${order.driver_id}`,
+  ].filter(Boolean);
+  return el('p', { class: 'facts' }, facts.join(' · '));
+}
+
+/** Kilometres between two points given in degrees. */
+export function distanceKm(fromLatitude, fromLongitude, toLatitude, toLongitude) {
+  const radians = (degrees) => (degrees * Math.PI) / 180;
+  const half = (from, to) => Math.sin(radians(to - from) / 2) ** 2;
+  const angle = half(fromLatitude, toLatitude)
+    + Math.cos(radians(fromLatitude)) * Math.cos(radians(toLatitude)) * half(fromLongitude, toLongitude);
+  return 2 * 6371 * Math.asin(Math.sqrt(angle));
+}
