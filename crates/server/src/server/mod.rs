@@ -1,6 +1,7 @@
 //! A running server: listening, answering, and its orderly end.
 
 mod accept;
+mod background;
 mod connection;
 mod front;
 mod wiring;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, config::Config};
 use accept::Acceptor;
+use background::Background;
 pub use front::ClientAddress;
 use front::Front;
 pub use wiring::open_storage;
@@ -75,22 +77,29 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 }
 
 async fn run(app: Arc<App>, routes: Router<Arc<App>>, listener: TcpListener, stop: CancellationToken) {
-    let App { config, gateway, .. } = &*app;
-    let rechecks = config.recheck_interval.map(|interval| tokio::spawn(Arc::clone(gateway).recheck_for_ever(interval)));
-    let dispatcher = tokio::spawn(Arc::clone(&app.orders).dispatch_for_ever());
-    let positions = tokio::spawn(Arc::clone(&app.orders).save_positions_for_ever());
+    let config = &app.config;
+    let background = background(&app);
     let front = Arc::new(Front::new(Arc::clone(&app), routes));
     let accepting = tokio::spawn(Acceptor { front, stop: stop.clone() }.run(listener));
     stop.cancelled().await;
     app.draining.begin();
-    let ended = async { tokio::join!(gateway.drain(config.drain_timeout), accepting) };
+    let ended = async { tokio::join!(app.gateway.drain(config.drain_timeout), accepting) };
     if tokio::time::timeout(config.drain_timeout.max(SHORTEST_DRAIN), ended).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
     }
-    dispatcher.abort();
-    positions.abort();
+    drop(background);
     app.orders.save_positions().await;
-    if let Some(rechecks) = rechecks {
-        rechecks.abort();
+}
+
+fn background(app: &Arc<App>) -> Background {
+    let mut background = Background::default();
+    let orders = Arc::clone(&app.orders);
+    background.spawn("dispatcher", move || Arc::clone(&orders).dispatch_for_ever());
+    let orders = Arc::clone(&app.orders);
+    background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
+    if let Some(interval) = app.config.recheck_interval {
+        let gateway = Arc::clone(&app.gateway);
+        background.spawn("recheck", move || Arc::clone(&gateway).recheck_for_ever(interval));
     }
+    background
 }
