@@ -30,6 +30,7 @@ def test_a_name_is_taken_once(server):
     assert again.returncode == 1
     assert len(again.stderr.strip().splitlines()) == 1
     assert "unique" in again.stderr
+    assert "constraint" not in again.stderr
 
 
 def test_token_for_nobody(server):

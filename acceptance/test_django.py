@@ -100,7 +100,7 @@ def beside(tmp_path_factory):
     (directory / "data").mkdir()
     django = Django(directory / "data" / "holodrive.db")
     django.manage("migrate", "-v0")
-    server = Server(directory, ALLOWED_ORIGINS=f"127.0.0.1:{django.port},127.0.0.1", RECHECK_INTERVAL=0.3)
+    server = Server(directory, ALLOWED_ORIGINS="127.0.0.1", RECHECK_INTERVAL=0.3)
     django.serve()
     server.start()
     yield django, server

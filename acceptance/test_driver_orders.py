@@ -591,6 +591,7 @@ def test_a_whole_trip(start_server):
     server = start_server()
     rider, driver, socket, order = accepted_order(server)
     notifications = rider.connect("/ws/notifications/?since=0")
+    notifications.expect("connection_established")
     kinds = [message["notification"]["notification_type"] for message in notifications.collect_until("resumed")[:-1]]
     assert kinds == ["order_accepted"]
     steps = [("arrive", "arrived", "order_arrived"), ("start", "in_progress", "order_started"),

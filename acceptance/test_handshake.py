@@ -496,9 +496,9 @@ def test_a_slow_consumer_is_cut_off(start_server):
     reader = notifications(user)
     with RawSocket(server, f"/ws/notifications/?token={user.token}", receive_buffer=4096) as slow:
         slow.until("connection_established")
-        big = "x" * 30000
+        big = {"title": "T", "message": "x" * 4000, "notification_type": "t", "data": {"x": "y" * 16000}}
         for _ in range(400):
-            assert server.notify(user_id=user.id, title="T", message=big, notification_type="t").status_code == 201
+            assert server.notify(user_id=user.id, **big).status_code == 201
         messages, code = slow.rest()
         assert code == 4410
         assert messages[-1]["code"] == "slow_consumer"

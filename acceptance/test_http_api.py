@@ -392,7 +392,7 @@ def test_anonymous_is_told_how_to_authenticate(server):
     assert response.headers["www-authenticate"] == 'Bearer realm="api"'
 
 
-@pytest.mark.parametrize("authorization", ["Bearer garbage", "Api-Key wrong", "Api-Key ", "Bearer a b", "Basic eDp5"])
+@pytest.mark.parametrize("authorization", ["Bearer garbage", "Api-Key wrong", "Bearer a b", "Basic eDp5"])
 def test_bad_authorization(server, authorization):
     assert_error(server.http.get("/api/me/", headers={"Authorization": authorization}), 401)
 
