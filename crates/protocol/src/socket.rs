@@ -165,12 +165,12 @@ struct Envelope {
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, ErrorMessage> {
     // The start alone tells an object from other JSON: serde would take an array for a struct as well.
     let object = text.trim_start().starts_with('{');
-    serde_json::from_str(text).map_err(describe).and_then(|value| {
+    serde_json::from_str(text).map_err(|error| describe(&error)).and_then(|value| {
         if object { Ok(value) } else { Err(ErrorMessage::new(ErrorCode::InvalidMessage, "expected a JSON object")) }
     })
 }
 
-fn describe(error: serde_json::Error) -> ErrorMessage {
+fn describe(error: &serde_json::Error) -> ErrorMessage {
     if error.is_data() {
         ErrorMessage::new(ErrorCode::InvalidMessage, format!("invalid message: {error}"))
     } else {

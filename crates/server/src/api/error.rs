@@ -18,7 +18,7 @@ pub struct ApiError {
     /// The status.
     pub status: StatusCode,
     /// The body.
-    pub body: ErrorBody,
+    pub body: Box<ErrorBody>,
     /// With 429 and 503: whole seconds after which another try makes sense.
     pub retry_after: Option<u64>,
 }
@@ -28,7 +28,7 @@ impl ApiError {
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         let (detail, code) = (detail.into(), code.to_owned());
         let body = ErrorBody { detail, code, errors: BTreeMap::new(), reason: None, messages: Vec::new() };
-        Self { status, body, retry_after: None }
+        Self { status, body: Box::new(body), retry_after: None }
     }
 
     /// 400 with a code of its own.

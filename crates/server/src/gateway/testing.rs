@@ -16,7 +16,10 @@ use super::{
     endpoint::{AnyEndpoint, AnySession},
     outbound::Outgoing,
 };
-use crate::accounts::{Accounts, Identity, Proof, User};
+use crate::{
+    accounts::{Accounts, Identity, Proof, User},
+    telemetry::Metrics,
+};
 
 /// After this long without the message that a test waits for, the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,7 +45,9 @@ impl Peer {
         let connection = Connection::new(NewConnection {
             identity: Identity { user: Arc::clone(user), proof, expires_at: None },
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            endpoint: E::NAME,
             accounts: Arc::clone(accounts),
+            metrics: Arc::new(Metrics::new()),
             outbound_limit,
         });
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;

@@ -72,7 +72,7 @@ impl IntoResponse for TokenRefused {
             return self.0.into_response();
         }
         let body = self.0.body;
-        (self.0.status, Json(TokenRefusedBody { fields: body.errors.clone(), body })).into_response()
+        (self.0.status, Json(TokenRefusedBody { fields: body.errors.clone(), body: *body })).into_response()
     }
 }
 
