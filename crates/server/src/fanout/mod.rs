@@ -26,9 +26,11 @@ pub trait Subscriber<E>: Send + Sync + 'static {
 
 /// The subscribers of one kind of topic on this node.
 pub struct Hub<K, E> {
-    shards: Vec<Mutex<HashMap<K, Vec<Arc<Slot<E>>>>>>,
+    shards: Vec<Shard<K, E>>,
     hasher: RandomState,
 }
+
+type Shard<K, E> = Mutex<HashMap<K, Vec<Arc<Slot<E>>>>>;
 
 impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Hub<K, E> {
     /// A hub without subscribers.
@@ -70,7 +72,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Hub<K, E> 
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
-    fn shard(&self, key: &K) -> &Mutex<HashMap<K, Vec<Arc<Slot<E>>>>> {
+    fn shard(&self, key: &K) -> &Shard<K, E> {
         &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
     }
 }

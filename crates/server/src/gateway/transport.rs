@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
                     rules.heartbeat.heard();
                 }
                 () = finished(&mut opening) => opening = None,
-                io = self.io(read) => match self.handle(io, connection, &session, &mut rules) {
+                io = self.io(read) => match handle(io, connection, &session, &mut rules) {
                     Ok(event) => busy = event.or(busy),
                     Err(end) => break end,
                 },
@@ -141,24 +141,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         .await
     }
 
-    fn handle(
-        &self,
-        io: Io,
-        connection: &Connection,
-        session: &Arc<dyn AnySession>,
-        rules: &mut Rules,
-    ) -> Result<Option<BoxFuture<'static, ()>>, End> {
-        match io {
-            Io::Flushed(flushed) => flushed.map(|()| None).map_err(|error| ended_by(&error)),
-            Io::Read(Some(Ok(message))) => {
-                rules.heartbeat.heard();
-                event(message, connection, Arc::clone(session), rules.bucket.as_mut())
-            }
-            Io::Read(Some(Err(error))) => Err(ended_by(&error)),
-            Io::Read(None) => Err(End::ByPeer),
-        }
-    }
-
     async fn end(mut self, connection: &Connection, end: End) -> u16 {
         let code = match end {
             End::ByUs(close) => {
@@ -198,6 +180,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             }
         })
         .await;
+    }
+}
+
+/// What a look at the socket means: something for the session to deal with, or the end.
+fn handle(
+    io: Io,
+    connection: &Connection,
+    session: &Arc<dyn AnySession>,
+    rules: &mut Rules,
+) -> Result<Option<BoxFuture<'static, ()>>, End> {
+    match io {
+        Io::Flushed(flushed) => flushed.map(|()| None).map_err(|error| ended_by(&error)),
+        Io::Read(Some(Ok(message))) => {
+            rules.heartbeat.heard();
+            event(message, connection, Arc::clone(session), rules.bucket.as_mut())
+        }
+        Io::Read(Some(Err(error))) => Err(ended_by(&error)),
+        Io::Read(None) => Err(End::ByPeer),
     }
 }
 
