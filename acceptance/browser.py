@@ -17,6 +17,8 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--remote-debugging-port=0",
+    # The pages are put in by hand and so have no address; they would count as public, and the server as private.
+    "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
 ]
 
 
@@ -53,7 +55,7 @@ class Page:
     """One tab."""
 
     def __init__(self, url: str):
-        self.connection = connect(url, proxy=None, max_size=None, ping_interval=None, compression=None)
+        self.connection = connect(url, proxy=None, max_size=None, ping_interval=None, compression=None, legacy=True)
         self.numbers = itertools.count(1)
         self.command("Page.enable")
 

@@ -170,16 +170,16 @@ def test_a_foreign_page_gets_nowhere(server, page):
     rider = server.user()
     text = option(code("mobile_notifications.js", server, rider.token), 1)
     page.open("http://evil.example/", page_with(
-        text + "window.closed = 0; notificationSocket.onclose = (event) => { window.closed = event.code; };"))
-    page.wait_for("window.closed")
-    assert page.evaluate("window.closed") == 1006
+        text + "window.closeCode = 0; notificationSocket.onclose = (event) => { window.closeCode = event.code; };"))
+    page.wait_for("window.closeCode")
+    assert page.evaluate("window.closeCode") == 1006
 
 
 def test_a_browser_learns_why_it_was_refused(server, page):
     page.open("http://good.example/", page_with(
         option(code("mobile_notifications.js", server, "garbage"), 1)
         + RECORD.format(socket="notificationSocket")
-        + "window.closed = 0; notificationSocket.onclose = (event) => { window.closed = event.code; };"))
-    page.wait_for("window.closed")
-    assert page.evaluate("window.closed") == 4401
+        + "window.closeCode = 0; notificationSocket.onclose = (event) => { window.closeCode = event.code; };"))
+    page.wait_for("window.closeCode")
+    assert page.evaluate("window.closeCode") == 4401
     assert received(page, 1)[0]["code"] == "unauthorized"

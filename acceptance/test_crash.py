@@ -10,8 +10,8 @@ import db
 from holodrive import wait_until
 from orders import FARTHER, PICKUP, act, get_order, online_driver, order_body, order_status, place_order
 
-# Far from the demo's fleet, so that only the test's own driver can be asked.
-FAR_AWAY = {"latitude_from": 10.0, "longitude_from": 10.0}
+# Far from the demo's fleet and from each other, so that only the test's own drivers can be asked.
+ROUNDS = {"first": (10.0, 10.0), "second": (-10.0, -10.0)}
 OFFER_SECONDS = 2
 
 
@@ -92,8 +92,9 @@ def run_until_killed(server, round_name: str):
     }
     wait_until(lambda: all(len(clients[name].acknowledged) >= 40 for name in ("orders", "messages", "notifications"))
                and clients["trips"].acknowledged, "enough acknowledgements", seconds=60)
-    _, silent = online_driver(server, at=(10.01, 10.0))
-    waiting = place_order(server.user(), **FAR_AWAY)
+    place = ROUNDS[round_name]
+    _, silent = online_driver(server, at=place)
+    waiting = place_order(server.user(), latitude_from=place[0], longitude_from=place[1])
     silent.until("new_order")
     server.kill()
     for client in clients.values():
@@ -119,7 +120,7 @@ def microseconds() -> int:
 def test_kill_in_the_middle_of_the_demo_twice(start_server):
     server = start_server(arguments=("serve", "--demo"), ORDER_OFFER_TIMEOUT=OFFER_SECONDS, MESSAGE_RATE=0)
     rounds = []
-    for name in ("first", "second"):
+    for name, place in ROUNDS.items():
         rider, reader, acknowledged, waiting = run_until_killed(server, name)
         rounds.append((reader, acknowledged))
         for earlier in rounds:
@@ -133,7 +134,7 @@ def test_kill_in_the_middle_of_the_demo_twice(start_server):
             assert_nothing_lost(server, *earlier)
         events = staff.get(f"/api/orders/{waiting}/events/").json()["results"]
         assert len(events) >= 3
-        _, fresh = online_driver(server, at=(10.02, 10.0))
+        _, fresh = online_driver(server, at=place)
         assert fresh.until("new_order")["order"]["id"] == waiting
         assert get_order(staff, waiting)["status"] == "pending"
 
