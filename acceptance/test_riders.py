@@ -1,6 +1,8 @@
 """`/ws/rider/orders/` and `/ws/order/{order_id}/tracking/`."""
 
+import itertools
 import re
+from datetime import datetime, timedelta
 
 from holodrive import wait_until
 from orders import NEAR, accepted_order, act, assert_order_shape, online_driver, place_order
@@ -81,15 +83,18 @@ def test_tracking_is_told_at_most_once_a_second(start_server):
     server = start_server(MESSAGE_RATE=0)
     rider, _, offers, order = accepted_order(server)
     socket, _ = enter(rider, f"/ws/order/{order['id']}/tracking/")
-    socket.expect("driver_location_update")
-    for step in range(40):
-        offers.send({"type": "location", "latitude": 41.312 + step / 10000, "longitude": 69.241})
-    offers.so_far()
-    last = f"{41.312 + 39 / 10000:.6f}"
-    seen = []
-    while not seen or seen[-1]["latitude"] != last:
-        seen.append(socket.expect("driver_location_update"))
-    assert len(seen) <= 3
+    told = [socket.expect("driver_location_update")]
+    steps = itertools.count()
+
+    def drive():
+        offers.send({"type": "location", "latitude": 41.312 + next(steps) / 10000, "longitude": 69.241})
+        offers.so_far()
+        told.extend(socket.so_far())
+        return len(told) >= 4
+
+    wait_until(drive, "three moves are told")
+    moments = [datetime.fromisoformat(position["at"]) for position in told[1:]]
+    assert all(later - earlier >= timedelta(seconds=1) for earlier, later in itertools.pairwise(moments))
 
 
 def test_who_may_track(start_server):
