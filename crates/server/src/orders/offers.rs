@@ -115,7 +115,11 @@ impl Orders {
     ) -> Result<Accepted, OrderError> {
         let trip = store::trip_of(tx, driver.id)?;
         if let Some(trip) = trip {
-            return if trip.id == order_id { Ok(Accepted::Before(trip)) } else { Err(OrderError::DriverBusy) };
+            return match self.live_offer(tx, order_id, driver.id)? {
+                _ if trip.id == order_id => Ok(Accepted::Before(trip)),
+                Some(_) => Err(OrderError::DriverBusy),
+                None => Err(OrderError::OfferExpired(self.why_not(tx, order_id, driver.id)?)),
+            };
         }
         let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id)? else {
             return self.accepted_before(tx, order_id, driver.id);
@@ -150,9 +154,7 @@ impl Orders {
         driver_id: UserId,
         by: Option<ConnectionId>,
     ) -> Result<OrderRecord, OrderError> {
-        let order = store::find(tx, order_id)?;
-        let offer = order.and_then(|order| order.offer).filter(|offer| offer.driver_id == driver_id);
-        match offer {
+        match self.live_offer(tx, order_id, driver_id)? {
             Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(self.why_not(tx, order_id, driver_id)?)),
         }
@@ -246,6 +248,18 @@ impl Orders {
             }
             _ => Err(OrderError::OfferExpired(self.why_not(tx, order_id, driver_id)?)),
         }
+    }
+
+    /// The live offer of an order, if it is this driver's.
+    #[expect(clippy::unused_self, reason = "reads as a question to the orders")]
+    fn live_offer(
+        &self,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        driver_id: UserId,
+    ) -> Result<Option<LiveOffer>, StorageError> {
+        let order = store::find(tx, order_id)?;
+        Ok(order.and_then(|order| order.offer).filter(|offer| offer.driver_id == driver_id))
     }
 
     /// Why a driver cannot accept or decline an order.
