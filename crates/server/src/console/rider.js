@@ -1,7 +1,7 @@
 // A rider: order a ride, see each step, see the driver come.
 
 import { get, post } from './api.js';
-import { button, el, empty, toast } from './dom.js';
+import { button, el, empty, showList, toast } from './dom.js';
 import { distanceKm, isOver, isTrip, orderCard } from './order_card.js';
 import { LiveSocket } from './socket.js';
 
@@ -103,8 +103,11 @@ export class RiderOrders {
 
   render() {
     const newestFirst = [...this.orders.values()].sort((one, other) => other.id - one.id);
-    const cards = newestFirst.map((order) => this.card(order));
-    this.list.replaceChildren(...(cards.length ? cards : [empty('No rides yet', 'Order one above: the nearest driver is asked at once.')]));
+    showList(this.list, newestFirst, {
+      key: (order) => order.id,
+      make: (order) => this.card(order),
+      placeholder: empty('No rides yet', 'Order one above: the nearest driver is asked at once.'),
+    });
   }
 
   card(order) {
