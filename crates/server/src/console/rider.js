@@ -21,8 +21,8 @@ export class RiderOrders {
     const field = (label, name, value, more = {}) => el('label', {}, label, el('input', { name, value, required: true, ...more }));
     const point = { pattern: '-?[0-9.]+\\s*,\\s*-?[0-9.]+', title: 'latitude, longitude', inputMode: 'decimal' };
     const form = el('form', { class: 'card fields' },
-      field('From', 'from', 'Chorsu bozori', { maxLength: 255 }), field('at', 'from_point', '41.326500, 69.235000', point),
-      field('To', 'to', 'Milliy bogʻ', { maxLength: 255 }), field('at', 'to_point', '41.304500, 69.235400', point),
+      field('From', 'from', 'Chorsu bozori', { maxLength: 255 }), field('at', 'from_point', '41.3265, 69.2350', point),
+      field('To', 'to', 'Milliy bogʻ', { maxLength: 255 }), field('at', 'to_point', '41.3045, 69.2354', point),
       el('button', { class: 'primary', type: 'submit' }, 'Order a ride'));
     form.addEventListener('submit', (event) => {
       event.preventDefault();

@@ -94,7 +94,9 @@ impl Driver {
         match message {
             M::InitialOrders { orders, .. } => {
                 self.offers.clear();
-                orders.iter().for_each(|order| self.consider(order.id));
+                for order in orders {
+                    self.consider(order.id);
+                }
             }
             M::NewOrder { order, .. } => self.consider(order.id),
             M::OrderAccepted { order, .. } => {
