@@ -43,23 +43,23 @@ impl fmt::Debug for FixedToken {
 /// Logs in with name and password, refreshes, and logs in again when the refresh token has run out too.
 pub struct Login {
     api: Api,
-    login: holodrive_protocol::http::Login,
+    credentials: holodrive_protocol::http::Login,
     pair: Mutex<Option<TokenPair>>,
 }
 
 impl Login {
     /// `api` needs no credential of its own; it only reaches the token endpoints.
     pub fn new(api: Api, username: impl Into<String>, password: impl Into<String>) -> Self {
-        let login = holodrive_protocol::http::Login { username: username.into(), password: password.into() };
-        Self { api, login, pair: Mutex::default() }
+        let credentials = holodrive_protocol::http::Login { username: username.into(), password: password.into() };
+        Self { api, credentials, pair: Mutex::default() }
     }
 
     async fn renewed(&self, old: Option<&TokenPair>) -> Result<TokenPair, Error> {
-        let Some(old) = old else { return self.api.obtain_token(&self.login).await };
+        let Some(old) = old else { return self.api.obtain_token(&self.credentials).await };
         match self.api.refresh_token(&RefreshToken { refresh: old.refresh.clone() }).await {
             Ok(new) => Ok(TokenPair { access: new.access, refresh: old.refresh.clone() }),
             Err(error) if error.is_temporary() => Err(error),
-            Err(_) => self.api.obtain_token(&self.login).await,
+            Err(_) => self.api.obtain_token(&self.credentials).await,
         }
     }
 }
@@ -79,6 +79,6 @@ impl TokenSource for Login {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("username", &self.login.username).finish_non_exhaustive()
+        f.debug_struct("Login").field("username", &self.credentials.username).finish_non_exhaustive()
     }
 }

@@ -63,7 +63,7 @@ impl Call {
         format!("{} {}", self.method, self.path)
     }
 
-    fn unexpected(&self, reason: impl ToString) -> Error {
+    fn unexpected(&self, reason: &dyn std::fmt::Display) -> Error {
         Error::Unexpected { call: self.name(), reason: reason.to_string() }
     }
 }
@@ -72,7 +72,7 @@ impl Api {
     /// The answer as JSON.
     pub(super) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         let body = self.execute(&call).await?.bytes().await.map_err(transport)?;
-        serde_json::from_slice(&body).map_err(|error| call.unexpected(error))
+        serde_json::from_slice(&body).map_err(|error| call.unexpected(&error))
     }
 
     /// Success, whatever the answer's body.
@@ -140,7 +140,7 @@ impl Api {
         match &call.body {
             None => Ok(request),
             Some(Ok(body)) => Ok(request.header(header::CONTENT_TYPE, "application/json").body(body.clone())),
-            Some(Err(error)) => Err(call.unexpected(error)),
+            Some(Err(error)) => Err(call.unexpected(&error)),
         }
     }
 }
@@ -162,7 +162,7 @@ async fn refusal(call: &Call, status: StatusCode, response: Response) -> Error {
     match serde_json::from_str::<ErrorBody>(&text) {
         Ok(body) => Error::Refused { status: status.as_u16(), body: Box::new(body) },
         Err(_) if status.is_client_error() || status.is_server_error() => foreign_refusal(status, &text),
-        Err(_) => call.unexpected(format_args!("status {status}")),
+        Err(_) => call.unexpected(&format_args!("status {status}")),
     }
 }
 

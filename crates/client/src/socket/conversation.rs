@@ -19,7 +19,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Given up when nothing came for so many keep-alive periods.
 const SILENT_PERIODS: u32 = 2;
 /// The period of a timer that is switched off.
-const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+const NEVER: Duration = Duration::from_hours(24);
 
 pub(super) struct Conversation<'a, S> {
     supervisor: &'a mut Supervisor<S>,

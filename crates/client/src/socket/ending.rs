@@ -9,7 +9,7 @@ use super::EndReason;
 use crate::Error;
 
 /// The longest wait that a server can ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// The end of a connection that the client did not want.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,19 +1,22 @@
 // Conversations, and the one that is open.
 
 import { get, post, randomId } from './api.js';
-import { button, el, empty, time, toast } from './dom.js';
+import { button, el, empty, showList, time, toast } from './dom.js';
 import { LiveSocket } from './socket.js';
 
+/** Staff see conversations of which nobody notifies them. */
+const REFRESH_MS = 10_000;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_SHOWN_MS = 5_000;
 
 export class Chat {
   constructor(panel, { me }) {
     Object.assign(this, { panel, me, openId: null, conversations: [] });
-    this.showList();
+    this.timer = setInterval(() => this.refreshList(), REFRESH_MS);
+    this.showConversations();
   }
 
-  async showList() {
+  async showConversations() {
     this.leave();
     const support = !this.me.is_staff && button('Contact support', async () => {
       this.open((await post('/api/conversations/', { kind: 'support' })).id);
@@ -24,6 +27,7 @@ export class Chat {
   }
 
   async refreshList() {
+    if (this.openId !== null) return;
     try {
       this.conversations = (await get('/api/conversations/?limit=50')).results;
     } catch (error) {
@@ -32,8 +36,11 @@ export class Chat {
     if (this.openId !== null) return;
     const latest = (conversation) => conversation.last_message?.created_at ?? conversation.created_at;
     this.conversations.sort((one, other) => latest(other).localeCompare(latest(one)));
-    const cards = this.conversations.map((conversation) => this.card(conversation));
-    this.list.replaceChildren(...(cards.length ? cards : [empty('No conversations', 'Rider and driver can talk once an order is accepted.')]));
+    showList(this.list, this.conversations, {
+      key: (conversation) => conversation.id,
+      make: (conversation) => this.card(conversation),
+      placeholder: empty('No conversations', 'Rider and driver can talk once an order is accepted.'),
+    });
   }
 
   card(conversation) {
@@ -51,10 +58,10 @@ export class Chat {
       messages = (await get(`/api/conversations/${id}/messages/?limit=50`)).results.reverse();
     } catch (error) {
       toast(error.message);
-      return this.showList();
+      return this.showConversations();
     }
     if (this.openId !== id) return;
-    this.room = new Room(this.panel, { id, me: this.me, heading: this.heading(id), messages, onBack: () => this.showList() });
+    this.room = new Room(this.panel, { id, me: this.me, heading: this.heading(id), messages, onBack: () => this.showConversations() });
   }
 
   heading(id) {
@@ -63,7 +70,7 @@ export class Chat {
   }
 
   onNotification(notification) {
-    if (notification.notification_type === 'chat_message' && this.openId === null) this.refreshList();
+    if (notification.notification_type === 'chat_message') this.refreshList();
   }
 
   leave() {
@@ -73,6 +80,7 @@ export class Chat {
   }
 
   close() {
+    clearInterval(this.timer);
     this.leave();
   }
 }

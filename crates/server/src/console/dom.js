@@ -37,6 +37,27 @@ export function button(label, action, kind = '') {
 /** What a list shows when there is nothing in it. */
 export const empty = (title, hint) => el('div', { class: 'empty' }, el('strong', {}, title), el('p', {}, hint));
 
+/**
+ * Shows an element for each item, or the placeholder if there is one. Elements whose item did not change stay as they are, so that
+ * nothing jumps and no button loses the focus.
+ */
+export function showList(list, items, { key, make, placeholder }) {
+  const before = new Map([...list.children].map((child) => [child.key, child]));
+  const wanted = items.map((item) => keep(before.get(key(item)), item) ?? remember(make(item), key(item), item));
+  if (!items.length && placeholder) wanted.push(placeholder);
+  const focused = document.activeElement?.closest('li');
+  const button = focused && [...focused.querySelectorAll('button')].indexOf(document.activeElement);
+  for (const child of [...list.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((element, index) => {
+    if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
+  });
+  const successor = focused && !focused.isConnected && wanted.find((element) => element.key === focused.key);
+  if (successor) successor.querySelectorAll('button')[button]?.focus();
+}
+
+const keep = (element, item) => (element?.shows === JSON.stringify(item) ? element : null);
+const remember = (element, key, item) => Object.assign(element, { key, shows: JSON.stringify(item) });
+
 /** Says something for a few seconds. */
 export function toast(text) {
   const note = el('p', { class: 'toast' }, text);

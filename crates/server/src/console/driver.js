@@ -1,7 +1,7 @@
 // A driver: offers with their time, and the trip.
 
 import { get, post, put } from './api.js';
-import { button, el, empty, toast } from './dom.js';
+import { button, el, empty, showList, toast } from './dom.js';
 import { isTrip, orderCard } from './order_card.js';
 import { LiveSocket } from './socket.js';
 
@@ -22,7 +22,7 @@ export class DriverOrders {
     this.offers = new Map();
     this.trip = null;
     this.list = el('ul', { class: 'cards' });
-    this.tripList = el('ul', { class: 'cards' });
+    this.tripList = el('ul', { class: 'cards trip' });
     panel.replaceChildren(
       el('div', { class: 'head' }, el('h2', {}, 'Orders for you'), el('span', { class: 'space' }), this.statusButtons()),
       this.tripList, this.list);
@@ -111,14 +111,17 @@ export class DriverOrders {
   }
 
   render() {
-    this.tripList.replaceChildren(...(this.trip ? [this.tripCard(this.trip)] : []));
-    const cards = [...this.offers.values()].map((offer) => this.offerCard(offer));
-    const hint = this.trip ? 'You are on a trip.' : 'New orders appear here the moment they are offered to you.';
-    this.list.replaceChildren(...(cards.length ? cards : [empty('No offers', hint)]));
+    const key = (order) => order.id;
+    showList(this.tripList, this.trip ? [this.trip] : [], { key, make: (order) => this.tripCard(order) });
+    showList(this.list, [...this.offers.values()].map(({ order }) => order), {
+      key,
+      make: (order) => this.offerCard(order),
+      placeholder: empty('No offers', this.trip ? 'You are on a trip.' : 'New orders appear here the moment they are offered to you.'),
+    });
     this.countDown();
   }
 
-  offerCard({ order }) {
+  offerCard(order) {
     const distance = order.distance_to_pickup_km;
     return orderCard(order,
       distance !== null && el('p', { class: 'tracking' }, `${distance} km to the pickup`),

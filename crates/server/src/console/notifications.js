@@ -1,7 +1,7 @@
 // Live notifications, and marking them as read.
 
 import { get, post } from './api.js';
-import { button, el, empty, time, toast } from './dom.js';
+import { button, el, empty, showList, time, toast } from './dom.js';
 import { LiveSocket } from './socket.js';
 
 const SHOWN_MAX = 100;
@@ -61,8 +61,11 @@ export class Notifications {
 
   render() {
     this.onUnread(this.notifications.filter((notification) => notification.status === 'unread').length);
-    const cards = this.notifications.map((notification) => this.card(notification));
-    this.list.replaceChildren(...(cards.length ? cards : [empty('Nothing new', 'What happens with your orders and chats is told here.')]));
+    showList(this.list, this.notifications, {
+      key: (notification) => notification.id,
+      make: (notification) => this.card(notification),
+      placeholder: empty('Nothing new', 'What happens with your orders and chats is told here.'),
+    });
   }
 
   card(notification) {

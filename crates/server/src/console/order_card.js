@@ -19,7 +19,7 @@ const TRIP = ['accepted', 'arrived', 'in_progress'];
 export const isOver = (order) => OVER.includes(order.status);
 export const isTrip = (order) => TRIP.includes(order.status);
 
-/** A card for an order; `extra` comes below, such as buttons. */
+/** A card for an order; `extra` comes below, such as what the user can do. */
 export function orderCard(order, ...extra) {
   return el('li', { class: 'card order', 'data-status': order.status },
     el('div', { class: 'row' },
@@ -28,17 +28,7 @@ export function orderCard(order, ...extra) {
       el('span', { class: 'space' }),
       time(order.created_at)),
     el('ol', { class: 'way' }, el('li', {}, order.address_from), el('li', {}, order.address_to)),
-    details(order),
     ...extra);
-}
-
-function details(order) {
-  const facts = [
-    order.distance_to_pickup_km !== null && isTrip(order) && `${order.distance_to_pickup_km} km to the pickup`,
-    order.rider_id !== undefined && `rider ${order.rider_id}`,
-    order.driver_id !== null && `driver ${order.driver_id}`,
-  ].filter(Boolean);
-  return el('p', { class: 'facts' }, facts.join(' · '));
 }
 
 /** Kilometres between two points given in degrees. */

@@ -1,7 +1,7 @@
 // A rider: order a ride, see each step, see the driver come.
 
 import { get, post } from './api.js';
-import { button, el, empty, toast } from './dom.js';
+import { button, el, empty, showList, toast } from './dom.js';
 import { distanceKm, isOver, isTrip, orderCard } from './order_card.js';
 import { LiveSocket } from './socket.js';
 
@@ -21,8 +21,8 @@ export class RiderOrders {
     const field = (label, name, value, more = {}) => el('label', {}, label, el('input', { name, value, required: true, ...more }));
     const point = { pattern: '-?[0-9.]+\\s*,\\s*-?[0-9.]+', title: 'latitude, longitude', inputMode: 'decimal' };
     const form = el('form', { class: 'card fields' },
-      field('From', 'from', 'Chorsu bozori', { maxLength: 255 }), field('at', 'from_point', '41.326500, 69.235000', point),
-      field('To', 'to', 'Milliy bogʻ', { maxLength: 255 }), field('at', 'to_point', '41.304500, 69.235400', point),
+      field('From', 'from', 'Chorsu bozori', { maxLength: 255 }), field('at', 'from_point', '41.3265, 69.2350', point),
+      field('To', 'to', 'Milliy bogʻ', { maxLength: 255 }), field('at', 'to_point', '41.3045, 69.2354', point),
       el('button', { class: 'primary', type: 'submit' }, 'Order a ride'));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -103,8 +103,11 @@ export class RiderOrders {
 
   render() {
     const newestFirst = [...this.orders.values()].sort((one, other) => other.id - one.id);
-    const cards = newestFirst.map((order) => this.card(order));
-    this.list.replaceChildren(...(cards.length ? cards : [empty('No rides yet', 'Order one above: the nearest driver is asked at once.')]));
+    showList(this.list, newestFirst, {
+      key: (order) => order.id,
+      make: (order) => this.card(order),
+      placeholder: empty('No rides yet', 'Order one above: the nearest driver is asked at once.'),
+    });
   }
 
   card(order) {

@@ -1,7 +1,7 @@
 // Staff: everybody's orders, refreshed by notifications and by asking.
 
 import { get, post } from './api.js';
-import { button, el, empty } from './dom.js';
+import { button, el, empty, showList } from './dom.js';
 import { isOver, isTrip, orderCard } from './order_card.js';
 
 const REFRESH_MS = 3_000;
@@ -43,8 +43,11 @@ export class StaffOrders {
     this.filters.replaceChildren(...GROUPS.map(([name, belongs]) => this.filter(name, belongs)));
     if (focused) this.filters.querySelector(`[data-group="${focused}"]`)?.focus();
     const belongs = GROUPS.find(([name]) => name === this.shown)[1];
-    const cards = this.orders.filter(belongs).map((order) => this.card(order));
-    this.list.replaceChildren(...(cards.length ? cards : [empty('No orders here', 'They appear as riders order.')]));
+    showList(this.list, this.orders.filter(belongs), {
+      key: (order) => order.id,
+      make: (order) => this.card(order),
+      placeholder: empty('No orders here', 'They appear as riders order.'),
+    });
   }
 
   filter(name, belongs) {
@@ -57,13 +60,19 @@ export class StaffOrders {
   }
 
   card(order) {
-    if (isOver(order)) return orderCard(order);
+    const facts = [
+      `rider ${order.rider_id}`,
+      order.driver_id !== null && `driver ${order.driver_id}`,
+      ['accepted', 'arrived'].includes(order.status) && order.distance_to_pickup_km !== null && `${order.distance_to_pickup_km} km to the pickup`,
+    ].filter(Boolean);
+    const line = el('span', { class: 'facts' }, facts.join(' · '));
+    if (isOver(order)) return orderCard(order, el('div', { class: 'row' }, line));
     const cancel = button('Cancel', async () => {
       await post(`/api/orders/${order.id}/cancel/`);
       await this.refresh();
     }, 'quiet');
     cancel.setAttribute('aria-label', `Cancel ${order.order_code}`);
-    return orderCard(order, el('div', { class: 'actions' }, cancel));
+    return orderCard(order, el('div', { class: 'row' }, line, el('span', { class: 'space' }), cancel));
   }
 
   onNotification() {

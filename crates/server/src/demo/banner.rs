@@ -10,7 +10,7 @@ use super::people::{self, PASSWORD};
 use crate::app::App;
 
 /// How long the tokens of the banner last: an afternoon of trying things out.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+const TOKEN_LIFETIME: Duration = Duration::from_hours(12);
 
 /// Prints addresses, logins and lines to paste.
 pub(super) async fn print(app: &App, address: SocketAddr) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::dice::Dice;
 
 /// How long somebody stays in a conversation.
-const STAY: Duration = Duration::from_secs(180);
+const STAY: Duration = Duration::from_mins(3);
 
 /// What somebody has to say.
 #[derive(Clone, Copy)]

@@ -23,7 +23,7 @@ use super::{
 /// How often a driver moves and says where he is.
 const TICK: Duration = Duration::from_secs(2);
 /// In kilometres an hour.
-const SPEED: std::ops::Range<f64> = 35.0..60.0;
+const SPEED: std::ops::Range<f64> = 45.0..70.0;
 
 const LINES: Lines = Lines {
     openings: &["Assalomu alaykum, 3 daqiqada yetib boraman.", "I am on my way. A white Cobalt, 01 A 123 BC."],
@@ -94,7 +94,9 @@ impl Driver {
         match message {
             M::InitialOrders { orders, .. } => {
                 self.offers.clear();
-                orders.iter().for_each(|order| self.consider(order.id));
+                for order in orders {
+                    self.consider(order.id);
+                }
             }
             M::NewOrder { order, .. } => self.consider(order.id),
             M::OrderAccepted { order, .. } => {

@@ -110,7 +110,7 @@ impl Rider {
     async fn tick(&mut self) {
         let now = Instant::now();
         if self.next_order <= now {
-            self.next_order = now + self.dice.seconds(15.0..60.0);
+            self.next_order = now + self.dice.seconds(40.0..130.0);
             self.order().await;
         }
         if self.next_question <= now {

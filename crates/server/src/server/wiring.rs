@@ -11,6 +11,7 @@ use crate::{
     chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
     config::{Config, DatabaseUrl},
+    console,
     gateway::{Gateway, PathPattern, TrustedProxies},
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
@@ -87,5 +88,5 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
 
 /// The routes of the HTTP API, without last slashes.
 pub(super) fn routes() -> Router<Arc<App>> {
-    api::routes().merge(notifications::routes()).merge(chat::routes()).merge(orders::routes())
+    api::routes().merge(notifications::routes()).merge(chat::routes()).merge(orders::routes()).merge(console::routes())
 }
