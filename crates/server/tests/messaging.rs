@@ -48,7 +48,7 @@ impl Site {
     }
 
     async fn authorization(&self, who: As<'_>) -> String {
-        let As::User(name) = who else { return format!("Api-Key {}", API_KEY) };
+        let As::User(name) = who else { return format!("Api-Key {API_KEY}") };
         let accounts = &self.server.app().accounts;
         let account = accounts.account_by_name(name).await.unwrap().unwrap();
         format!("Bearer {}", accounts.token_pair(&account).unwrap().access)
