@@ -91,7 +91,7 @@ pub(super) fn read_frame(message_id: MessageId, read_by: UserId) -> Frame {
 }
 
 /// What a user types replaces only what he typed before.
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "half of a random UUID still names it")]
+#[expect(clippy::cast_possible_truncation, reason = "half of a random UUID still names it")]
 fn transient_key(user_id: UserId) -> TransientKey {
     match user_id {
         UserId::Int(id) => id,

@@ -77,8 +77,9 @@ impl Notifications {
     /// # Errors
     /// When the database refuses or fails.
     pub fn notify(&self, tx: &mut Tx<'_>, new: NewNotification) -> Result<Notification, StorageError> {
-        let notification = store::insert(tx, &new)?;
-        let (hub, user_id, stored) = (Arc::clone(&self.hub), new.user_id, notification.clone());
+        let user_id = new.user_id;
+        let notification = store::insert(tx, new)?;
+        let (hub, stored) = (Arc::clone(&self.hub), notification.clone());
         tx.after_commit(move || {
             if hub.has_subscribers(&user_id) {
                 let event = NotificationEvent { id: Some(stored.id), frame: frame(stored) };

@@ -12,7 +12,7 @@ const COLUMNS: &str =
     "id, title, message, notification_type, related_object_type, related_object_id, data, created_at, read_at";
 
 /// Stores a notification.
-pub(super) fn insert(tx: &mut Tx<'_>, new: &NewNotification) -> Result<Notification, StorageError> {
+pub(super) fn insert(tx: &mut Tx<'_>, new: NewNotification) -> Result<Notification, StorageError> {
     let sql = format!(
         "INSERT INTO holodrive_notification
          (user_id, title, message, notification_type, related_object_type, related_object_id, data, created_at)
@@ -20,10 +20,10 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: &NewNotification) -> Result<Notificat
     );
     let params = [
         new.user_id.into(),
-        (&new.title).into(),
-        (&new.message).into(),
-        (&new.notification_type).into(),
-        new.related_object_type.clone().into(),
+        new.title.into(),
+        new.message.into(),
+        new.notification_type.into(),
+        new.related_object_type.into(),
         new.related_object_id.into(),
         new.data.to_string().into(),
         tx.now().into(),

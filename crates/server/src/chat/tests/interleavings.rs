@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{accounts::User, gateway::testing::Peer, testing::Site};
 
@@ -99,7 +99,7 @@ async fn visit(site: &Site, user: &Arc<User>, id: i64, seen: &mut Vec<i64>, enou
     while seen.len() < enough
         && let Some(message) = peer.next().await
     {
-        if message["type"] == Value::from("chat_message") {
+        if message["type"] == "chat_message" {
             seen.push(message["message_id"].as_i64().unwrap());
         }
     }
