@@ -101,7 +101,7 @@ async fn write(mut socket: Socket, n: usize, start: Arc<Barrier>, time: Duration
             Ok(came) => came?,
             Err(_) => break,
         }
-        latencies.record(sent.elapsed());
+        latencies.record(sent.elapsed())?;
     }
     Ok(latencies)
 }

@@ -19,7 +19,7 @@ pub(crate) fn describe(folder: &Path) -> anyhow::Result<String> {
     let mut syncs = Latencies::new()?;
     let mut file = tempfile::tempfile_in(folder)?;
     for _ in 0..WRITES {
-        syncs.record(append_durably(&mut file)?);
+        syncs.record(append_durably(&mut file)?)?;
     }
     let [median, p99] = [50.0, 99.0].map(|percent| syncs.percentile(percent).as_secs_f64() * 1_000.0);
     let cores = available_parallelism()?;

@@ -15,12 +15,12 @@ impl Latencies {
     /// From durations in microseconds.
     pub(crate) fn of(micros: impl IntoIterator<Item = u64>) -> anyhow::Result<Self> {
         let mut all = Self::new()?;
-        micros.into_iter().for_each(|micros| all.0.saturating_record(micros));
+        micros.into_iter().try_for_each(|micros| all.0.record(micros))?;
         Ok(all)
     }
 
-    pub(crate) fn record(&mut self, duration: Duration) {
-        self.0.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+    pub(crate) fn record(&mut self, duration: Duration) -> anyhow::Result<()> {
+        Ok(self.0.record(u64::try_from(duration.as_micros())?)?)
     }
 
     pub(crate) fn merge(&mut self, other: &Self) -> anyhow::Result<()> {

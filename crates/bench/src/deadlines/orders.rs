@@ -41,7 +41,7 @@ pub(super) async fn place(address: String, riders: Vec<Member>, within: Duration
     }
     let mut latencies = Latencies::new()?;
     while let Some(answer) = answers.join_next().await {
-        latencies.record(answer??);
+        latencies.record(answer??)?;
     }
     Ok(latencies)
 }
