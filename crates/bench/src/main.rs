@@ -1,2 +1,64 @@
-//! x
-fn main() {}
+//! Benchmarks of a real HoloDrive server over its real sockets: `holodrive-bench`.
+//!
+//! Each run prepares a database of its own, starts the server binary on it, and loads it from this process. What is
+//! told is what a client on the same machine sees.
+
+mod chat;
+mod connections;
+mod deadlines;
+mod disk;
+mod latencies;
+mod process;
+mod progress;
+mod server;
+mod site;
+mod socket;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of a real HoloDrive server over its real sockets
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+    #[command(flatten)]
+    place: server::Place,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// How late offers end
+    Deadlines(deadlines::Args),
+    /// What an idle connection costs in memory
+    Connections(connections::Args),
+    /// How many chat messages a second are stored and acknowledged
+    Chat(chat::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { benchmark, place } = Cli::parse();
+    let outcome = match benchmark {
+        Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
+        Benchmark::Connections(args) => connections::run(&place, args).await,
+        Benchmark::Chat(args) => chat::run(&place, args).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "holodrive-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes one line of the result.
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}

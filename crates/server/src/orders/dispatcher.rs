@@ -23,11 +23,12 @@ impl Orders {
     pub async fn dispatch_for_ever(self: Arc<Self>) {
         let mut swept_at = tokio::time::Instant::now() - SWEEP_INTERVAL;
         loop {
-            let plan = self.plan();
+            let now = self.storage.clock().now();
+            let plan = self.plan(now);
             self.make_offers(&plan.matches);
             if plan.overdue || swept_at.elapsed() >= SWEEP_INTERVAL {
                 swept_at = tokio::time::Instant::now();
-                if self.sweep_all().await.is_err() || self.is_behind(&plan) {
+                if self.sweep_all().await.is_err() || self.is_behind(now) {
                     sleep(RETRY_AFTER).await;
                 }
             } else {
@@ -37,8 +38,7 @@ impl Orders {
         }
     }
 
-    fn plan(&self) -> Plan {
-        let now = self.storage.clock().now();
+    fn plan(&self, now: Timestamp) -> Plan {
         let mut board = self.board.lock();
         let plan = board.plan(now);
         let (offers, waiting) = board.counts();
@@ -83,10 +83,10 @@ impl Orders {
         }
     }
 
-    /// Whether what was overdue still is, although the database has nothing overdue: then the clocks differ a little.
-    fn is_behind(&self, plan: &Plan) -> bool {
-        let now = self.storage.clock().now();
-        plan.overdue && self.board.lock().is_overdue(now)
+    /// Whether what was overdue when it was planned still is, although the database has nothing overdue: then the clocks
+    /// differ a little. What fell due since then is no such sign, and must not wait.
+    fn is_behind(&self, planned_at: Timestamp) -> bool {
+        self.board.lock().is_overdue(planned_at)
     }
 
     fn until(&self, wake_at: Option<Timestamp>) -> Duration {

@@ -1,0 +1,110 @@
+//! The server under load: the binary `holodrive` as a process of its own.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, ChildStderr, Command, Stdio},
+};
+
+use anyhow::Context;
+
+use crate::{
+    process::Process,
+    site::{Settings, Site},
+};
+
+/// Where the server and its database come from.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// The server binary [default: `holodrive` beside this program]
+    #[arg(long, global = true, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Folder on the disk to measure on; the database goes into a new folder there and is removed afterwards
+    #[arg(long, global = true, value_name = "FOLDER", default_value_os_t = env::temp_dir())]
+    pub(crate) dir: PathBuf,
+}
+
+impl Place {
+    fn binary(&self) -> anyhow::Result<PathBuf> {
+        let beside = || Ok::<_, std::io::Error>(env::current_exe()?.with_file_name("holodrive"));
+        let binary = self.server.clone().map_or_else(beside, Ok)?;
+        let hint = "build it with `cargo build --release -p holodrive`, or name one with --server";
+        anyhow::ensure!(binary.is_file(), "there is no server at {}: {hint}", binary.display());
+        // The server runs in another folder.
+        Ok(binary.canonicalize()?)
+    }
+}
+
+/// A running server; it ends with this handle.
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts the server on a site; when this returns, clients can connect.
+    pub(crate) fn start(place: &Place, site: &Site) -> anyhow::Result<Self> {
+        let mut child = command(place, site)?.spawn().context("the server cannot be started")?;
+        let log = child.stderr.take().context("the server has no log")?;
+        let mut server = Self { child, address: String::new() };
+        server.address = address_from(log)?;
+        Ok(server)
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What the operating system knows about it.
+    pub(crate) fn process(&self) -> Process {
+        Process::new(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its database is thrown away, so nothing is lost.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(place: &Place, site: &Site) -> anyhow::Result<Command> {
+    let mut settings: Settings = site.settings().clone();
+    // The line that tells the address, and whatever is wrong.
+    settings.insert("LOG_LEVEL".into(), "warn,holodrive::cli=info".into());
+    settings.insert("LOG_FORMAT".into(), "json".into());
+    let mut command = Command::new(place.binary()?);
+    // Neither this shell's settings nor an `.env` may change what is measured.
+    command.arg("serve").current_dir(site.folder()).env_clear().envs(settings);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// Reads the log up to the line that tells the address; from there on a thread shows it.
+fn address_from(log: ChildStderr) -> anyhow::Result<String> {
+    let mut lines = BufReader::new(log).lines();
+    for line in lines.by_ref() {
+        let line = line?;
+        match listening_at(&line) {
+            Some(address) => {
+                std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| show(&line)));
+                return Ok(address);
+            }
+            None => show(&line),
+        }
+    }
+    anyhow::bail!("the server ended before it listened")
+}
+
+fn listening_at(line: &str) -> Option<String> {
+    let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+    let is_it = entry.get("message")? == "listening";
+    entry.get("address")?.as_str().filter(|_| is_it).map(str::to_owned)
+}
+
+fn show(line: &str) {
+    let _ = writeln!(std::io::stderr(), "server: {line}");
+}
