@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::{
     accounts::{Accounts, AllowedOrigins},
-    api::{LoginLimiter, Probe},
+    api::{LoginLimiter, Probe, docs::Documents},
     chat::Chat,
     clock::SharedClock,
     config::Config,
@@ -46,6 +46,8 @@ pub struct App {
     pub logins: LoginLimiter,
     /// Looks whether the database works.
     pub probe: Probe,
+    /// The API's own documents.
+    pub documents: Documents,
     /// Whether this node is going down.
     pub draining: Draining,
 }

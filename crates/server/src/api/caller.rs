@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::ApiError;
 use crate::{
-    accounts::{Credential, Identity, Refusal, User, cookies, csrf, signing::constant_time_eq},
+    accounts::{
+        Credential, Identity, Refusal, User, cookies, csrf,
+        signing::{constant_time_eq, hex},
+    },
     app::App,
 };
 
@@ -160,9 +163,4 @@ fn check_csrf_token(headers: &HeaderMap, app: &App) -> Result<(), ApiError> {
 
 fn csrf_failed(detail: &str) -> ApiError {
     ApiError::new(http::StatusCode::FORBIDDEN, "csrf_failed", detail)
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

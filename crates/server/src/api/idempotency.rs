@@ -4,8 +4,11 @@ use holodrive_protocol::Timestamp;
 use http::{HeaderName, StatusCode, request::Parts};
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, Reply, caller::hex};
-use crate::storage::{Storage, StorageError, Tx};
+use super::{ApiError, Reply};
+use crate::{
+    accounts::signing::hex,
+    storage::{Storage, StorageError, Tx},
+};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in characters.
@@ -28,13 +31,11 @@ impl IdempotencyKey {
         let Some(value) = values.next() else { return Ok(None) };
         let is_good =
             |key: &&str| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        match (value.to_str().ok().filter(is_good), values.next()) {
-            (Some(key), None) => Ok(Some(Self { actor, key: key.to_owned(), fingerprint: fingerprint(parts, body) })),
-            _ => {
-                let detail = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters";
-                Err(ApiError::bad_request("invalid_idempotency_key", detail))
-            }
-        }
+        let (Some(key), None) = (value.to_str().ok().filter(is_good), values.next()) else {
+            let detail = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters";
+            return Err(ApiError::bad_request("invalid_idempotency_key", detail));
+        };
+        Ok(Some(Self { actor, key: key.to_owned(), fingerprint: fingerprint(parts, body) }))
     }
 
     /// Runs `effect` unless there is an answer already, and stores what it answers.
@@ -66,7 +67,7 @@ impl IdempotencyKey {
         if !self.store(tx, &reply)? {
             return Err(conflict());
         }
-        self.purge(tx)?;
+        purge(tx)?;
         Ok(reply)
     }
 
@@ -104,13 +105,13 @@ impl IdempotencyKey {
         )?;
         Ok(stored == 1)
     }
+}
 
-    /// Each answer that is stored takes up to two old ones with it, so that the table stays as small as a day's traffic.
-    fn purge(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
-        let sql = "DELETE FROM holodrive_idempotency WHERE (actor, key) IN \
-                   (SELECT actor, key FROM holodrive_idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT 2)";
-        tx.execute(sql, &[oldest(tx).into()]).map(|_| ())
-    }
+/// Each answer that is stored takes up to two old ones with it, so that the table stays as small as a day's traffic.
+fn purge(tx: &mut Tx<'_>) -> Result<(), StorageError> {
+    let sql = "DELETE FROM holodrive_idempotency WHERE (actor, key) IN \
+               (SELECT actor, key FROM holodrive_idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT 2)";
+    tx.execute(sql, &[oldest(tx).into()]).map(|_| ())
 }
 
 /// Answers from this moment or before are forgotten.

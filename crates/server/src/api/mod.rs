@@ -3,6 +3,7 @@
 mod body;
 mod caller;
 mod command;
+pub mod docs;
 mod endpoints;
 mod error;
 mod fields;

@@ -6,7 +6,7 @@ use axum::Router;
 
 use crate::{
     accounts::{Accounts, AccountsOptions, AllowedOrigins},
-    api::{self, LoginLimiter, Probe},
+    api::{self, LoginLimiter, Probe, docs::Documents},
     app::{App, Draining},
     chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
@@ -67,7 +67,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     .endpoint(PathPattern::new("/ws/rider/orders/"), &RiderOrdersEndpoint::new(Arc::clone(&orders)))
     .endpoint(PathPattern::new("/ws/order/{id}/tracking/"), &TrackingEndpoint::new(Arc::clone(&orders)));
     let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-    let logins = LoginLimiter::new(config.login_rate);
+    let (logins, documents) = (LoginLimiter::new(config.login_rate), Documents::new(&config));
     Ok(Arc::new(App {
         config,
         storage,
@@ -82,6 +82,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         gateway: Arc::new(gateway),
         logins,
         probe: Probe::default(),
+        documents,
         draining: Draining::default(),
     }))
 }
@@ -89,4 +90,24 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
 /// The routes of the HTTP API, without last slashes.
 pub(super) fn routes() -> Router<Arc<App>> {
     api::routes().merge(notifications::routes()).merge(chat::routes()).merge(orders::routes()).merge(console::routes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::api::docs::{PublicAddress, openapi};
+
+    /// A router tells its paths only to people who debug it; the console's page and the fallback are no calls.
+    #[test]
+    fn every_route_is_documented() {
+        let debug = format!("{:?}", routes());
+        let is_call = |text: &&str| text.starts_with('/') && *text != "/" && !text.starts_with("/{*");
+        let mounted: BTreeSet<_> = debug.split('"').filter(is_call).collect();
+        let document = openapi(&PublicAddress { authority: String::new(), secure: false });
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let documented: BTreeSet<_> = paths.map(|(path, _)| path.trim_end_matches('/')).collect();
+        assert_eq!(mounted, documented);
+    }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod credentials;
+mod docs;
 mod garbage;
 mod health;
 mod idempotency;

@@ -14,7 +14,7 @@ use axum::{
 
 pub use health::Probe;
 
-use crate::app::App;
+use crate::{api::docs, app::App};
 
 /// The routes, without last slashes.
 pub fn routes() -> Router<Arc<App>> {
@@ -27,4 +27,5 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .merge(docs::routes())
 }

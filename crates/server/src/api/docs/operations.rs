@@ -1,0 +1,184 @@
+//! The table of HTTP calls.
+
+use holodrive_protocol::{
+    Order, OrderEvent, OrderStatus,
+    chat::{ChatMessage, Conversation},
+    http::{
+        AccessToken, Alive, AssignOrder, CreateConversation, CreateNotification, CreateOrder, DriverOrders, Login, Me,
+        NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, SendMessage, SetDriverLocation, SetDriverStatus,
+        TokenPair, VerifyToken,
+    },
+    notifications::{Notification, NotificationStatus},
+};
+use serde_json::{Map, Value};
+
+use super::operation::{
+    Access::{Anyone, User, UserOrBackend},
+    Operation,
+};
+
+/// A name for what belongs together, and its calls.
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) operations: Vec<Operation>,
+}
+
+/// Every call, in the order in which a newcomer meets them.
+pub(super) fn groups() -> Vec<Group> {
+    let group = |name, description, operations| Group { name, description, operations };
+    vec![
+        group("Accounts", "Tokens, sessions and who is asking.", accounts()),
+        group("Orders", "Rides, for riders and staff.", orders()),
+        group("Driver", "Offers and trips, for drivers.", driver()),
+        group("Conversations", "Chat between rider, driver and support.", conversations()),
+        group("Notifications", "What users are told.", notifications()),
+        group("Service", "Health, metrics and these documents.", service()),
+    ]
+}
+
+fn accounts() -> Vec<Operation> {
+    vec![
+        Operation::post("/api/token/", "Log in for tokens")
+            .by(Anyone, "The name field is called as AUTH_LOGIN_FIELD says; a field's problems also stand at the top.")
+            .takes::<Login>()
+            .answers::<TokenPair>(200, "A refresh and an access token")
+            .refuses(&[401, 429, 503]),
+        Operation::post("/api/token/refresh/", "Get a new access token")
+            .by(Anyone, "")
+            .takes::<RefreshToken>()
+            .answers::<AccessToken>(200, "An access token")
+            .refuses(&[401, 503]),
+        Operation::post("/api/token/verify/", "Check a token of any type")
+            .by(Anyone, "")
+            .takes::<VerifyToken>()
+            .answers::<Map<String, Value>>(200, "It is genuine and not over")
+            .refuses(&[401]),
+        Operation::post("/api/session/", "Log in for a session")
+            .by(
+                Anyone,
+                "Sets Django's session cookie and a new CSRF cookie. A browser must come from an allowed Origin.",
+            )
+            .takes::<Login>()
+            .answers::<Me>(200, "Who logged in")
+            .refuses(&[401, 403, 429, 503]),
+        Operation::delete("/api/session/", "Log out")
+            .by(User, "Ends the session of the cookie; its sockets are closed.")
+            .answers_nothing("There is no session any more"),
+        Operation::get("/api/me/", "Who am I").answers::<Me>(200, "The user"),
+    ]
+}
+
+fn orders() -> Vec<Operation> {
+    vec![
+        Operation::post("/api/orders/", "Order a ride")
+            .by(UserOrBackend, "Any user for himself; staff and back ends for `rider_id`.")
+            .takes::<CreateOrder>()
+            .answers::<Order>(201, "The order; the search for a driver has begun"),
+        Operation::get("/api/orders/", "List orders")
+            .by(User, "Those that one rides or drives, newest first; staff see all.")
+            .query::<OrderStatus>("status", "Only orders that stand there.")
+            .paged()
+            .answers::<Page<Order>>(200, "One page"),
+        Operation::get("/api/orders/{id}/", "Show an order")
+            .by(User, "Its rider, its driver, staff.")
+            .answers::<Order>(200, "The order"),
+        Operation::get("/api/orders/{id}/events/", "Show an order's history")
+            .by(User, "Its rider, its driver, staff.")
+            .paged()
+            .answers::<Page<OrderEvent>>(200, "One page, oldest first"),
+        Operation::post("/api/orders/{id}/cancel/", "Cancel an order")
+            .by(User, "Its rider, staff.")
+            .answers::<Order>(200, "The order after the step"),
+        Operation::post("/api/orders/{id}/assign/", "Offer an order to a driver")
+            .by(UserOrBackend, "Staff and back ends; whatever radius, cool-down and the limit of offers say.")
+            .takes::<AssignOrder>()
+            .answers::<Order>(200, "The order, offered to him"),
+    ]
+}
+
+fn driver() -> Vec<Operation> {
+    let step = |path, summary| {
+        Operation::post(path, summary)
+            .by(User, "The driver. 409 is `offer_expired` with its `reason`, or `invalid_transition`.")
+            .answers::<Order>(200, "The order after the step")
+    };
+    vec![
+        Operation::get("/api/driver/orders/", "Poll for offers")
+            .by(User, "Drivers. What was returned counts as delivered.")
+            .answers::<DriverOrders>(200, "Live offers, and the trip"),
+        step("/api/driver/orders/{id}/accept/", "Accept an offer"),
+        step("/api/driver/orders/{id}/decline/", "Decline an offer"),
+        step("/api/driver/orders/{id}/release/", "Give an accepted order back"),
+        step("/api/driver/orders/{id}/arrive/", "Be at the pickup"),
+        step("/api/driver/orders/{id}/start/", "Start the trip"),
+        step("/api/driver/orders/{id}/complete/", "Complete the trip"),
+        Operation::put("/api/driver/status/", "Go online or offline")
+            .by(User, "Drivers.")
+            .takes::<SetDriverStatus>()
+            .answers_nothing("It counts"),
+        Operation::put("/api/driver/location/", "Tell where one is")
+            .by(User, "Drivers.")
+            .takes::<SetDriverLocation>()
+            .answers_nothing("It counts"),
+    ]
+}
+
+fn conversations() -> Vec<Operation> {
+    vec![
+        Operation::post("/api/conversations/", "Open a conversation")
+            .by(UserOrBackend, "With support: any user. With `participant_ids`: staff and back ends.")
+            .takes::<CreateConversation>()
+            .answers::<Conversation>(200, "The open support conversation that the user has already")
+            .answers::<Conversation>(201, "A new conversation"),
+        Operation::get("/api/conversations/", "List conversations")
+            .by(User, "Those that one takes part in, newest first.")
+            .paged()
+            .answers::<Page<Conversation>>(200, "One page"),
+        Operation::get("/api/conversations/{id}/messages/", "Read messages")
+            .by(User, "Participants, staff.")
+            .query::<i64>("before", "Only messages with a lower id.")
+            .query::<i64>("after", "Only messages with a higher id.")
+            .paged()
+            .answers::<Page<ChatMessage>>(200, "One page, newest first"),
+        Operation::post("/api/conversations/{id}/messages/", "Send a message")
+            .by(User, "Participants, staff.")
+            .takes::<SendMessage>()
+            .answers::<ChatMessage>(200, "The first message that was sent with this `client_id`")
+            .answers::<ChatMessage>(201, "The message"),
+    ]
+}
+
+fn notifications() -> Vec<Operation> {
+    vec![
+        Operation::post("/api/notifications/", "Notify users")
+            .by(UserOrBackend, "Staff and back ends.")
+            .takes::<CreateNotification>()
+            .answers::<NotificationsCreated>(201, "They are stored, and on their way"),
+        Operation::get("/api/notifications/", "List notifications")
+            .by(User, "One's own, newest first.")
+            .query::<NotificationStatus>("status", "Only unread ones, or only those that were read.")
+            .paged()
+            .answers::<Page<Notification>>(200, "One page"),
+        Operation::post("/api/notifications/{id}/read/", "Mark a notification as read")
+            .by(User, "One's own.")
+            .answers::<Notification>(200, "The notification"),
+        Operation::post("/api/notifications/read-all/", "Mark all notifications as read")
+            .by(User, "One's own.")
+            .answers::<ReadAll>(200, "How many were unread"),
+    ]
+}
+
+fn service() -> Vec<Operation> {
+    let open = |path, summary| Operation::get(path, summary).by(Anyone, "");
+    vec![
+        open("/healthz", "Is the process alive").answers::<Alive>(200, "It is"),
+        open("/readyz", "Is the node ready")
+            .answers::<Readiness>(200, "It is")
+            .answers::<Readiness>(503, "It is not: send nobody here"),
+        open("/metrics", "Metrics for Prometheus").answers_text("application/openmetrics-text", "All metrics"),
+        open("/api/openapi.json", "This document").answers::<Map<String, Value>>(200, "OpenAPI 3.1"),
+        open("/api/asyncapi.json", "The document of the sockets").answers::<Map<String, Value>>(200, "AsyncAPI 3.0"),
+        open("/api/docs", "Both documents to read").answers_text("text/html", "A page"),
+    ]
+}
