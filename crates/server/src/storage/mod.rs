@@ -21,7 +21,7 @@ use std::{path::Path, sync::Arc};
 pub use database::UserKey;
 pub use error::StorageError;
 pub use inspect::Inspection;
-pub use tx::{Tx, placeholders};
+pub use tx::Tx;
 pub use value::{Columns, FromValue, Row, Value};
 
 use crate::clock::SharedClock;

@@ -101,7 +101,7 @@ impl<'c> Tx<'c> {
 }
 
 /// `$1,$2,…` for a list of `count` parameters, the first of them numbered `first`.
-pub fn placeholders(first: usize, count: usize) -> String {
+fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(",")
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use holodrive_protocol::Timestamp;
 
 use super::{User, datetime};
-use crate::storage::{Row, StorageError, Tx, Value, placeholders};
+use crate::storage::Value;
 
 pub(super) use sessions::{delete_session, insert_session, is_blacklisted, sessions};
 pub(super) use users::{NewUser, Users};
@@ -54,26 +54,6 @@ impl Account {
     pub fn user(&self) -> &Arc<User> {
         &self.user
     }
-}
-
-/// Parameters that one statement takes; engines allow more, but longer lists gain nothing.
-const CHUNK: usize = 512;
-
-/// Runs `… IN (…)` over a list of any length. Lists are filled up to a power of two by repeating their last entry, so that
-/// only a few different statements have to be prepared.
-fn query_in<T: Clone + Into<Value>>(
-    tx: &mut Tx<'_>,
-    sql: impl Fn(&str) -> String,
-    list: &[T],
-) -> Result<Vec<Row>, StorageError> {
-    let mut rows = Vec::new();
-    for chunk in list.chunks(CHUNK) {
-        let length = chunk.len().next_power_of_two();
-        let padding = chunk.last().into_iter().cycle();
-        let params: Vec<Value> = chunk.iter().chain(padding).take(length).cloned().map(Into::into).collect();
-        rows.extend(tx.query(&sql(&placeholders(1, length)), &params)?);
-    }
-    Ok(rows)
 }
 
 /// A moment as Django stores it.

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{query_in, stored_date};
+use super::stored_date;
 use crate::{
     accounts::{datetime, session::SessionRow},
     storage::{Row, StorageError, Tx},
@@ -14,7 +14,7 @@ pub(in super::super) fn sessions(tx: &mut Tx<'_>, keys: &[&str]) -> Result<HashM
             WHERE s."session_key" IN ({list})"#
         )
     };
-    let rows = query_in(tx, sql, keys)?.into_iter().map(read_session).collect::<Result<Vec<_>, _>>()?;
+    let rows = tx.query_in(sql, keys)?.into_iter().map(read_session).collect::<Result<Vec<_>, _>>()?;
     Ok(rows.into_iter().map(|row| (row.session_key.clone(), row)).collect())
 }
 

@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use holodrive_protocol::UserId;
 
-use super::{Account, UserTables, query_in, stored_date};
+use super::{Account, UserTables, stored_date};
 use crate::{
     accounts::User,
     storage::{Row, StorageError, Tx, Value},
@@ -58,7 +58,7 @@ impl Users {
         ids: &[UserId],
     ) -> Result<HashMap<UserId, Account>, StorageError> {
         let sql = |list: &str| format!(r#"{} WHERE u."id" IN ({list})"#, self.select);
-        let rows = query_in(tx, sql, ids)?;
+        let rows = tx.query_in(sql, ids)?;
         Ok(self.accounts(tx, rows)?.into_iter().map(|account| (account.user.id, account)).collect())
     }
 
@@ -112,7 +112,7 @@ impl Users {
             )
         };
         let mut groups: HashMap<UserId, Vec<String>> = HashMap::new();
-        for row in query_in(tx, sql, ids)? {
+        for row in tx.query_in(sql, ids)? {
             let mut columns = row.columns();
             groups.entry(columns.take()?).or_default().push(columns.take()?);
         }
