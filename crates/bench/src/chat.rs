@@ -50,7 +50,7 @@ pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
     }
     let before = server.process().cpu_time()?;
     let latencies = write_all(sockets, Duration::from_secs(args.seconds.into())).await?;
-    let cpu = server.process().cpu_time()? - before;
+    let cpu = server.process().cpu_time()?.saturating_sub(before);
     report(&latencies, args, cpu)
 }
 

@@ -91,11 +91,11 @@ async fn measure(server: &Server, drivers: &[Member], riders: &[Member], args: A
     let orders = tokio::spawn(orders::place(server.address().to_owned(), riders.to_vec(), args.within()));
     wait_for("offers live", args.count(), args.offer_timeout(), || tally.live()).await;
     (report.all_live_at, report.still_live) = (crate::socket::now_micros(), tally.live() - tally.ended());
-    report.cpu_making = server.process().cpu_time()? - began;
+    report.cpu_making = server.process().cpu_time()?.saturating_sub(began);
 
     let began = server.process().cpu_time()?;
     wait_for("offers ended", args.count(), args.offer_timeout() + GRACE, || tally.ended()).await;
-    report.cpu_ending = server.process().cpu_time()? - began;
+    report.cpu_ending = server.process().cpu_time()?.saturating_sub(began);
     report.peak_resident_kib = server.process().peak_resident_kib()?;
     tokio::time::sleep(SETTLE).await;
     stop.send(())?;

@@ -71,10 +71,9 @@ impl Orders {
     async fn sweep_all(self: &Arc<Self>) -> Result<(), OrderError> {
         loop {
             let orders = Arc::clone(self);
-            let swept = self.storage.write(move |tx| orders.sweep(tx)).await;
-            match swept {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
+            match self.storage.write(move |tx| orders.sweep(tx)).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
                 Err(error) => {
                     tracing::error!(%error, "overdue offers could not be ended; trying again");
                     return Err(error);

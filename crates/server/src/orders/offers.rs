@@ -161,17 +161,21 @@ impl Orders {
         self.load_order(tx, order_id)
     }
 
-    /// Ends everything that has run out, as much as fits into one transaction; tells how much that was.
-    pub(crate) fn sweep(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<usize, OrderError> {
+    /// Ends everything that has run out, as much as fits into one transaction; tells whether there may be more.
+    pub(crate) fn sweep(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<bool, OrderError> {
         let offers = transitions::overdue_offers(tx, None, SWEEP)?;
-        let mut ended = offers.len();
+        let full = |found: usize| i64::try_from(found).unwrap_or(i64::MAX) >= SWEEP;
+        let mut more = full(offers.len());
         for (offer_id, end) in offers {
             self.end_offer(tx, offer_id, end, None)?;
         }
-        for order_id in transitions::overdue_searches(tx, SWEEP)? {
-            ended += usize::from(self.give_up(tx, order_id)?);
+        // After the offers: the search of one that has just ended may be over as well.
+        let searches = transitions::overdue_searches(tx, SWEEP)?;
+        more |= full(searches.len());
+        for order_id in searches {
+            self.give_up(tx, order_id)?;
         }
-        Ok(ended)
+        Ok(more)
     }
 
     /// Ends the overdue offers of one driver, there and then.
@@ -220,12 +224,12 @@ impl Orders {
         Ok(Some(ended))
     }
 
-    fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
-        let Some(seq) = transitions::give_up(tx, order_id)? else { return Ok(false) };
+    fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<(), OrderError> {
+        let Some(seq) = transitions::give_up(tx, order_id)? else { return Ok(()) };
         self.change_board(tx, move |board| board.stop_search(order_id));
         let order = self.load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::NoDriver, seq)?;
-        Ok(true)
+        Ok(())
     }
 
     /// The device has the offer.
