@@ -6,7 +6,11 @@ mod board;
 mod fleet;
 mod geo;
 mod grid;
+mod model;
+mod planning;
+mod search;
 
-pub use board::{Board, Match, NEVER, OfferTimes, Plan, Rules, Waiting};
+pub use board::Board;
 pub use fleet::Position;
 pub use geo::{Point, rounded_km};
+pub use model::{Match, NEVER, OfferTimes, Plan, Rules, Waiting};
