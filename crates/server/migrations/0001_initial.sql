@@ -110,6 +110,7 @@ CREATE UNIQUE INDEX holodrive_offer_live ON holodrive_offer (order_id) WHERE sta
 CREATE UNIQUE INDEX holodrive_offer_accepted ON holodrive_offer (order_id) WHERE state = 'accepted';
 CREATE INDEX holodrive_offer_live_driver ON holodrive_offer (driver_id) WHERE state = 'live';
 CREATE INDEX holodrive_offer_deadline ON holodrive_offer (expires_at) WHERE state = 'live';
+CREATE INDEX holodrive_offer_unreachable ON holodrive_offer (unreachable_at) WHERE state = 'live' AND delivered_at IS NULL;
 CREATE INDEX holodrive_offer_order ON holodrive_offer (order_id, driver_id, id);
 
 CREATE TABLE holodrive_order_event (

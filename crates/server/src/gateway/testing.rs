@@ -50,8 +50,6 @@ impl Peer {
             accounts: Arc::clone(accounts),
             metrics: Arc::new(Metrics::new()),
             outbound_limit,
-            endpoint: E::NAME,
-            metrics: Arc::new(Metrics::new()),
         });
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
         let opening = tokio::spawn(Arc::clone(&session).opened());
