@@ -3,6 +3,9 @@
 //! [`Board`] is the view in memory that plans; the database decides. It knows neither HTTP nor sockets.
 
 mod board;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod board_tests;
 mod fleet;
 mod geo;
 mod grid;

@@ -35,7 +35,10 @@ impl Orders {
         if !self.accounts.is_active_driver(tx, found.driver_id)? {
             return Ok(Offering::NotADriver);
         }
-        let free = store::trip_of(tx, found.driver_id)?.is_none()
+        let now = tx.now();
+        let mut barred = self.barred(tx, found.order_id)?.into_iter();
+        let free = !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
+            && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
         let made = free && self.make_offer(tx, found, None)?;
         Ok(if made { Offering::Made } else { Offering::NotFree })

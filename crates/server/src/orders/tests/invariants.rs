@@ -11,6 +11,13 @@ const QUERIES: &[(&str, &str)] = &[
         "SELECT order_id FROM holodrive_offer WHERE state = 'live' GROUP BY order_id HAVING COUNT(*) > 1",
     ),
     (
+        "an offer by the dispatcher to a driver who gave the order back",
+        r#"SELECT b.id FROM holodrive_offer a JOIN holodrive_offer b ON b.order_id = a.order_id AND b.driver_id = a.driver_id
+         AND b.id > a.id WHERE a.state = 'released' AND EXISTS (SELECT 1 FROM holodrive_order_event e WHERE
+         e.order_id = b.order_id AND e.type = 'offered' AND e.actor_id IS NULL
+         AND e.details LIKE '%"offer_id":' || b.id || '}')"#,
+    ),
+    (
         "I2: a live offer of a driver on a trip",
         "SELECT f.id FROM holodrive_offer f JOIN holodrive_order o ON o.driver_id = f.driver_id
          WHERE f.state = 'live' AND o.status IN ('accepted', 'arrived', 'in_progress')",

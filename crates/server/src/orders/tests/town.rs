@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, ManualClock},
     config::Config,
     dispatch::Point,
-    gateway::{Opening, testing::Peer},
+    gateway::{Close, Opening, testing::Peer},
     notifications::Notifications,
     storage::{Storage, StorageOptions, Tx},
     telemetry::Metrics,
@@ -218,8 +218,22 @@ impl Town {
 
     /// A driver's socket, before its first message.
     pub(super) async fn connect(&self, driver: &Arc<User>) -> Peer {
+        self.try_connect(driver).await.unwrap()
+    }
+
+    pub(super) async fn try_connect(&self, user: &Arc<User>) -> Result<Peer, Close> {
         let (accounts, opening) = (&self.orders.accounts, Opening::default());
-        Peer::connect(&*self.endpoint, driver, accounts, opening, Some(1 << 20)).await.unwrap()
+        Peer::connect(&*self.endpoint, user, accounts, opening, Some(1 << 20)).await
+    }
+
+    pub(super) fn set_back(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap();
+        self.clock.set(Timestamp::from_micros(self.now().as_micros() - by));
+    }
+
+    /// What should have ended by now.
+    pub(super) async fn late(&self) -> Vec<crate::storage::Row> {
+        self.write(|_, tx| Ok(invariants::late(tx))).await.unwrap()
     }
 
     pub(super) async fn check_invariants(&self) {
