@@ -1,111 +1,39 @@
-//! Who waits for whom: the dispatcher's view of orders, offers and drivers, and what to do next.
+//! Who waits for whom: the dispatcher's view of orders, offers and drivers.
 //!
-//! Pure state: changes in, a plan out. It can be wrong for a moment (a crash, another process) without harm, because the
-//! database has the last word on every transition.
+//! Pure state: changes in, a plan out (`planning`). It can be wrong for a moment (a crash, another process) without harm,
+//! because the database has the last word on every transition.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use holodrive_protocol::{OfferId, OrderId, Timestamp, UserId, http::DriverStatus};
 
 use super::{
-    fleet::{Driver, Fleet, FleetRules, Position},
-    geo::Point,
+    fleet::{Driver, Fleet, Position},
+    grid::{Cell, Grid},
+    model::{Match, OfferTimes, Rules, Waiting},
+    search::Search,
 };
-
-/// How the board decides.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// Whether orders are offered without staff.
-    pub automatic: bool,
-    /// How far a driver may be from the pickup.
-    pub radius_km: f64,
-    /// After how long without a sign of life a driver gets no offers.
-    pub stale_after: Duration,
-    /// Live offers that one driver may hold.
-    pub offers_per_driver: u32,
-}
-
-/// An order that searches.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// Which.
-    pub order_id: OrderId,
-    /// Where the rider waits.
-    pub pickup: Point,
-    /// When the search ends.
-    pub search_until: Timestamp,
-    /// Who may not be offered it, and until when.
-    pub barred: Vec<(UserId, Timestamp)>,
-}
-
-/// A moment that never comes, for a driver who is not asked again.
-pub const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
-
-/// An offer that the dispatcher wants made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Match {
-    /// Of which order.
-    pub order_id: OrderId,
-    /// To whom.
-    pub driver_id: UserId,
-    /// How far he is from the pickup, where that is known.
-    pub distance_km: Option<f64>,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plan {
-    /// Offers to make.
-    pub matches: Vec<Match>,
-    /// Whether a deadline has passed.
-    pub overdue: bool,
-    /// When to look again at the latest.
-    pub wake_at: Option<Timestamp>,
-}
 
 /// The dispatcher's view.
 #[derive(Debug)]
 pub struct Board {
-    rules: Rules,
-    fleet: Fleet,
-    waiting: BTreeMap<OrderId, Search>,
-    offers: HashMap<OfferId, Deadlines>,
-    deadlines: BTreeSet<(Timestamp, Deadline)>,
+    pub(super) rules: Rules,
+    pub(super) fleet: Fleet,
+    pub(super) waiting: BTreeMap<OrderId, Search>,
+    /// Where the orders wait.
+    pub(super) pickups: Grid<OrderId>,
+    pub(super) offers: HashMap<OfferId, OfferTimes>,
+    pub(super) deadlines: BTreeSet<(Timestamp, Deadline)>,
     /// Orders and drivers for whom something changed since the last plan.
-    changed_orders: BTreeSet<OrderId>,
-    changed_drivers: BTreeSet<UserId>,
-}
-
-#[derive(Debug)]
-struct Search {
-    pickup: Point,
-    search_until: Timestamp,
-    barred: HashMap<UserId, Timestamp>,
-    /// The driver to whom an offer is being made.
-    asking: Option<UserId>,
-}
-
-impl Search {
-    fn is_barred(&self, driver: UserId, now: Timestamp) -> bool {
-        self.barred.get(&driver).is_some_and(|until| *until > now)
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Deadlines {
-    driver_id: UserId,
-    expires_at: Timestamp,
-    unreachable_at: Option<Timestamp>,
+    pub(super) changed_orders: BTreeSet<OrderId>,
+    pub(super) changed_drivers: BTreeSet<UserId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Deadline {
+pub(super) enum Deadline {
     Offer(OfferId),
     Search(OrderId),
-    /// A cool-down ends, so that the order can be offered again.
+    /// A cool-down or a pause ends, so that the order can be offered again.
     Retry(OrderId),
 }
 
@@ -116,6 +44,7 @@ impl Board {
             rules,
             fleet: Fleet::default(),
             waiting: BTreeMap::new(),
+            pickups: Grid::default(),
             offers: HashMap::new(),
             deadlines: BTreeSet::new(),
             changed_orders: BTreeSet::new(),
@@ -125,37 +54,34 @@ impl Board {
 
     /// An order searches, from now on or again.
     pub fn search(&mut self, order: Waiting) {
-        self.stop_search(order.order_id);
-        self.deadlines.insert((order.search_until, Deadline::Search(order.order_id)));
-        self.changed_orders.insert(order.order_id);
-        let search = Search {
-            pickup: order.pickup,
-            search_until: order.search_until,
-            barred: order.barred.into_iter().collect(),
-            asking: None,
-        };
-        self.waiting.insert(order.order_id, search);
+        let order_id = order.order_id;
+        self.stop_search(order_id);
+        self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
+        self.pickups.insert(Cell::of(order.pickup), order_id);
+        self.changed_orders.insert(order_id);
+        self.waiting.insert(order_id, Search::new(order));
     }
 
     /// An order searches no more: offered, over, or given away.
     pub fn stop_search(&mut self, order_id: OrderId) {
-        if let Some(search) = self.waiting.remove(&order_id) {
-            self.deadlines.remove(&(search.search_until, Deadline::Search(order_id)));
-            if let Some(driver) = search.asking {
-                self.release_offer(driver);
-            }
-        }
         self.changed_orders.remove(&order_id);
+        let Some(search) = self.waiting.remove(&order_id) else { return };
+        self.pickups.remove(Cell::of(search.pickup), order_id);
+        self.deadlines.remove(&(search.search_until, Deadline::Search(order_id)));
+        if let Some(at) = search.retry_at {
+            self.deadlines.remove(&(at, Deadline::Retry(order_id)));
+        }
+        if let Some(driver) = search.asking {
+            self.free_place(driver);
+        }
     }
 
     /// An offer was made.
     pub fn offer_made(&mut self, offer_id: OfferId, offer: OfferTimes) {
-        let OfferTimes { order_id, driver_id, expires_at, unreachable_at } = offer;
-        self.stop_search(order_id);
-        let deadlines = Deadlines { driver_id, expires_at, unreachable_at };
-        self.fleet.update(driver_id, |driver| driver.offers += 1);
-        self.deadlines.insert((deadlines.first(), Deadline::Offer(offer_id)));
-        self.offers.insert(offer_id, deadlines);
+        self.stop_search(offer.order_id);
+        self.fleet.update(offer.driver_id, |driver| driver.offers += 1);
+        self.deadlines.insert((offer.first(), Deadline::Offer(offer_id)));
+        self.offers.insert(offer_id, offer);
     }
 
     /// The driver's device has the offer: it counts until it expires.
@@ -171,17 +97,28 @@ impl Board {
     pub fn offer_ended(&mut self, offer_id: OfferId) {
         if let Some(offer) = self.offers.remove(&offer_id) {
             self.deadlines.remove(&(offer.first(), Deadline::Offer(offer_id)));
-            self.release_offer(offer.driver_id);
+            self.free_place(offer.driver_id);
         }
     }
 
-    /// An offer could not be made; the driver is not asked again before `until`.
+    /// An offer could not be made to this driver, who is not asked for the order again before `until`.
     pub fn offer_refused(&mut self, found: &Match, until: Timestamp) {
-        self.release_offer(found.driver_id);
-        if let Some(search) = self.waiting.get_mut(&found.order_id) {
+        self.take_back(found, |search| search.bar(found.driver_id, until));
+    }
+
+    /// An offer could not be made for a reason that has nothing to do with the driver: the order waits until `until`.
+    pub fn offer_failed(&mut self, found: &Match, until: Timestamp) {
+        self.take_back(found, |search| search.paused_until = Some(until));
+    }
+
+    /// The order may have been given to somebody else meanwhile: then the driver's place was freed already.
+    fn take_back(&mut self, found: &Match, change: impl FnOnce(&mut Search)) {
+        let search = self.waiting.get_mut(&found.order_id);
+        if let Some(search) = search.filter(|search| search.asking == Some(found.driver_id)) {
             search.asking = None;
-            search.barred.insert(found.driver_id, until);
+            change(search);
             self.changed_orders.insert(found.order_id);
+            self.free_place(found.driver_id);
         }
     }
 
@@ -242,117 +179,14 @@ impl Board {
         (self.offers.len(), self.waiting.len())
     }
 
-    /// What is to be done now. The matches count as being made until they are reported back.
-    pub fn plan(&mut self, now: Timestamp) -> Plan {
-        let overdue = self.pass_deadlines(now);
-        let matches = if self.rules.automatic { self.find_matches(now) } else { Vec::new() };
-        self.changed_orders.clear();
-        self.changed_drivers.clear();
-        Plan { matches, overdue, wake_at: self.deadlines.first().map(|(at, _)| *at) }
-    }
-
-    /// Whether an offer or a search should have ended by now.
-    pub fn is_overdue(&self, now: Timestamp) -> bool {
-        let passed = self.deadlines.range(..=(now, Deadline::Retry(OrderId::MAX)));
-        passed.into_iter().any(|(_, deadline)| !matches!(deadline, Deadline::Retry(_)))
-    }
-
-    /// Lets cool-downs end; tells whether an offer or a search has run out. Those stay until the database has ended them.
-    fn pass_deadlines(&mut self, now: Timestamp) -> bool {
-        let passed: Vec<_> = self.deadlines.range(..=(now, Deadline::Retry(OrderId::MAX))).copied().collect();
-        let mut overdue = false;
-        for (at, deadline) in passed {
-            if let Deadline::Retry(order_id) = deadline {
-                self.deadlines.remove(&(at, deadline));
-                self.changed_orders.insert(order_id);
-            } else {
-                overdue = true;
-            }
-        }
-        overdue
-    }
-
-    fn find_matches(&mut self, now: Timestamp) -> Vec<Match> {
-        let mut matches = Vec::new();
-        for order_id in std::mem::take(&mut self.changed_orders) {
-            matches.extend(self.match_order(order_id, now));
-        }
-        for driver_id in std::mem::take(&mut self.changed_drivers) {
-            while let Some(found) = self.match_driver(driver_id, now) {
-                matches.push(found);
-            }
-        }
-        matches
-    }
-
-    /// The nearest driver for an order.
-    fn match_order(&mut self, order_id: OrderId, now: Timestamp) -> Option<Match> {
-        let rules = self.fleet_rules();
-        let search =
-            self.waiting.get(&order_id).filter(|search| search.asking.is_none() && search.search_until > now)?;
-        let nearest = self.fleet.nearest(search.pickup, now, rules, |driver| search.is_barred(driver, now));
-        let Some((driver_id, distance_km)) = nearest else {
-            let retry_at = search.barred.values().filter(|until| **until > now && **until < NEVER).min();
-            self.deadlines.extend(retry_at.map(|at| (*at, Deadline::Retry(order_id))));
-            return None;
-        };
-        Some(self.ask(Match { order_id, driver_id, distance_km }))
-    }
-
-    /// The nearest order for a driver.
-    fn match_driver(&mut self, driver_id: UserId, now: Timestamp) -> Option<Match> {
-        let rules = self.fleet_rules();
-        let candidates = self.waiting.iter().filter(|(_, search)| {
-            search.asking.is_none() && search.search_until > now && !search.is_barred(driver_id, now)
-        });
-        let reachable = candidates.filter_map(|(order_id, search)| {
-            Some((*order_id, self.fleet.reach(driver_id, search.pickup, now, rules)?))
-        });
-        let (order_id, distance_km) =
-            reachable.min_by(|(_, a), (_, b)| a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY)))?;
-        Some(self.ask(Match { order_id, driver_id, distance_km }))
-    }
-
-    fn ask(&mut self, found: Match) -> Match {
-        self.fleet.update(found.driver_id, |driver| driver.offers += 1);
-        if let Some(search) = self.waiting.get_mut(&found.order_id) {
-            search.asking = Some(found.driver_id);
-        }
-        found
-    }
-
-    fn release_offer(&mut self, driver_id: UserId) {
-        self.change_driver(driver_id, |driver| driver.offers = driver.offers.saturating_sub(1));
-    }
-
-    fn change_driver(&mut self, driver_id: UserId, change: impl FnOnce(&mut Driver)) {
+    pub(super) fn change_driver(&mut self, driver_id: UserId, change: impl FnOnce(&mut Driver)) {
         self.fleet.update(driver_id, change);
         if !self.waiting.is_empty() {
             self.changed_drivers.insert(driver_id);
         }
     }
 
-    fn fleet_rules(&self) -> FleetRules {
-        let Rules { radius_km, stale_after, offers_per_driver, .. } = self.rules;
-        FleetRules { stale_after, offers_per_driver, radius_km }
-    }
-}
-
-/// An offer's people and times.
-#[derive(Clone, Copy, Debug)]
-pub struct OfferTimes {
-    /// Of which order.
-    pub order_id: OrderId,
-    /// To whom.
-    pub driver_id: UserId,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// When it is withdrawn unless it was delivered.
-    pub unreachable_at: Option<Timestamp>,
-}
-
-impl Deadlines {
-    fn first(&self) -> Timestamp {
-        self.unreachable_at.map_or(self.expires_at, |at| at.min(self.expires_at))
+    fn free_place(&mut self, driver_id: UserId) {
+        self.change_driver(driver_id, |driver| driver.offers = driver.offers.saturating_sub(1));
     }
 }

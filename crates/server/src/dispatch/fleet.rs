@@ -1,6 +1,9 @@
 //! The drivers, as far as dispatch needs to know them. Disposable: a restart builds it again.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use holodrive_protocol::{OrderId, Timestamp, UserId, http::DriverStatus};
 
@@ -36,7 +39,7 @@ pub(super) struct Driver {
 
 impl Driver {
     /// Whether he may be offered an order by the dispatcher.
-    fn is_eligible(&self, now: Timestamp, rules: FleetRules) -> bool {
+    pub(super) fn is_eligible(&self, now: Timestamp, rules: FleetRules) -> bool {
         let online = match self.status {
             Some(status) => status == DriverStatus::Online,
             None => self.sockets > 0,
@@ -64,7 +67,9 @@ pub(super) struct FleetRules {
 #[derive(Debug, Default)]
 pub(super) struct Fleet {
     drivers: HashMap<UserId, Driver>,
-    grid: Grid,
+    grid: Grid<UserId>,
+    /// Those who never told their position.
+    unplaced: BTreeSet<UserId>,
 }
 
 impl Fleet {
@@ -74,7 +79,12 @@ impl Fleet {
 
     /// Changes a driver, whom it makes known if need be; his place is changed by [`Fleet::place`].
     pub(super) fn update(&mut self, id: UserId, change: impl FnOnce(&mut Driver)) {
-        change(self.drivers.entry(id).or_default());
+        let unplaced = &mut self.unplaced;
+        let driver = self.drivers.entry(id).or_insert_with(|| {
+            unplaced.insert(id);
+            Driver::default()
+        });
+        change(driver);
     }
 
     /// Moves a driver.
@@ -83,8 +93,9 @@ impl Fleet {
         let (from, to) = (driver.position.map(|old| Cell::of(old.point)), Cell::of(position.point));
         driver.position = Some(position);
         if from != Some(to) {
-            if let Some(from) = from {
-                self.grid.remove(from, id);
+            match from {
+                Some(from) => self.grid.remove(from, id),
+                None => _ = self.unplaced.remove(&id),
             }
             self.grid.insert(to, id);
         }
@@ -99,28 +110,10 @@ impl Fleet {
         rules: FleetRules,
         barred: impl Fn(UserId) -> bool,
     ) -> Option<(UserId, Option<f64>)> {
-        let measure = |id: UserId| {
-            let driver = self.drivers.get(&id).filter(|driver| driver.is_eligible(now, rules) && !barred(id))?;
-            Some(driver.position?.point.distance_km(pickup))
-        };
-        self.grid.nearest(pickup, rules.radius_km, measure).map(|(id, km)| (id, Some(km))).or_else(|| {
-            let unplaced = self
-                .drivers
-                .iter()
-                .filter(|(id, driver)| driver.position.is_none() && driver.is_eligible(now, rules) && !barred(**id));
-            unplaced.map(|(id, _)| *id).min().map(|id| (id, None))
-        })
-    }
-
-    /// Kilometres from an eligible driver to the pickup; the inner `None` where his position is not known.
-    pub(super) fn reach(&self, id: UserId, pickup: Point, now: Timestamp, rules: FleetRules) -> Option<Option<f64>> {
-        let driver = self.drivers.get(&id).filter(|driver| driver.is_eligible(now, rules))?;
-        match driver.position {
-            None => Some(None),
-            Some(position) => {
-                let km = position.point.distance_km(pickup);
-                (km <= rules.radius_km).then_some(Some(km))
-            }
-        }
+        let eligible =
+            |id: UserId| self.drivers.get(&id).filter(|driver| driver.is_eligible(now, rules) && !barred(id));
+        let measure = |id: UserId| Some(eligible(id)?.position?.point.distance_km(pickup));
+        let placed = self.grid.nearest(pickup, rules.radius_km, measure).map(|(id, km)| (id, Some(km)));
+        placed.or_else(|| self.unplaced.iter().find(|id| eligible(**id).is_some()).map(|id| (*id, None)))
     }
 }

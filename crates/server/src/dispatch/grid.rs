@@ -1,8 +1,6 @@
-//! Which drivers are near a place: cells of a hundredth of a degree, searched in rings outward.
+//! What is near a place, be it drivers or waiting orders: cells of a hundredth of a degree, searched in rings outward.
 
 use std::collections::HashMap;
-
-use holodrive_protocol::UserId;
 
 use super::geo::Point;
 
@@ -28,61 +26,61 @@ impl Cell {
     }
 }
 
-/// The drivers of each cell.
-#[derive(Debug, Default)]
-pub(super) struct Grid {
-    cells: HashMap<Cell, Vec<UserId>>,
+/// The keys of what is in each cell.
+#[derive(Debug)]
+pub(super) struct Grid<K> {
+    cells: HashMap<Cell, Vec<K>>,
 }
 
-impl Grid {
-    pub(super) fn insert(&mut self, cell: Cell, driver: UserId) {
-        self.cells.entry(cell).or_default().push(driver);
+impl<K> Default for Grid<K> {
+    fn default() -> Self {
+        Self { cells: HashMap::new() }
+    }
+}
+
+impl<K: Copy + Ord> Grid<K> {
+    pub(super) fn insert(&mut self, cell: Cell, key: K) {
+        self.cells.entry(cell).or_default().push(key);
     }
 
-    pub(super) fn remove(&mut self, cell: Cell, driver: UserId) {
-        if let Some(drivers) = self.cells.get_mut(&cell) {
-            drivers.retain(|other| *other != driver);
-            if drivers.is_empty() {
+    pub(super) fn remove(&mut self, cell: Cell, key: K) {
+        if let Some(keys) = self.cells.get_mut(&cell) {
+            keys.retain(|other| *other != key);
+            if keys.is_empty() {
                 self.cells.remove(&cell);
             }
         }
     }
 
-    /// The driver with the smallest distance by `measure`, which says `None` for one who does not come into question;
-    /// nobody farther than `radius_km` is looked at.
-    pub(super) fn nearest(
-        &self,
-        from: Point,
-        radius_km: f64,
-        measure: impl Fn(UserId) -> Option<f64>,
-    ) -> Option<(UserId, f64)> {
+    /// The key with the smallest distance by `measure`, which says `None` for one that does not come into question;
+    /// nothing farther than `radius_km` is looked at.
+    pub(super) fn nearest(&self, from: Point, radius_km: f64, measure: impl Fn(K) -> Option<f64>) -> Option<(K, f64)> {
         // Where the rings would hold more cells than there are in use, looking at those in use is cheaper. Near the
         // poles the cells grow so narrow that rings say nothing about distance, and this is the way as well.
         let rings = rings_within(from, radius_km);
         if rings.is_none_or(|rings| (2 * rings + 1).pow(2) > self.cells.len() as u64) {
             return best(self.cells.values().flatten(), radius_km, &measure);
         }
-        let mut found: Option<(UserId, f64)> = None;
+        let mut found: Option<(K, f64)> = None;
         for ring in 0..=rings.unwrap_or(0) {
-            // Whoever is in this ring or beyond is at least so far away.
+            // Whatever is in this ring or beyond is at least so far away.
             if found.is_some_and(|(_, km)| km <= ring_distance_km(from, ring)) {
                 break;
             }
             let limit = found.map_or(radius_km, |(_, km)| km);
-            let drivers = ring_cells(Cell::of(from), ring).filter_map(|cell| self.cells.get(&cell)).flatten();
-            found = best(drivers, limit, &measure).or(found);
+            let keys = ring_cells(Cell::of(from), ring).filter_map(|cell| self.cells.get(&cell)).flatten();
+            found = best(keys, limit, &measure).or(found);
         }
         found
     }
 }
 
-fn best<'d>(
-    drivers: impl Iterator<Item = &'d UserId>,
+fn best<'k, K: Copy + Ord + 'k>(
+    keys: impl Iterator<Item = &'k K>,
     limit_km: f64,
-    measure: impl Fn(UserId) -> Option<f64>,
-) -> Option<(UserId, f64)> {
-    drivers
-        .filter_map(|driver| Some((*driver, measure(*driver)?)))
+    measure: impl Fn(K) -> Option<f64>,
+) -> Option<(K, f64)> {
+    keys.filter_map(|key| Some((*key, measure(*key)?)))
         .filter(|(_, km)| *km <= limit_km)
         .min_by(|(a_id, a_km), (b_id, b_km)| a_km.total_cmp(b_km).then(a_id.cmp(b_id)))
 }
@@ -103,7 +101,7 @@ fn rings_within(from: Point, radius_km: f64) -> Option<u64> {
     (columns.is_finite() && columns < 1_000.0).then(|| columns.max(rows).ceil() as u64 + 1)
 }
 
-/// At least so far is everybody in the ring of that number.
+/// At least so far is everything in the ring of that number.
 #[expect(clippy::cast_precision_loss, reason = "rings are few")]
 fn ring_distance_km(from: Point, ring: u64) -> f64 {
     ring.saturating_sub(1) as f64 * narrowest_km(from, ring).min(CELL_KM)
@@ -152,13 +150,10 @@ mod tests {
         ) {
             let mut grid = Grid::default();
             for (id, driver) in (0..).zip(&drivers) {
-                grid.insert(Cell::of(*driver), UserId::Int(id));
+                grid.insert(Cell::of(*driver), id);
             }
-            let measure = |id: UserId| match id {
-                UserId::Int(index) => Some(from.distance_km(drivers[usize::try_from(index).unwrap()])),
-                UserId::Uuid(_) => None,
-            };
-            let everybody: Vec<UserId> = (0..).take(drivers.len()).map(UserId::Int).collect();
+            let measure = |id: usize| Some(from.distance_km(drivers[id]));
+            let everybody: Vec<usize> = (0..drivers.len()).collect();
             let found = grid.nearest(from, radius, measure).map(|(_, km)| km);
             prop_assert_eq!(found, best(everybody.iter(), radius, measure).map(|(_, km)| km));
         }

@@ -3,10 +3,17 @@
 //! [`Board`] is the view in memory that plans; the database decides. It knows neither HTTP nor sockets.
 
 mod board;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod board_tests;
 mod fleet;
 mod geo;
 mod grid;
+mod model;
+mod planning;
+mod search;
 
-pub use board::{Board, Match, NEVER, OfferTimes, Plan, Rules, Waiting};
+pub use board::Board;
 pub use fleet::Position;
 pub use geo::{Point, rounded_km};
+pub use model::{Match, NEVER, OfferTimes, Plan, Rules, Waiting};

@@ -46,6 +46,10 @@ use endpoint::AnyEndpoint;
 use path::PathMatch;
 use registry::Registry;
 
+/// The pauses between those who are told that the server stops.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// The door: paths, and who is connected.
 pub struct Gateway {
     config: Arc<Config>,
@@ -109,12 +113,14 @@ impl Gateway {
     /// Lets nobody in any more, and tells everybody to come back later, spread over `spread`; ends when all are gone.
     pub async fn drain(&self, spread: Duration) {
         let connections = self.registry.drain();
-        let pause = spread / u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1) / 2;
-        for connection in connections {
-            connection.close(Close::going_away(spread));
-            if pause > Duration::from_millis(1) {
-                tokio::time::sleep(pause.min(Duration::from_millis(100))).await;
-            }
+        // Timers count in milliseconds, so a crowd is told in groups; the second half is left for those who are slow.
+        let steps = usize::try_from((spread / 2).as_millis() / SHORTEST_PAUSE.as_millis()).unwrap_or(usize::MAX);
+        let group = connections.len().div_ceil(steps.max(1)).max(1);
+        let groups = u32::try_from(connections.len().div_ceil(group)).unwrap_or(u32::MAX);
+        let pause = (spread / 2 / groups.max(1)).min(LONGEST_PAUSE);
+        for some in connections.chunks(group) {
+            some.iter().for_each(|connection| connection.close(Close::going_away(spread)));
+            tokio::time::sleep(pause).await;
         }
         self.tasks.close();
         self.tasks.wait().await;

@@ -30,6 +30,7 @@ pub(crate) struct Peer {
     session: Arc<dyn AnySession>,
     opening: JoinHandle<()>,
     inbox: VecDeque<Value>,
+    pings: Vec<u64>,
 }
 
 impl Peer {
@@ -52,7 +53,7 @@ impl Peer {
         });
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
         let opening = tokio::spawn(Arc::clone(&session).opened());
-        Ok(Self { connection, session, opening, inbox: VecDeque::new() })
+        Ok(Self { connection, session, opening, inbox: VecDeque::new(), pings: Vec::new() })
     }
 
     /// Sends a message, and waits until it is dealt with.
@@ -95,6 +96,27 @@ impl Peer {
         self.connection.closing().unwrap().code
     }
 
+    /// What has arrived by now.
+    pub(crate) fn heard(&mut self) -> Vec<Value> {
+        self.receive();
+        self.inbox.drain(..).collect()
+    }
+
+    /// Answers the pings that have arrived by now, and waits until what they prove is dealt with.
+    pub(crate) async fn pong(&mut self) {
+        self.receive();
+        for number in std::mem::take(&mut self.pings) {
+            for receipt in self.connection.pong(&number.to_be_bytes()) {
+                Arc::clone(&self.session).received(receipt).await;
+            }
+        }
+    }
+
+    /// Ends the connection, as the transport does.
+    pub(crate) async fn hang_up(self) {
+        Arc::clone(&self.session).closed().await;
+    }
+
     /// What a slow reader had not read is lost with its connection.
     fn receive(&mut self) {
         let waiting = self.connection.take_outgoing();
@@ -102,8 +124,11 @@ impl Peer {
             return;
         }
         for outgoing in waiting {
-            if let Outgoing::Text(frame) = outgoing {
-                self.inbox.push_back(serde_json::from_slice(&frame.into_bytes()).unwrap());
+            match outgoing {
+                Outgoing::Text(frame) => self.inbox.push_back(serde_json::from_slice(&frame.into_bytes()).unwrap()),
+                Outgoing::Ping(number) => self.pings.push(number),
+                #[cfg(feature = "test-hooks")]
+                Outgoing::Binary(_) => {}
             }
         }
     }

@@ -85,7 +85,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             let timer = rules.heartbeat.next(connection, read);
             tokio::select! {
                 biased;
-                () = connection.changed() => {}
                 () = finished(&mut busy) => {
                     busy = None;
                     rules.heartbeat.heard();
@@ -95,6 +94,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
                     Ok(event) => busy = event.or(busy),
                     Err(end) => break end,
                 },
+                // After the socket: what keeps being queued must not keep anything from being written.
+                () = connection.changed() => {}
                 () = sleep_until(timer) => {}
             }
         };

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use holodrive_protocol::Timestamp;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
+    endings::SWEEP,
     error::OrderError,
+    offers::Offering,
     service::{Orders, later},
 };
 use crate::dispatch::{Match, Plan};
@@ -21,24 +23,21 @@ const REFUSED_FOR: Duration = Duration::from_secs(1);
 impl Orders {
     /// Dispatches for as long as the server runs.
     pub async fn dispatch_for_ever(self: Arc<Self>) {
-        let mut swept_at = tokio::time::Instant::now() - SWEEP_INTERVAL;
+        let mut next_sweep = Instant::now();
         loop {
             let now = self.storage.clock().now();
             let plan = self.plan(now);
             self.make_offers(&plan.matches);
-            if plan.overdue || swept_at.elapsed() >= SWEEP_INTERVAL {
-                swept_at = tokio::time::Instant::now();
-                if self.sweep_all().await.is_err() || self.is_behind(now) {
-                    sleep(RETRY_AFTER).await;
-                }
+            if plan.overdue || next_sweep <= Instant::now() {
+                next_sweep = self.sweep_at(now).await;
             } else {
                 // A change of the board and a deadline are equally good reasons to plan again.
-                let _ = timeout(self.until(plan.wake_at), self.board_changed.notified()).await;
+                let _ = timeout(until(plan.wake_at, now), self.board_changed.notified()).await;
             }
         }
     }
 
-    fn plan(&self, now: Timestamp) -> Plan {
+    pub(super) fn plan(&self, now: Timestamp) -> Plan {
         let mut board = self.board.lock();
         let plan = board.plan(now);
         let (offers, waiting) = board.counts();
@@ -55,45 +54,48 @@ impl Orders {
         }
     }
 
-    async fn make_one_offer(self: Arc<Self>, found: Match) {
+    pub(super) async fn make_one_offer(self: Arc<Self>, found: Match) {
         let orders = Arc::clone(&self);
         let made = self.storage.write(move |tx| orders.offer(tx, &found)).await;
-        if let Err(error) = &made {
-            tracing::warn!(%error, order_id = found.order_id, "an offer could not be made");
-        }
-        if !matches!(made, Ok(true)) {
-            let pause = self.config.order_reoffer_after.max(REFUSED_FOR);
-            let until = later(self.storage.clock().now(), pause);
-            self.with_board(|board| board.offer_refused(&found, until));
-        }
-    }
-
-    async fn sweep_all(self: &Arc<Self>) -> Result<(), OrderError> {
-        loop {
-            let orders = Arc::clone(self);
-            match self.storage.write(move |tx| orders.sweep(tx)).await {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    tracing::error!(%error, "overdue offers could not be ended; trying again");
-                    return Err(error);
-                }
+        let now = self.storage.clock().now();
+        match made {
+            Ok(Offering::Made) => {}
+            Ok(Offering::NotFree) => self.with_board(|board| board.offer_refused(&found, later(now, REFUSED_FOR))),
+            Ok(Offering::NotADriver) => {
+                let until = later(now, self.config.order_reoffer_after.max(REFUSED_FOR));
+                self.with_board(|board| board.offer_refused(&found, until));
+            }
+            Err(error) => {
+                tracing::warn!(%error, order_id = found.order_id, "an offer could not be made");
+                self.with_board(|board| board.offer_failed(&found, later(now, RETRY_AFTER)));
             }
         }
     }
 
-    /// Whether what was overdue when it was planned still is, although the database has nothing overdue: then the clocks
-    /// differ a little. What fell due since then is no such sign, and must not wait.
-    fn is_behind(&self, planned_at: Timestamp) -> bool {
-        self.board.lock().is_overdue(planned_at)
+    /// Ends what had run out by `now`; gives the time of the next sweep. One at a time, so that offers are made in between.
+    async fn sweep_at(self: &Arc<Self>, now: Timestamp) -> Instant {
+        let orders = Arc::clone(self);
+        let swept = self.storage.write(move |tx| orders.sweep(tx)).await;
+        if let Err::<_, OrderError>(error) = &swept {
+            tracing::error!(%error, "overdue offers could not be ended; trying again");
+        }
+        // What the board still takes for overdue was not so for the database, whose clock was set back.
+        if swept.is_err() || self.board.lock().is_overdue(now) && !is_full(&swept) {
+            sleep(RETRY_AFTER).await;
+        }
+        Instant::now() + if is_full(&swept) { Duration::ZERO } else { SWEEP_INTERVAL }
     }
+}
 
-    fn until(&self, wake_at: Option<Timestamp>) -> Duration {
-        let now = self.storage.clock().now().as_micros();
-        wake_at.map_or(SWEEP_INTERVAL, |at| {
-            let micros = at.as_micros().saturating_sub(now).max(0).unsigned_abs();
-            // Timers count in milliseconds: rounded up, so as not to wake too early.
-            Duration::from_millis(micros.div_ceil(1_000)).min(SWEEP_INTERVAL)
-        })
-    }
+/// Whether there may be more to sweep.
+fn is_full(swept: &Result<usize, OrderError>) -> bool {
+    swept.as_ref().is_ok_and(|ended| *ended >= SWEEP)
+}
+
+fn until(wake_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    wake_at.map_or(SWEEP_INTERVAL, |at| {
+        let micros = at.as_micros().saturating_sub(now.as_micros()).max(0).unsigned_abs();
+        // Timers count in milliseconds: rounded up, so as not to wake too early.
+        Duration::from_millis(micros.div_ceil(1_000)).min(SWEEP_INTERVAL)
+    })
 }

@@ -1,6 +1,9 @@
 //! `/ws/driver/orders/`.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use holodrive_protocol::{
     OfferId, UserId,
@@ -10,10 +13,10 @@ use holodrive_protocol::{
 use parking_lot::Mutex;
 
 use super::{
+    answers::Accepted,
     drivers::DriverSnapshot,
     error::OrderError,
     events::{DriverEvent, DriverEventKind},
-    offers::Accepted,
     record::point,
     service::Orders,
     store, texts,
@@ -21,13 +24,16 @@ use super::{
 use crate::{
     clock::SharedClock,
     fanout::{Subscriber, Subscription},
-    gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
+    gateway::{Close, Connection, ConnectionId, Endpoint, Frame, Opening, Session},
 };
+
+/// The open sockets of drivers.
+type Connected = Arc<Mutex<HashMap<ConnectionId, Arc<Connection>>>>;
 
 /// The sockets of drivers.
 pub struct DriverOrdersEndpoint {
     orders: Arc<Orders>,
-    connected: Arc<Mutex<Vec<Arc<Connection>>>>,
+    connected: Connected,
 }
 
 impl DriverOrdersEndpoint {
@@ -60,14 +66,14 @@ impl Endpoint for DriverOrdersEndpoint {
                 break;
             }
         }
-        self.connected.lock().push(Arc::clone(&connection));
+        self.connected.lock().insert(connection.id(), Arc::clone(&connection));
         self.orders.with_board(|board| board.driver_connected(driver_id));
         let connected = Arc::clone(&self.connected);
         Ok(DriverSession { orders: Arc::clone(&self.orders), connection, _subscription: subscription, connected })
     }
 
     async fn recheck(&self) {
-        for connection in self.connected.lock().iter() {
+        for connection in self.connected.lock().values() {
             if !connection.user().in_group(&self.orders.config.driver_group) {
                 connection.close(not_a_driver());
             }
@@ -119,7 +125,7 @@ impl Screen {
         }
     }
 
-    fn is_here(&self, by: Option<crate::gateway::ConnectionId>) -> bool {
+    fn is_here(&self, by: Option<ConnectionId>) -> bool {
         by == Some(self.connection.id())
     }
 }
@@ -156,7 +162,7 @@ pub struct DriverSession {
     orders: Arc<Orders>,
     connection: Arc<Connection>,
     _subscription: Subscription<UserId, DriverEvent>,
-    connected: Arc<Mutex<Vec<Arc<Connection>>>>,
+    connected: Connected,
 }
 
 impl Session for DriverSession {
@@ -189,7 +195,7 @@ impl Session for DriverSession {
     }
 
     async fn closed(&self) {
-        self.connected.lock().retain(|other| other.id() != self.connection.id());
+        self.connected.lock().remove(&self.connection.id());
         let now = self.orders.storage.clock().now();
         self.orders.with_board(|board| board.driver_disconnected(self.connection.user_id(), now));
     }

@@ -5,7 +5,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use holodrive_protocol::{OrderId, Timestamp, UserId, http::DriverStatus, rider::DriverLocation};
 use parking_lot::Mutex;
 
-use super::{error::OrderError, record::OrderRecord, service::Orders, store};
+use super::{
+    error::OrderError,
+    record::OrderRecord,
+    service::{Orders, later},
+    store,
+};
 use crate::{
     dispatch::{Point, Position},
     fanout::Hub,
@@ -14,6 +19,8 @@ use crate::{
 
 /// How often positions that came through sockets are stored. Until then they live in memory alone.
 const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Positions stored in one go: nothing else is written meanwhile.
+const SAVED_AT_ONCE: usize = 250;
 /// A rider is told his driver's position at most so often.
 const TRACKING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -21,35 +28,31 @@ const TRACKING_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Positions {
     /// Those who follow an order.
     pub(super) hub: Arc<Hub<OrderId, DriverLocation>>,
-    /// When an order's followers were last told.
-    told_at: Mutex<HashMap<OrderId, Timestamp>>,
+    /// Of which trip a driver's followers were last told, and when.
+    told: Mutex<HashMap<UserId, (OrderId, Timestamp)>>,
     unsaved: Mutex<HashMap<UserId, Position>>,
 }
 
 impl Default for Positions {
     fn default() -> Self {
-        Self { hub: Hub::new(), told_at: Mutex::default(), unsaved: Mutex::default() }
+        Self { hub: Hub::new(), told: Mutex::default(), unsaved: Mutex::default() }
     }
 }
 
 impl Positions {
-    /// An order's trip is over.
-    pub(super) fn forget_order(&self, order_id: OrderId) {
-        self.told_at.lock().remove(&order_id);
-    }
-
-    fn tell_followers(&self, order_id: OrderId, position: Position) {
-        if self.hub.has_subscribers(&order_id) && self.is_due(order_id, position.at) {
+    fn tell_followers(&self, driver_id: UserId, order_id: OrderId, position: Position) {
+        if self.hub.has_subscribers(&order_id) && self.is_due(driver_id, order_id, position.at) {
             self.hub.publish(&order_id, location(order_id, position));
         }
     }
 
-    fn is_due(&self, order_id: OrderId, now: Timestamp) -> bool {
-        let mut told_at = self.told_at.lock();
-        let interval = i64::try_from(TRACKING_INTERVAL.as_micros()).unwrap_or(i64::MAX);
-        let due = told_at.get(&order_id).is_none_or(|at| now.as_micros() - at.as_micros() >= interval);
+    fn is_due(&self, driver_id: UserId, order_id: OrderId, now: Timestamp) -> bool {
+        let mut told = self.told.lock();
+        let last = told.get(&driver_id).filter(|(order, _)| *order == order_id);
+        // A clock that was set back makes the last time lie in the future: that must not silence anybody.
+        let due = last.is_none_or(|(_, at)| now < *at || later(*at, TRACKING_INTERVAL) <= now);
         if due {
-            told_at.insert(order_id, now);
+            told.insert(driver_id, (order_id, now));
         }
         due
     }
@@ -136,7 +139,7 @@ impl Orders {
             board.trip(driver_id)
         });
         if let Some(order_id) = trip {
-            self.positions.tell_followers(order_id, position);
+            self.positions.tell_followers(driver_id, order_id, position);
         }
     }
 
@@ -150,17 +153,14 @@ impl Orders {
 
     /// Stores the positions that are not stored yet.
     pub async fn save_positions(&self) {
-        let unsaved = std::mem::take(&mut *self.positions.unsaved.lock());
-        if unsaved.is_empty() {
-            return;
-        }
-        let saved = self.storage.write(move |tx| {
-            unsaved
-                .into_iter()
-                .try_for_each(|(driver_id, position)| store::set_driver_position(tx, driver_id, position))
-        });
-        if let Err::<(), StorageError>(error) = saved.await {
-            tracing::warn!(%error, "positions could not be stored; the next ones will be");
+        let unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
+        for some in unsaved.chunks(SAVED_AT_ONCE).map(<[_]>::to_vec) {
+            let saved = self.storage.write(move |tx| {
+                some.into_iter().try_for_each(|(driver_id, at)| store::set_driver_position(tx, driver_id, at))
+            });
+            if let Err::<(), StorageError>(error) = saved.await {
+                tracing::warn!(%error, "positions could not be stored; the next ones will be");
+            }
         }
     }
 

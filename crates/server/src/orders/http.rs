@@ -14,8 +14,8 @@ use holodrive_protocol::{
 };
 
 use super::{
+    answers::Accepted,
     error::OrderError,
-    offers::Accepted,
     record::{NewOrder, OrderRecord, point},
     service::Orders,
     store::{self, Scope},

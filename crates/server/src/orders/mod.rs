@@ -4,14 +4,16 @@
 //! |---|---|
 //! | `transitions` | the state machine: every change of an order or an offer, as conditional statements |
 //! | `store` | reading orders, and the history |
-//! | `service`, `offers`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
+//! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
 //! | `events`, `texts` | what sockets hear, and the words in it |
 //! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
 
+mod answers;
 mod dispatcher;
 mod driver_socket;
 mod drivers;
+mod endings;
 mod error;
 mod events;
 mod http;
@@ -20,6 +22,9 @@ mod record;
 mod rider_socket;
 mod service;
 mod store;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod tests;
 mod texts;
 mod tracking_socket;
 mod transitions;

@@ -112,13 +112,18 @@ impl Orders {
     }
 
     pub(super) fn waiting(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<Waiting, StorageError> {
-        let past = store::past_offers(tx, order.id)?;
+        let barred = self.barred(tx, order.id)?;
+        Ok(Waiting { order_id: order.id, pickup: order.from, search_until: order.search_until, barred })
+    }
+
+    /// Who may not be offered an order again, and until when.
+    pub(super) fn barred(&self, tx: &mut Tx<'_>, id: OrderId) -> Result<Vec<(UserId, Timestamp)>, StorageError> {
+        let past = store::past_offers(tx, id)?;
         let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
             let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
             (driver_id, until)
         });
-        let barred = barred.collect();
-        Ok(Waiting { order_id: order.id, pickup: order.from, search_until: order.search_until, barred })
+        Ok(barred.collect())
     }
 
     /// After the commit, changes the dispatcher's view and lets it plan again.

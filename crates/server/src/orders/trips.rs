@@ -5,9 +5,9 @@ use std::sync::Arc;
 use holodrive_protocol::{OrderId, UserId};
 
 use super::{
+    endings::Withdrawal,
     error::OrderError,
     events::DriverEventKind,
-    offers::Withdrawal,
     record::OrderRecord,
     service::{Orders, later},
     texts::{self, RiderNotice},
@@ -35,7 +35,7 @@ impl Orders {
             return Err(self.wrong_state(tx, order_id, &hint)?);
         };
         if step == TripStep::Complete {
-            self.end_trip(tx, order_id, driver_id);
+            self.end_trip(tx, driver_id);
         }
         let order = self.load_order(tx, order_id)?;
         let notice = match step {
@@ -65,7 +65,7 @@ impl Orders {
         if let Some(conversation_id) = before.conversation_id {
             self.chat.remove_participant(tx, conversation_id, driver_id)?;
         }
-        self.end_trip(tx, order_id, driver_id);
+        self.end_trip(tx, driver_id);
         let order = self.load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::SearchingAgain, seq)?;
         self.search(tx, &order)?;
@@ -100,7 +100,7 @@ impl Orders {
         };
         self.change_board(tx, move |board| board.stop_search(order_id));
         if let Some(driver_id) = order.driver_id {
-            self.end_trip(tx, order_id, driver_id);
+            self.end_trip(tx, driver_id);
             self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message: message(order_id) });
         }
         let order = self.load_order(tx, order_id)?;
@@ -108,12 +108,8 @@ impl Orders {
         Ok(order)
     }
 
-    fn end_trip(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) {
-        let orders = Arc::clone(self);
-        tx.after_commit(move || {
-            orders.positions.forget_order(order_id);
-            orders.with_board(|board| board.trip_ended(driver_id));
-        });
+    fn end_trip(self: &Arc<Self>, tx: &mut Tx<'_>, driver_id: UserId) {
+        self.change_board(tx, move |board| board.trip_ended(driver_id));
     }
 
     fn own_order(&self, tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<OrderRecord, OrderError> {

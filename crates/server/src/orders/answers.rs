@@ -1,0 +1,126 @@
+//! A driver's answer to an offer.
+
+use std::sync::Arc;
+
+use holodrive_protocol::{OrderId, OrderStatus, UserId, socket::OfferExpiredReason};
+
+use super::{
+    error::OrderError,
+    events::DriverEventKind,
+    record::OrderRecord,
+    service::Orders,
+    store,
+    texts::RiderNotice,
+    transitions::{self, OfferEnd, Revocation},
+};
+use crate::{
+    accounts::User,
+    gateway::ConnectionId,
+    storage::{StorageError, Tx},
+    telemetry::OfferOutcome,
+};
+
+impl Orders {
+    /// A driver takes an order. Taking again what he won gives the same answer again.
+    ///
+    /// # Errors
+    /// [`OrderError::OfferExpired`] with the reason.
+    pub(super) fn accept(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        driver: &User,
+        by: Option<ConnectionId>,
+    ) -> Result<Accepted, OrderError> {
+        let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id)? else {
+            return self.accepted_before(tx, order_id, driver.id);
+        };
+        let order = self.load_order(tx, order_id)?;
+        let order = self.open_conversation(tx, order, driver.id)?;
+        let driver_id = driver.id;
+        self.change_board(tx, move |board| {
+            board.offer_ended(offer_id);
+            board.trip_started(driver_id, order_id);
+        });
+        self.metrics.offer_ended(OfferOutcome::Accepted);
+        let view = Box::new(self.view(&order));
+        self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
+        self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
+        for other in transitions::live_offers_of(tx, driver.id)? {
+            self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None)?;
+        }
+        Ok(Accepted::Now(order))
+    }
+
+    /// Rider and driver can talk from now on.
+    fn open_conversation(
+        &self,
+        tx: &mut Tx<'_>,
+        order: OrderRecord,
+        driver_id: UserId,
+    ) -> Result<OrderRecord, StorageError> {
+        let id = self.chat.open_order_conversation(tx, order.id, order.rider_id, driver_id)?;
+        store::set_conversation(tx, order.id, id)?;
+        Ok(OrderRecord { conversation_id: Some(id), ..order })
+    }
+
+    /// A driver refuses an order.
+    ///
+    /// # Errors
+    /// [`OrderError::OfferExpired`] with the reason.
+    pub(super) fn decline(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        driver_id: UserId,
+        by: Option<ConnectionId>,
+    ) -> Result<OrderRecord, OrderError> {
+        let order = store::find(tx, order_id)?;
+        let offer = order.and_then(|order| order.offer).filter(|offer| offer.driver_id == driver_id);
+        match offer {
+            Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
+            None => return Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
+        }
+        self.load_order(tx, order_id)
+    }
+
+    fn accepted_before(&self, tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<Accepted, OrderError> {
+        match store::find(tx, order_id)? {
+            Some(order) if order.driver_id == Some(driver_id) && order.status != OrderStatus::Cancelled => {
+                Ok(Accepted::Before(order))
+            }
+            _ => Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
+        }
+    }
+}
+
+/// Why a driver cannot accept or decline an order.
+fn why_not(tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<OfferExpiredReason, StorageError> {
+    let Some((_, reason)) = store::last_offer(tx, order_id, driver_id)? else {
+        return Ok(OfferExpiredReason::NotOffered);
+    };
+    let order = store::find(tx, order_id)?;
+    let taken = order.as_ref().is_some_and(|order| order.driver_id.is_some_and(|other| other != driver_id));
+    Ok(match order.map(|order| order.status) {
+        Some(OrderStatus::Cancelled) => OfferExpiredReason::Cancelled,
+        _ if taken => OfferExpiredReason::Taken,
+        _ if reason.as_deref() == Some("reassigned") => OfferExpiredReason::Reassigned,
+        _ => OfferExpiredReason::Expired,
+    })
+}
+
+/// The answer to a driver who accepts.
+pub(super) enum Accepted {
+    /// He has it from now on.
+    Now(OrderRecord),
+    /// He had it already.
+    Before(OrderRecord),
+}
+
+impl Accepted {
+    pub(super) fn into_order(self) -> OrderRecord {
+        match self {
+            Self::Now(order) | Self::Before(order) => order,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Offers end on time, whoever notices, and nothing is forgotten over a restart.
+
+use std::time::Duration;
+
+use holodrive_protocol::OrderStatus::{Accepted, NoDriver, Pending, Searching};
+
+use super::town::Town;
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[tokio::test]
+async fn at_the_deadline_the_next_driver_is_asked() {
+    let town = Town::new(&[("ORDER_OFFER_TIMEOUT", "20")]).await;
+    let (near, far) = (town.driver_at("near", 1.0).await, town.driver_at("far", 2.0).await);
+    let order = town.create().await;
+    town.settle().await;
+    town.pass(Duration::from_micros(19_999_999)).await;
+    assert_eq!(town.asked(order).await, Some(near.id));
+    town.pass(Duration::from_micros(1)).await;
+    assert_eq!(town.asked(order).await, Some(far.id));
+    assert_eq!(town.history(order).await, ["created", "offered", "offer_expired", "offered"]);
+}
+
+#[tokio::test]
+async fn a_poll_ends_an_overdue_offer_and_delivers_a_live_one() {
+    let town = Town::new(&[("ORDER_OFFER_TIMEOUT", "20")]).await;
+    let driver = town.driver("driver").await;
+    let order = town.offered_to(&driver).await;
+    assert_eq!(town.poll(&driver).await.offers.len(), 1);
+    town.clock.advance(seconds(20));
+    assert_eq!(town.poll(&driver).await.offers.len(), 0);
+    assert_eq!(town.history(order).await, ["created", "offered", "delivered", "offer_expired"]);
+}
+
+#[tokio::test]
+async fn an_offer_that_reaches_nobody_goes_to_the_next() {
+    let town = Town::new(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5")]).await;
+    let (near, far) = (town.driver_at("near", 1.0).await, town.driver_at("far", 2.0).await);
+    let order = town.create().await;
+    town.settle().await;
+    town.pass(seconds(5)).await;
+    assert_eq!(town.asked(order).await, Some(far.id));
+    town.poll(&far).await;
+    town.pass(seconds(100)).await;
+    assert_eq!(town.asked(order).await, Some(far.id), "a poll is the proof");
+    assert_ne!(near.id, far.id);
+}
+
+#[tokio::test]
+async fn a_pong_and_an_ack_prove_the_delivery() {
+    let town = Town::new(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5"), ("ORDER_OFFERS_PER_DRIVER", "3")]).await;
+    let driver = town.driver("driver").await;
+    let before = town.offered_to(&driver).await;
+    let mut peer = town.connect(&driver).await;
+    peer.pong().await;
+    let ponged = town.offered_to(&driver).await;
+    peer.pong().await;
+    let (acked, silent) = (town.offered_to(&driver).await, town.offered_to(&driver).await);
+    peer.say(serde_json::json!({"type": "ack_order", "order_id": acked})).await;
+    town.clock.advance(seconds(5));
+    town.sweep().await;
+    for (order, status) in [(before, Pending), (ponged, Pending), (acked, Pending), (silent, Searching)] {
+        assert_eq!(town.status(order).await, status, "order {order}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_continues_with_everything() {
+    let settings = [
+        ("ORDER_OFFER_TIMEOUT", "20"),
+        ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "8"),
+        ("ORDER_SEARCH_TIMEOUT", "100"),
+        ("ORDER_REOFFER_AFTER", "50"),
+        ("ORDER_OFFERS_PER_DRIVER", "2"),
+    ];
+    let mut town = Town::new(&settings).await;
+    let driving = town.driver_at("driving", 1.0).await;
+    let trip = town.create().await;
+    town.settle().await;
+    town.accept(trip, &driving).await.unwrap();
+    let asked = town.driver_at("asked", 2.0).await;
+    let delivered = town.create().await;
+    town.settle().await;
+    town.poll(&asked).await;
+    let undelivered = town.create().await;
+    town.settle().await;
+    let (barred, waiting) = (town.driver_at("barred", 3.0).await, town.create().await);
+    town.settle().await;
+    town.decline(waiting, &barred).await.unwrap();
+    town.restart().await;
+
+    town.pass(seconds(7)).await;
+    assert_eq!(town.asked(undelivered).await, Some(asked.id));
+    town.pass(seconds(1)).await;
+    assert_eq!(town.asked(delivered).await, Some(asked.id), "it was delivered");
+    assert_eq!(town.asked(undelivered).await, Some(barred.id), "it went to the next");
+    assert_eq!(town.asked(waiting).await, Some(asked.id), "whose cool-down goes on, is not asked");
+    town.pass(seconds(12)).await;
+    assert_ne!(town.asked(delivered).await, Some(asked.id));
+    assert_eq!(town.status(trip).await, Accepted);
+    for _ in 0..12 {
+        town.pass(seconds(10)).await;
+    }
+    for order in [delivered, undelivered, waiting] {
+        assert_eq!(town.status(order).await, NoDriver);
+    }
+    town.check_invariants().await;
+}
+
+#[tokio::test]
+async fn nothing_to_do_means_sleeping_until_the_next_deadline() {
+    let town = Town::new(&[("ORDER_OFFER_TIMEOUT", "20"), ("DRIVER_STALE_AFTER", "5")]).await;
+    let driver = town.driver_at("driver", 1.0).await;
+    let (first, _) = (town.create().await, town.create().await);
+    town.settle().await;
+    for _ in 0..200 {
+        let plan = town.orders.plan(town.now());
+        assert!(plan.matches.is_empty() && !plan.overdue);
+        let wake_at = plan.wake_at.expect("a search always ends");
+        assert!(wake_at > town.now(), "the dispatcher would spin");
+        town.clock.set(wake_at);
+        town.settle().await;
+        if town.orders.board.lock().counts() == (0, 0) {
+            break;
+        }
+    }
+    assert_eq!(town.status(first).await, NoDriver);
+    assert_eq!(town.orders.plan(town.now()).wake_at, None, "nothing is left to wait for");
+    assert_ne!(driver.id, town.rider.id);
+}
