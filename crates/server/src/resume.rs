@@ -5,20 +5,16 @@
 //! is sound because ids grow in commit order, and an event is published after its commit.
 
 use crate::{
-    fanout::Subscription,
+    fanout::{Sequenced, Subscription},
     gateway::{Close, Connection, Frame},
 };
 use holodrive_protocol::socket::CommonServerMessage;
 use std::hash::Hash;
 
+/// Opens a subscription for everything that comes, since no snapshot was read.
+pub const FROM_NOW_ON: i64 = i64::MIN;
 /// Stored messages that are read at a time.
 pub const PAGE: i64 = 200;
-
-/// An event of a sequence that can be resumed.
-pub trait Sequenced: Send + Sync + 'static {
-    /// Its place in the sequence; `None` for what only matters live.
-    fn id(&self) -> Option<i64>;
-}
 
 /// A stored message with its id.
 pub type Stored = (i64, Frame);
@@ -43,7 +39,7 @@ where
     let (mut last, count) = replay(connection, since, &page).await?;
     connection.send(Frame::json(&CommonServerMessage::Resumed { count }));
     // Where more events came than are kept, they are read as well.
-    while subscription.open(|event| event.id().is_none_or(|id| id > last)).is_err() {
+    while subscription.open(last).is_err() {
         (last, _) = replay(connection, last, &page).await?;
     }
     Ok(())
@@ -77,14 +73,14 @@ mod tests {
 
     use super::*;
     use crate::{
-        fanout::{Hub, Subscriber},
+        fanout::{Hub, Sequenced, Subscriber},
         testing::Site,
     };
 
     struct Event(i64);
 
     impl Sequenced for Event {
-        fn id(&self) -> Option<i64> {
+        fn position(&self) -> Option<i64> {
             Some(self.0)
         }
     }

@@ -8,9 +8,8 @@ use holodrive_protocol::{
 };
 
 use crate::{
-    fanout::Subscriber,
+    fanout::{Sequenced, Subscriber},
     gateway::{Close, Connection, Frame, TransientKey},
-    resume::Sequenced,
 };
 
 /// Something that happened in a conversation; its message is encoded once for all connections.
@@ -49,7 +48,7 @@ impl ChatEvent {
 }
 
 impl Sequenced for ChatEvent {
-    fn id(&self) -> Option<i64> {
+    fn position(&self) -> Option<i64> {
         match self {
             Self::Message { id, .. } => Some(*id),
             Self::Read(_) | Self::Typing { .. } | Self::Removed(_) => None,

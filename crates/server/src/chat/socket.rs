@@ -18,7 +18,7 @@ use super::{
 use crate::{
     fanout::Subscription,
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
-    resume::{PAGE, Stored, resume},
+    resume::{FROM_NOW_ON, PAGE, Stored, resume},
     storage::Tx,
 };
 
@@ -87,7 +87,7 @@ impl Session for ChatSession {
     async fn opened(&self) {
         let begun = match self.since {
             Some(since) => self.resume(since).await,
-            None => self.subscription.open(|_| true).map_err(|_| Close::slow_consumer()),
+            None => self.subscription.open(FROM_NOW_ON).map_err(|_| Close::slow_consumer()),
         };
         if let Err(close) = begun {
             self.connection.close(close);

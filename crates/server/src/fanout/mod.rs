@@ -18,6 +18,12 @@ const SHARDS: usize = 64;
 /// Events kept for one subscriber that is still reading its snapshot.
 const WAITING_MAX: usize = 1_024;
 
+/// An event with a place in a sequence that grows in commit order.
+pub trait Sequenced: Send + Sync + 'static {
+    /// Its place; `None` for what is in no snapshot.
+    fn position(&self) -> Option<i64>;
+}
+
 /// Takes the events of a topic. It is called in order, must be quick and must not wait.
 pub trait Subscriber<E>: Send + Sync + 'static {
     /// The next event.
@@ -32,7 +38,7 @@ pub struct Hub<K, E> {
 
 type Shard<K, E> = Mutex<HashMap<K, Vec<Arc<Slot<E>>>>>;
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Hub<K, E> {
+impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Hub<K, E> {
     /// A hub without subscribers.
     pub fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
@@ -78,7 +84,7 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Hub<K, E> 
 }
 
 /// One subscriber's place in a topic; dropping it ends the subscription.
-pub struct Subscription<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> {
+pub struct Subscription<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> {
     hub: Arc<Hub<K, E>>,
     key: K,
     slot: Arc<Slot<E>>,
@@ -88,14 +94,14 @@ pub struct Subscription<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflowed;
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Subscription<K, E> {
-    /// Delivers the kept events that `admit` lets through, and every later one as it comes.
+impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Subscription<K, E> {
+    /// Delivers the kept events that are not in a snapshot up to `position`, and every later one as it comes.
     ///
     /// # Errors
     /// When events were lost because too many came. The subscription keeps events again from this call on: read the
     /// snapshot once more, and open again.
-    pub fn open(&self, admit: impl FnMut(&E) -> bool) -> Result<(), Overflowed> {
-        self.open_after(|| {}, admit)
+    pub fn open(&self, position: i64) -> Result<(), Overflowed> {
+        self.open_after(|| {}, position)
     }
 
     /// [`Subscription::open`], with `show` run right before the first event is delivered, and only when none was lost:
@@ -103,22 +109,27 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Subscripti
     ///
     /// # Errors
     /// As [`Subscription::open`].
-    pub fn open_after(&self, show: impl FnOnce(), mut admit: impl FnMut(&E) -> bool) -> Result<(), Overflowed> {
+    pub fn open_after(&self, show: impl FnOnce(), position: i64) -> Result<(), Overflowed> {
         let mut gate = self.slot.gate.lock();
         let Gate::Waiting(waiting) = &mut *gate else { return Ok(()) };
         if std::mem::take(&mut waiting.overflowed) {
             return Err(Overflowed);
         }
         show();
-        for event in waiting.events.drain(..).filter(|event| admit(event)) {
+        for event in waiting.events.drain(..).filter(|event| is_after(event.as_ref(), position)) {
             self.slot.subscriber.deliver(&event);
         }
-        *gate = Gate::Open;
+        *gate = Gate::Open { after: position };
         Ok(())
     }
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Send + Sync + 'static> Drop for Subscription<K, E> {
+/// Whether an event is not in a snapshot up to that position.
+fn is_after(event: &impl Sequenced, position: i64) -> bool {
+    event.position().is_none_or(|at| at > position)
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Drop for Subscription<K, E> {
     fn drop(&mut self) {
         self.hub.unsubscribe(&self.key, &self.slot);
     }
@@ -131,7 +142,10 @@ struct Slot<E> {
 
 enum Gate<E> {
     Waiting(Waiting<E>),
-    Open,
+    /// A snapshot sees a commit before its event is published, so the event may still come when the gate is open.
+    Open {
+        after: i64,
+    },
 }
 
 struct Waiting<E> {
@@ -145,10 +159,11 @@ impl<E> Default for Waiting<E> {
     }
 }
 
-impl<E: 'static> Slot<E> {
+impl<E: Sequenced> Slot<E> {
     fn offer(&self, event: &Arc<E>) {
         match &mut *self.gate.lock() {
-            Gate::Open => self.subscriber.deliver(event),
+            Gate::Open { after } if is_after(event.as_ref(), *after) => self.subscriber.deliver(event),
+            Gate::Open { .. } => {}
             Gate::Waiting(waiting) if waiting.events.len() < WAITING_MAX => waiting.events.push_back(Arc::clone(event)),
             Gate::Waiting(waiting) => {
                 waiting.events.clear();

@@ -9,9 +9,9 @@ use holodrive_protocol::{
 
 use super::store;
 use crate::{
-    fanout::Hub,
+    fanout::{Hub, Sequenced},
     gateway::Frame,
-    resume::{PAGE, Sequenced, Stored},
+    resume::{PAGE, Stored},
     storage::{Storage, StorageError, Tx},
 };
 
@@ -44,7 +44,7 @@ pub struct NotificationEvent {
 }
 
 impl Sequenced for NotificationEvent {
-    fn id(&self) -> Option<i64> {
+    fn position(&self) -> Option<i64> {
         self.id
     }
 }

@@ -12,7 +12,7 @@ use super::{Marked, NotificationEvent, Notifications, service::read_frame};
 use crate::{
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
-    resume::resume,
+    resume::{FROM_NOW_ON, resume},
     storage::Tx,
 };
 
@@ -64,7 +64,7 @@ impl Session for NotificationsSession {
     async fn opened(&self) {
         let begun = match self.since {
             Some(since) => self.resume(since).await,
-            None => self.subscription.open(|_| true).map_err(|_| Close::slow_consumer()),
+            None => self.subscription.open(FROM_NOW_ON).map_err(|_| Close::slow_consumer()),
         };
         if let Err(close) = begun {
             self.connection.close(close);

@@ -59,8 +59,7 @@ impl Endpoint for DriverOrdersEndpoint {
             .send(Frame::json(&DriverServerMessage::ConnectionEstablished { message: texts::connected(), driver_id }));
         loop {
             let snapshot = self.snapshot(driver_id).await?;
-            let opened =
-                subscription.open_after(|| screen.show(&self.orders, &snapshot), |event| event.seq > snapshot.seq);
+            let opened = subscription.open_after(|| screen.show(&self.orders, &snapshot), snapshot.seq);
             // Where more came meanwhile than is kept, the next snapshot holds what counts.
             if opened.is_ok() {
                 break;

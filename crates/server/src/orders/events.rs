@@ -1,6 +1,9 @@
 use holodrive_protocol::{OfferId, Order, OrderId, driver::DriverServerMessage};
 
-use crate::gateway::{ConnectionId, Frame};
+use crate::{
+    fanout::Sequenced,
+    gateway::{ConnectionId, Frame},
+};
 
 /// What the connections of a driver hear.
 #[derive(Clone, Debug)]
@@ -28,4 +31,16 @@ pub struct RiderEvent {
     /// The entry of the history that it comes from.
     pub(super) seq: i64,
     pub(super) frame: Frame,
+}
+
+impl Sequenced for DriverEvent {
+    fn position(&self) -> Option<i64> {
+        Some(self.seq)
+    }
+}
+
+impl Sequenced for RiderEvent {
+    fn position(&self) -> Option<i64> {
+        Some(self.seq)
+    }
 }

@@ -56,7 +56,7 @@ impl Endpoint for RiderOrdersEndpoint {
         loop {
             let (records, seq) = self.snapshot(rider_id).await?;
             let show = || connection.send(self.initial_orders(&records));
-            if subscription.open_after(show, |event| event.seq > seq).is_ok() {
+            if subscription.open_after(show, seq).is_ok() {
                 return Ok(RiderSession { _subscription: subscription });
             }
         }

@@ -10,8 +10,9 @@ use holodrive_protocol::{
 
 use super::{drivers::location, service::Orders, store};
 use crate::{
-    fanout::{Subscriber, Subscription},
+    fanout::{Sequenced, Subscriber, Subscription},
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
+    resume::FROM_NOW_ON,
 };
 
 /// Positions replace each other: only the newest of them may wait.
@@ -58,13 +59,11 @@ impl Endpoint for TrackingEndpoint {
         let driver_id = self.check(&connection, order_id).await?;
         let message = "Connected to order tracking".to_owned();
         connection.send(Frame::json(&TrackingServerMessage::ConnectionEstablished { message, order_id }));
-        let last = driver_id.and_then(|driver_id| self.orders.board.lock().position(driver_id));
-        if let Some(position) = last {
+        // Positions replace each other, so it does not matter whether some were not kept.
+        while subscription.open(FROM_NOW_ON).is_err() {}
+        if let Some(position) = driver_id.and_then(|driver_id| self.orders.board.lock().position(driver_id)) {
             Listener(connection).deliver(&location(order_id, position));
         }
-        let shown = last.map(|position| position.at);
-        // Positions replace each other, so it does not matter whether some were not kept.
-        while subscription.open(|event| Some(event.at) > shown).is_err() {}
         Ok(TrackingSession { _subscription: subscription })
     }
 }
@@ -74,6 +73,12 @@ struct Listener(Arc<Connection>);
 impl Subscriber<DriverLocation> for Listener {
     fn deliver(&self, location: &DriverLocation) {
         self.0.send_transient(POSITION, Frame::json(&TrackingServerMessage::DriverLocationUpdate(*location)));
+    }
+}
+
+impl Sequenced for DriverLocation {
+    fn position(&self) -> Option<i64> {
+        None
     }
 }
 
