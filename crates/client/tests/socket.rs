@@ -46,7 +46,7 @@ impl Server {
         #[expect(clippy::result_large_err, reason = "the callback's type is given")]
         let read = |request: &Request, response: Response| {
             target = request.uri().to_string();
-            authorization = request.headers()["authorization"].to_str().unwrap().to_owned();
+            request.headers()["authorization"].to_str().unwrap().clone_into(&mut authorization);
             Ok(response)
         };
         let stream = accept_hdr_async(stream, read).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_hundred_losses_lose_and_repeat_nothing() {
         }
     }
     serving.abort();
-    assert!(seen.iter().copied().eq(1..=seen.len() as i64), "{seen:?}");
+    assert!(seen.iter().copied().eq(1..=i64::try_from(seen.len()).unwrap()), "{seen:?}");
 }
 
 /// Gives `t1`, and after its refusal `t2`, and so on; remembers what was refused.

@@ -318,7 +318,7 @@ mod tests {
     fn good_values_are_read_in_all_their_forms() {
         let uuid = "6f1c1a52-93a5-4f0e-8d0b-0a4f9f3f2b11";
         let mut fields = fields(json!({
-            "text": "ççç ", "north": "41.311081", "east": -69.240562, "user": uuid, "users": [2, "2", 1], "null": null,
+            "text": "ççç ", "north": "41.311081", "east": -69.240_562, "user": uuid, "users": [2, "2", 1], "null": null,
         }));
         assert_eq!(fields.text("text", 1..=4), "ççç ");
         assert_eq!(fields.latitude("north").to_string(), "41.311081");

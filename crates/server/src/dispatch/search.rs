@@ -27,7 +27,9 @@ impl Search {
         let Waiting { pickup, search_until, barred, .. } = order;
         let mut search =
             Self { pickup, search_until, barred: HashMap::new(), asking: None, paused_until: None, retry_at: None };
-        barred.into_iter().for_each(|(driver, until)| search.bar(driver, until));
+        for (driver, until) in barred {
+            search.bar(driver, until);
+        }
         search
     }
 

@@ -119,7 +119,9 @@ impl Gateway {
         let groups = u32::try_from(connections.len().div_ceil(group)).unwrap_or(u32::MAX);
         let pause = (spread / 2 / groups.max(1)).min(LONGEST_PAUSE);
         for some in connections.chunks(group) {
-            some.iter().for_each(|connection| connection.close(Close::going_away(spread)));
+            for connection in some {
+                connection.close(Close::going_away(spread));
+            }
             tokio::time::sleep(pause).await;
         }
         self.tasks.close();

@@ -8,7 +8,7 @@ use super::{
     error::OrderError,
     events::DriverEventKind,
     record::OrderRecord,
-    service::Orders,
+    service::{Orders, load_order},
     store,
     texts::RiderNotice,
     transitions::{self, OfferEnd, Revocation},
@@ -33,9 +33,9 @@ impl Orders {
         by: Option<ConnectionId>,
     ) -> Result<Accepted, OrderError> {
         let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id)? else {
-            return self.accepted_before(tx, order_id, driver.id);
+            return accepted_before(tx, order_id, driver.id);
         };
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         let order = self.open_conversation(tx, order, driver.id)?;
         let driver_id = driver.id;
         self.change_board(tx, move |board| {
@@ -81,16 +81,16 @@ impl Orders {
             Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
         }
-        self.load_order(tx, order_id)
+        load_order(tx, order_id)
     }
+}
 
-    fn accepted_before(&self, tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<Accepted, OrderError> {
-        match store::find(tx, order_id)? {
-            Some(order) if order.driver_id == Some(driver_id) && order.status != OrderStatus::Cancelled => {
-                Ok(Accepted::Before(order))
-            }
-            _ => Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
+fn accepted_before(tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<Accepted, OrderError> {
+    match store::find(tx, order_id)? {
+        Some(order) if order.driver_id == Some(driver_id) && order.status != OrderStatus::Cancelled => {
+            Ok(Accepted::Before(order))
         }
+        _ => Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
     }
 }
 

@@ -117,7 +117,9 @@ impl Screen {
         self.send(&texts::initial_orders(views));
         let offers: HashSet<OfferId> =
             snapshot.offers.iter().filter_map(|order| order.offer).map(|offer| offer.id).collect();
-        offers.iter().for_each(|offer| self.connection.ask_receipt(*offer));
+        for offer in &offers {
+            self.connection.ask_receipt(*offer);
+        }
         *self.shown.lock() = offers;
         if let Some(trip) = &snapshot.trip {
             self.send(&DriverServerMessage::ActiveRideSnapshot { order: orders.view(trip) });

@@ -7,7 +7,7 @@ use holodrive_protocol::{OfferId, OrderId, OrderStatus, UserId, driver::DriverSe
 use super::{
     error::OrderError,
     events::DriverEventKind,
-    service::Orders,
+    service::{Orders, load_order},
     texts::{self, RiderNotice},
     transitions::{self, EndedOffer, OfferEnd, Revocation},
 };
@@ -50,7 +50,7 @@ impl Orders {
         let actor_id = None;
         let withdrawal = Withdrawal { end, actor_id, declined_by, message: texts::order_timeout };
         let Some(ended) = self.withdraw(tx, offer_id, withdrawal)? else { return Ok(()) };
-        let order = self.load_order(tx, ended.order_id)?;
+        let order = load_order(tx, ended.order_id)?;
         self.tell_rider(tx, &order, ended.event);
         if order.status == OrderStatus::Searching {
             self.search(tx, &order)?;
@@ -82,7 +82,7 @@ impl Orders {
     fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
         let Some(seq) = transitions::give_up(tx, order_id)? else { return Ok(false) };
         self.change_board(tx, move |board| board.stop_search(order_id));
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::NoDriver, seq)?;
         Ok(true)
     }

@@ -9,7 +9,7 @@ use super::{
     error::OrderError,
     events::DriverEventKind,
     record::{LiveOffer, OrderRecord},
-    service::{Orders, later},
+    service::{Orders, later, load_order},
     store, texts,
     transitions::{self, NewOffer, OfferEnd, Revocation},
 };
@@ -56,7 +56,7 @@ impl Orders {
         driver_id: UserId,
         actor_id: Option<UserId>,
     ) -> Result<OrderRecord, OrderError> {
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         if !matches!(order.status, OrderStatus::Searching | OrderStatus::Pending) {
             let detail = format!("the order is {}: only one that nobody has can be assigned", order.status.as_str());
             return Err(OrderError::InvalidTransition(detail));
@@ -79,7 +79,7 @@ impl Orders {
         }
         let distance_km = self.driver_at(driver_id).map(|at| at.distance_km(order.from));
         self.make_offer(tx, &Match { order_id, driver_id, distance_km }, actor_id)?;
-        self.load_order(tx, order_id)
+        load_order(tx, order_id)
     }
 
     fn make_offer(
@@ -97,7 +97,7 @@ impl Orders {
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
-        let order = self.load_order(tx, found.order_id)?;
+        let order = load_order(tx, found.order_id)?;
         let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
         let times = times(order.id, &live, new.unreachable_at);
         self.change_board(tx, move |board| board.offer_made(offer_id, times));

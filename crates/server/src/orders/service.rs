@@ -94,14 +94,10 @@ impl Orders {
         let search_until = later(tx.now(), self.config.order_search_timeout);
         let id = store::insert(tx, new, search_until)?;
         let event = store::record_event(tx, id, "created", Some(new.rider_id), &json!({}))?;
-        let order = self.load_order(tx, id)?;
+        let order = load_order(tx, id)?;
         self.tell_rider(tx, &order, event);
         self.search(tx, &order)?;
         Ok(order)
-    }
-
-    pub(super) fn load_order(&self, tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRecord, OrderError> {
-        store::find(tx, id)?.ok_or(OrderError::NotFound)
     }
 
     /// After the commit, the dispatcher looks for a driver.
@@ -212,6 +208,11 @@ impl Orders {
         }
         Ok(())
     }
+}
+
+/// The order, which must be there.
+pub(super) fn load_order(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRecord, OrderError> {
+    store::find(tx, id)?.ok_or(OrderError::NotFound)
 }
 
 fn rules(config: &Config) -> Rules {

@@ -233,7 +233,7 @@ pub(super) fn cancel(
     record_event(tx, order_id, "cancelled", Some(actor_id), &json!({"by": by})).map(Some)
 }
 
-/// searching → no_driver, when the search has run out. `None` when it has not.
+/// searching → `no_driver`, when the search has run out. `None` when it has not.
 pub(super) fn give_up(tx: &mut Tx<'_>, order_id: OrderId) -> Result<Option<i64>, StorageError> {
     let sql = "UPDATE holodrive_order SET status = 'no_driver' \
         WHERE id = $1 AND status = 'searching' AND search_until <= $2";

@@ -9,7 +9,7 @@ use super::{
     error::OrderError,
     events::DriverEventKind,
     record::OrderRecord,
-    service::{Orders, later},
+    service::{Orders, later, load_order},
     texts::{self, RiderNotice},
     transitions::{self, OfferEnd, Revocation, TripStep},
 };
@@ -28,16 +28,16 @@ impl Orders {
         driver_id: UserId,
         step: TripStep,
     ) -> Result<OrderRecord, OrderError> {
-        self.own_order(tx, order_id, driver_id)?;
+        own_order(tx, order_id, driver_id)?;
         let Some(seq) = transitions::step(tx, order_id, driver_id, step)? else {
             let (from, to) = step.statuses();
             let hint = format!("{} comes after {}", to.as_str(), from.as_str());
-            return Err(self.wrong_state(tx, order_id, &hint)?);
+            return Err(wrong_state(tx, order_id, &hint)?);
         };
         if step == TripStep::Complete {
             self.end_trip(tx, driver_id);
         }
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         let notice = match step {
             TripStep::Arrive => RiderNotice::Arrived,
             TripStep::Start => RiderNotice::Started,
@@ -57,16 +57,16 @@ impl Orders {
         order_id: OrderId,
         driver_id: UserId,
     ) -> Result<OrderRecord, OrderError> {
-        let before = self.own_order(tx, order_id, driver_id)?;
+        let before = own_order(tx, order_id, driver_id)?;
         let search_until = later(tx.now(), self.config.order_search_timeout);
         let Some(seq) = transitions::release(tx, order_id, driver_id, search_until)? else {
-            return Err(self.wrong_state(tx, order_id, "only an accepted order can be given back")?);
+            return Err(wrong_state(tx, order_id, "only an accepted order can be given back")?);
         };
         if let Some(conversation_id) = before.conversation_id {
             self.chat.remove_participant(tx, conversation_id, driver_id)?;
         }
         self.end_trip(tx, driver_id);
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::SearchingAgain, seq)?;
         self.search(tx, &order)?;
         Ok(order)
@@ -83,7 +83,7 @@ impl Orders {
         order_id: OrderId,
         user: &User,
     ) -> Result<OrderRecord, OrderError> {
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         let by_rider = order.rider_id == user.id;
         if !by_rider && !user.is_staff {
             return Err(OrderError::NotFound);
@@ -96,14 +96,14 @@ impl Orders {
             self.withdraw(tx, offer.id, withdrawal)?;
         }
         let Some(seq) = transitions::cancel(tx, order_id, user.id, by)? else {
-            return Err(self.wrong_state(tx, order_id, "it is too late to cancel")?);
+            return Err(wrong_state(tx, order_id, "it is too late to cancel")?);
         };
         self.change_board(tx, move |board| board.stop_search(order_id));
         if let Some(driver_id) = order.driver_id {
             self.end_trip(tx, driver_id);
             self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message: message(order_id) });
         }
-        let order = self.load_order(tx, order_id)?;
+        let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::Cancelled, seq)?;
         Ok(order)
     }
@@ -111,14 +111,14 @@ impl Orders {
     fn end_trip(self: &Arc<Self>, tx: &mut Tx<'_>, driver_id: UserId) {
         self.change_board(tx, move |board| board.trip_ended(driver_id));
     }
+}
 
-    fn own_order(&self, tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<OrderRecord, OrderError> {
-        let order = self.load_order(tx, order_id)?;
-        if order.driver_id == Some(driver_id) { Ok(order) } else { Err(OrderError::NotFound) }
-    }
+fn own_order(tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<OrderRecord, OrderError> {
+    let order = load_order(tx, order_id)?;
+    if order.driver_id == Some(driver_id) { Ok(order) } else { Err(OrderError::NotFound) }
+}
 
-    fn wrong_state(&self, tx: &mut Tx<'_>, order_id: OrderId, hint: &str) -> Result<OrderError, OrderError> {
-        let order = self.load_order(tx, order_id)?;
-        Ok(OrderError::InvalidTransition(format!("the order is {}: {hint}", order.status.as_str())))
-    }
+fn wrong_state(tx: &mut Tx<'_>, order_id: OrderId, hint: &str) -> Result<OrderError, OrderError> {
+    let order = load_order(tx, order_id)?;
+    Ok(OrderError::InvalidTransition(format!("the order is {}: {hint}", order.status.as_str())))
 }

@@ -103,8 +103,9 @@ fn replay(tx: &mut Tx<'_>, id: OrderId, status: &str) -> Result<(), String> {
 /// The table of transitions.
 fn next(at: &str, kind: &str) -> Option<&'static str> {
     Some(match (at, kind) {
-        ("", "created") | ("pending", "offer_declined" | "offer_expired" | "offer_revoked") => "searching",
-        ("accepted" | "arrived", "released") => "searching",
+        ("", "created")
+        | ("pending", "offer_declined" | "offer_expired" | "offer_revoked")
+        | ("accepted" | "arrived", "released") => "searching",
         ("searching", "offered") | ("pending", "delivered") => "pending",
         ("pending", "accepted") => "accepted",
         ("accepted", "arrived") => "arrived",

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::super::{
     DriverOrdersEndpoint, NewOrder, OrderError, OrderRecord, Orders, OrdersParts, answers::Accepted,
-    drivers::DriverSnapshot, store, transitions::TripStep,
+    drivers::DriverSnapshot, service::load_order, store, transitions::TripStep,
 };
 use super::invariants;
 use crate::{
@@ -190,7 +190,7 @@ impl Town {
     }
 
     pub(super) async fn order(&self, id: OrderId) -> OrderRecord {
-        self.write(move |orders, tx| orders.load_order(tx, id)).await.unwrap()
+        self.write(move |_, tx| load_order(tx, id)).await.unwrap()
     }
 
     pub(super) async fn status(&self, id: OrderId) -> OrderStatus {
