@@ -37,8 +37,11 @@ pub enum AddUserError {
     /// An empty password would let anybody in.
     #[error("the password must not be empty")]
     NoPassword,
-    /// There is such a user already, or the user table wants more than Django's own does.
-    #[error("the user was refused, most likely because the name is taken: {0}")]
+    /// There is such a user already.
+    #[error("there is a user of that name already")]
+    Taken,
+    /// The user table wants more than Django's own does.
+    #[error("the user table refused the user: {0}")]
     Refused(String),
     /// The database could not be written.
     #[error(transparent)]
@@ -65,7 +68,12 @@ impl Accounts {
             groups: user.groups,
         };
         let rules = Arc::clone(&self.rules);
-        self.storage.write(move |tx| Ok(rules.users.insert_user(tx, &user)?)).await
+        self.storage
+            .write(move |tx| match rules.users.by_login(tx, &user.username)? {
+                Some(_) => Err(AddUserError::Taken),
+                None => Ok(rules.users.insert_user(tx, &user)?),
+            })
+            .await
     }
 }
 

@@ -1,68 +1,14 @@
 //! Drivers: whether they take orders, where they are, and what they see when they come.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use holodrive_protocol::{OrderId, Timestamp, UserId, http::DriverStatus, rider::DriverLocation};
-use parking_lot::Mutex;
+use holodrive_protocol::{UserId, http::DriverStatus};
 
-use super::{
-    error::OrderError,
-    record::OrderRecord,
-    service::{Orders, later},
-    store,
-};
+use super::{error::OrderError, record::OrderRecord, service::Orders, store};
 use crate::{
     dispatch::{Point, Position},
-    fanout::Hub,
     storage::{StorageError, Tx},
 };
-
-/// How often positions that came through sockets are stored. Until then they live in memory alone.
-const SAVE_INTERVAL: Duration = Duration::from_secs(5);
-/// Positions stored in one go: nothing else is written meanwhile.
-const SAVED_AT_ONCE: usize = 250;
-/// A rider is told his driver's position at most so often.
-const TRACKING_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Positions on their way to riders and to the database.
-pub(super) struct Positions {
-    /// Those who follow an order.
-    pub(super) hub: Arc<Hub<OrderId, DriverLocation>>,
-    /// Of which trip a driver's followers were last told, and when.
-    told: Mutex<HashMap<UserId, (OrderId, Timestamp)>>,
-    unsaved: Mutex<HashMap<UserId, Position>>,
-}
-
-impl Default for Positions {
-    fn default() -> Self {
-        Self { hub: Hub::new(), told: Mutex::default(), unsaved: Mutex::default() }
-    }
-}
-
-impl Positions {
-    fn tell_followers(&self, driver_id: UserId, order_id: OrderId, position: Position) {
-        if self.hub.has_subscribers(&order_id) && self.is_due(driver_id, order_id, position.at) {
-            self.hub.publish(&order_id, location(order_id, position));
-        }
-    }
-
-    fn is_due(&self, driver_id: UserId, order_id: OrderId, now: Timestamp) -> bool {
-        let mut told = self.told.lock();
-        let last = told.get(&driver_id).filter(|(order, _)| *order == order_id);
-        // A clock that was set back makes the last time lie in the future: that must not silence anybody.
-        let due = last.is_none_or(|(_, at)| now < *at || later(*at, TRACKING_INTERVAL) <= now);
-        if due {
-            told.insert(driver_id, (order_id, now));
-        }
-        due
-    }
-}
-
-/// A driver's position as the followers of an order see it.
-pub(super) fn location(order_id: OrderId, position: Position) -> DriverLocation {
-    let Point { latitude, longitude } = position.point;
-    DriverLocation { order_id, latitude, longitude, at: position.at }
-}
 
 /// What a driver has in hand.
 pub(super) struct DriverSnapshot {
@@ -121,14 +67,17 @@ impl Orders {
         let position = Position { point, at: tx.now() };
         store::set_driver_position(tx, driver_id, position)?;
         let orders = Arc::clone(self);
-        tx.after_commit(move || orders.driver_moved(driver_id, position));
+        tx.after_commit(move || {
+            orders.positions.is_saved(driver_id);
+            orders.driver_moved(driver_id, position);
+        });
         Ok(())
     }
 
     /// A driver says where he is, and expects no answer: stored with others a little later.
     pub(super) fn move_driver(&self, driver_id: UserId, point: Point) {
         let position = Position { point, at: self.storage.clock().now() };
-        self.positions.unsaved.lock().insert(driver_id, position);
+        self.positions.save_later(driver_id, position);
         self.driver_moved(driver_id, position);
     }
 
@@ -139,28 +88,7 @@ impl Orders {
             board.trip(driver_id)
         });
         if let Some(order_id) = trip {
-            self.positions.tell_followers(driver_id, order_id, position);
-        }
-    }
-
-    /// Stores positions for as long as the server runs.
-    pub async fn save_positions_for_ever(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(SAVE_INTERVAL).await;
-            self.save_positions().await;
-        }
-    }
-
-    /// Stores the positions that are not stored yet.
-    pub async fn save_positions(&self) {
-        let unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
-        for some in unsaved.chunks(SAVED_AT_ONCE).map(<[_]>::to_vec) {
-            let saved = self.storage.write(move |tx| {
-                some.into_iter().try_for_each(|(driver_id, at)| store::set_driver_position(tx, driver_id, at))
-            });
-            if let Err::<(), StorageError>(error) = saved.await {
-                tracing::warn!(%error, "positions could not be stored; the next ones will be");
-            }
+            self.positions.tell_followers(driver_id, order_id, position, position.at);
         }
     }
 

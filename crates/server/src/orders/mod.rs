@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod http;
 mod offers;
+mod positions;
 mod record;
 mod rider_socket;
 mod service;

@@ -6,9 +6,9 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::{
-    drivers::Positions,
     error::OrderError,
     events::{DriverEvent, DriverEventKind, RiderEvent},
+    positions::Positions,
     record::{NewOrder, OrderRecord},
     store,
     texts::RiderNotice,

@@ -8,7 +8,7 @@ use holodrive_protocol::{
     socket::ErrorMessage,
 };
 
-use super::{drivers::location, service::Orders, store};
+use super::{positions::location, service::Orders, store};
 use crate::{
     fanout::{Sequenced, Subscriber, Subscription},
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},

@@ -97,6 +97,8 @@ fn background(app: &Arc<App>) -> Background {
     background.spawn("dispatcher", move || Arc::clone(&orders).dispatch_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
+    let orders = Arc::clone(&app.orders);
+    background.spawn("tracking", move || Arc::clone(&orders).tell_positions_for_ever());
     if let Some(interval) = app.config.recheck_interval {
         let gateway = Arc::clone(&app.gateway);
         background.spawn("recheck", move || Arc::clone(&gateway).recheck_for_ever(interval));

@@ -1,0 +1,121 @@
+//! Positions on their way to the riders who follow them, and to the database.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use holodrive_protocol::{OrderId, Timestamp, UserId, rider::DriverLocation};
+use parking_lot::Mutex;
+use tokio::time::sleep;
+
+use super::{
+    service::{Orders, later},
+    store,
+};
+use crate::{
+    dispatch::{Point, Position},
+    fanout::Hub,
+    storage::StorageError,
+};
+
+/// How often positions that came through sockets are stored. Until then they live in memory alone.
+const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Positions stored in one go: nothing else is written meanwhile.
+const SAVED_AT_ONCE: usize = 250;
+/// A rider is told his driver's position at most so often.
+const TRACKING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is known of positions that not everybody has seen.
+pub(super) struct Positions {
+    /// Those who follow an order.
+    pub(super) hub: Arc<Hub<OrderId, DriverLocation>>,
+    /// Of which trip a driver's followers were last told, and when.
+    told: Mutex<HashMap<UserId, (OrderId, Timestamp)>>,
+    /// The newest position of those drivers whose followers were told too lately to be told again.
+    held_back: Mutex<HashMap<UserId, (OrderId, Position)>>,
+    unsaved: Mutex<HashMap<UserId, Position>>,
+}
+
+impl Default for Positions {
+    fn default() -> Self {
+        Self { hub: Hub::new(), told: Mutex::default(), held_back: Mutex::default(), unsaved: Mutex::default() }
+    }
+}
+
+impl Positions {
+    /// Tells an order's followers where its driver is, now or as soon as they may be told again.
+    pub(super) fn tell_followers(&self, driver_id: UserId, order_id: OrderId, position: Position, now: Timestamp) {
+        if !self.hub.has_subscribers(&order_id) {
+            return;
+        }
+        let mut held_back = self.held_back.lock();
+        if self.is_due(driver_id, order_id, now) {
+            held_back.remove(&driver_id);
+            self.hub.publish(&order_id, location(order_id, position));
+        } else {
+            held_back.insert(driver_id, (order_id, position));
+        }
+    }
+
+    /// Keeps a position to be stored with others.
+    pub(super) fn save_later(&self, driver_id: UserId, position: Position) {
+        self.unsaved.lock().insert(driver_id, position);
+    }
+
+    /// A newer position is stored already.
+    pub(super) fn is_saved(&self, driver_id: UserId) {
+        self.unsaved.lock().remove(&driver_id);
+    }
+
+    fn is_due(&self, driver_id: UserId, order_id: OrderId, now: Timestamp) -> bool {
+        let mut told = self.told.lock();
+        let last = told.get(&driver_id).filter(|(order, _)| *order == order_id);
+        // A clock that was set back makes the last time lie in the future: that must not silence anybody.
+        let due = last.is_none_or(|(_, at)| now < *at || later(*at, TRACKING_INTERVAL) <= now);
+        if due {
+            told.insert(driver_id, (order_id, now));
+        }
+        due
+    }
+}
+
+/// A driver's position as the followers of an order see it.
+pub(super) fn location(order_id: OrderId, position: Position) -> DriverLocation {
+    let Point { latitude, longitude } = position.point;
+    DriverLocation { order_id, latitude, longitude, at: position.at }
+}
+
+impl Orders {
+    /// Tells what was held back, for as long as the server runs: who stops is seen where he stopped.
+    pub async fn tell_positions_for_ever(self: Arc<Self>) {
+        loop {
+            sleep(TRACKING_INTERVAL).await;
+            let now = self.storage.clock().now();
+            let held_back = std::mem::take(&mut *self.positions.held_back.lock());
+            for (driver_id, (order_id, position)) in held_back {
+                if self.board.lock().trip(driver_id) == Some(order_id) {
+                    self.positions.tell_followers(driver_id, order_id, position, now);
+                }
+            }
+        }
+    }
+
+    /// Stores positions for as long as the server runs.
+    pub async fn save_positions_for_ever(self: Arc<Self>) {
+        loop {
+            sleep(SAVE_INTERVAL).await;
+            self.save_positions().await;
+        }
+    }
+
+    /// Stores the positions that are not stored yet.
+    pub async fn save_positions(&self) {
+        let unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
+        for some in unsaved.chunks(SAVED_AT_ONCE).map(<[_]>::to_vec) {
+            let saved = self.storage.write(move |tx| {
+                some.into_iter().try_for_each(|(driver_id, at)| store::set_driver_position(tx, driver_id, at))
+            });
+            if let Err::<(), StorageError>(error) = saved.await {
+                tracing::warn!(%error, "positions could not be stored; the next ones will be");
+            }
+        }
+    }
+}
