@@ -15,7 +15,7 @@ use holodrive_protocol::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::OrderError;
+use super::super::{OrderError, store};
 use super::{TripStep, town::Town};
 use crate::{accounts::User, dispatch::Match, gateway::testing::Peer};
 
@@ -24,7 +24,7 @@ const DRIVERS: usize = 4;
 #[derive(Clone, Debug)]
 enum Action {
     Create,
-    /// A driver's answer or step; which order he means is the second number.
+    /// A driver's answer or step; the second number says which order he means.
     Accept(usize, usize),
     Decline(usize, usize),
     Release(usize, usize),
@@ -58,14 +58,14 @@ fn action() -> impl Strategy<Value = Action> {
     let pair = (driver.clone(), order.clone());
     prop_oneof![
         6 => Just(Create),
-        8 => pair.clone().prop_map(|(driver, order)| Accept(driver, order)),
+        14 => pair.clone().prop_map(|(driver, order)| Accept(driver, order)),
         5 => pair.clone().prop_map(|(driver, order)| Decline(driver, order)),
-        4 => pair.clone().prop_map(|(driver, order)| Release(driver, order)),
-        6 => (driver.clone(), order.clone(), step).prop_map(|(driver, order, step)| Step(driver, order, step)),
+        3 => pair.clone().prop_map(|(driver, order)| Release(driver, order)),
+        10 => (driver.clone(), order.clone(), step).prop_map(|(driver, order, step)| Step(driver, order, step)),
         4 => pair.prop_map(|(driver, order)| Assign(driver, order)),
         3 => (order, any::<bool>()).prop_map(|(order, staff)| Cancel(order, staff)),
         2 => driver.clone().prop_map(Poll),
-        2 => (driver.clone(), any::<bool>()).prop_map(|(driver, online)| Status(driver, online)),
+        2 => (driver.clone(), prop::bool::weighted(0.7)).prop_map(|(driver, online)| Status(driver, online)),
         3 => (driver.clone(), 0..14_u8).prop_map(|(driver, km)| Locate(driver, km)),
         3 => driver.clone().prop_map(Connect),
         2 => driver.clone().prop_map(HangUp),
@@ -81,10 +81,10 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(per_driver in 1..4_u8, actions in prop::collection::vec(action(), 1..120)) {
+    fn whatever_happens_the_invariants_hold(per_driver in 1..4_u8, actions in prop::collection::vec(action(), 1..160)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(run(per_driver, actions));
     }
@@ -120,7 +120,11 @@ impl World {
         .await;
         let mut drivers = Vec::new();
         for number in 0..DRIVERS {
-            drivers.push(town.driver(&format!("driver{number}")).await);
+            let driver = town.driver(&format!("driver{number}")).await;
+            if number > 0 {
+                town.set_status(&driver, DriverStatus::Online).await;
+            }
+            drivers.push(driver);
         }
         Self { town, drivers, orders: Vec::new(), screens: Vec::new(), planned: Vec::new() }
     }
@@ -131,11 +135,21 @@ impl World {
         let driver = |index: usize| &self.drivers[index];
         match action {
             Action::Create => self.orders.push(self.town.create().await),
-            Action::Accept(who, which) => may_be_refused(town.accept(order(which), driver(who)).await.map(drop)),
-            Action::Decline(who, which) => may_be_refused(town.decline(order(which), driver(who)).await.map(drop)),
-            Action::Release(who, which) => may_be_refused(town.release(order(which), driver(who)).await.map(drop)),
+            Action::Accept(who, which) => {
+                let id = self.meant(who, which, Meant::Offer).await;
+                may_be_refused(town.accept(id, driver(who)).await.map(drop));
+            }
+            Action::Decline(who, which) => {
+                let id = self.meant(who, which, Meant::Offer).await;
+                may_be_refused(town.decline(id, driver(who)).await.map(drop));
+            }
+            Action::Release(who, which) => {
+                let id = self.meant(who, which, Meant::Trip).await;
+                may_be_refused(town.release(id, driver(who)).await.map(drop));
+            }
             Action::Step(who, which, step) => {
-                may_be_refused(town.step(order(which), driver(who), step).await.map(drop));
+                let id = self.meant(who, which, Meant::Trip).await;
+                may_be_refused(town.step(id, driver(who), step).await.map(drop));
             }
             Action::Assign(who, which) => may_be_refused(town.assign(order(which), driver(who)).await.map(drop)),
             Action::Cancel(which, staff) => {
@@ -165,6 +179,17 @@ impl World {
             Action::SetBack(millis) => town.set_back(Duration::from_millis(millis)),
             Action::Restart => self.restart().await,
         }
+    }
+
+    /// The order that a driver means: most often his own, sometimes any.
+    async fn meant(&self, who: usize, which: usize, meant: Meant) -> OrderId {
+        let id = self.drivers[who].id;
+        let own = self.town.write(move |_, tx| match meant {
+            Meant::Offer => Ok(store::offered_to(tx, id)?.first().map(|order| order.id)),
+            Meant::Trip => Ok(store::trip_of(tx, id)?.map(|order| order.id)),
+        });
+        let any = self.orders.get(which % self.orders.len().max(1)).copied().unwrap_or(1);
+        if which.is_multiple_of(4) { any } else { own.await.unwrap().unwrap_or(any) }
     }
 
     async fn hang_up(&mut self, who: usize) {
@@ -210,6 +235,12 @@ impl World {
         assert_eq!(self.town.orders.board.lock().counts(), (0, 0), "the board remembers what is over");
         assert_eq!(self.town.orders.plan(self.town.now()).wake_at, None);
     }
+}
+
+#[derive(Clone, Copy)]
+enum Meant {
+    Offer,
+    Trip,
 }
 
 fn may_be_refused(answer: Result<(), OrderError>) {
