@@ -97,6 +97,16 @@ def test_tracking_is_told_at_most_once_a_second(start_server):
     assert all(later - earlier >= timedelta(seconds=1) for earlier, later in itertools.pairwise(moments))
 
 
+def test_a_driver_who_stops_is_seen_where_he_stopped(start_server):
+    server = start_server(MESSAGE_RATE=0)
+    rider, _, offers, order = accepted_order(server)
+    socket, _ = enter(rider, f"/ws/order/{order['id']}/tracking/")
+    for step in range(20):
+        offers.send({"type": "location", "latitude": 41.312 + step / 10000, "longitude": 69.241})
+    while socket.expect("driver_location_update")["latitude"] != "41.313900":
+        pass
+
+
 def test_who_may_track(start_server):
     server = start_server()
     rider, driver, _, order = accepted_order(server)

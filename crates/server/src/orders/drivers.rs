@@ -88,7 +88,7 @@ impl Orders {
             board.trip(driver_id)
         });
         if let Some(order_id) = trip {
-            self.positions.tell_followers(driver_id, order_id, position, position.at);
+            self.positions.tell_followers(driver_id, order_id, position);
         }
     }
 

@@ -42,12 +42,12 @@ impl Default for Positions {
 
 impl Positions {
     /// Tells an order's followers where its driver is, now or as soon as they may be told again.
-    pub(super) fn tell_followers(&self, driver_id: UserId, order_id: OrderId, position: Position, now: Timestamp) {
+    pub(super) fn tell_followers(&self, driver_id: UserId, order_id: OrderId, position: Position) {
         if !self.hub.has_subscribers(&order_id) {
             return;
         }
         let mut held_back = self.held_back.lock();
-        if self.is_due(driver_id, order_id, now) {
+        if self.is_due(driver_id, order_id, position.at) {
             held_back.remove(&driver_id);
             self.hub.publish(&order_id, location(order_id, position));
         } else {
@@ -92,7 +92,9 @@ impl Orders {
             let held_back = std::mem::take(&mut *self.positions.held_back.lock());
             for (driver_id, (order_id, position)) in held_back {
                 if self.board.lock().trip(driver_id) == Some(order_id) {
-                    self.positions.tell_followers(driver_id, order_id, position, now);
+                    // As far as is known he is still there.
+                    let position = Position { at: now, ..position };
+                    self.positions.tell_followers(driver_id, order_id, position);
                 }
             }
         }
