@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     dispatch::{Point, Position},
-    fanout::Hub,
+    fanout::{Hub, Sequenced},
     storage::StorageError,
 };
 
@@ -26,7 +26,7 @@ const TRACKING_INTERVAL: Duration = Duration::from_secs(1);
 /// What is known of positions that not everybody has seen.
 pub(super) struct Positions {
     /// Those who follow an order.
-    pub(super) hub: Arc<Hub<OrderId, DriverLocation>>,
+    pub(super) hub: Arc<Hub<OrderId, FollowedPosition>>,
     /// Of which trip a driver's followers were last told, and when.
     told: Mutex<HashMap<UserId, (OrderId, Timestamp)>>,
     /// The newest position of those drivers whose followers were told too lately to be told again.
@@ -49,7 +49,7 @@ impl Positions {
         let mut held_back = self.held_back.lock();
         if self.is_due(driver_id, order_id, position.at) {
             held_back.remove(&driver_id);
-            self.hub.publish(&order_id, location(order_id, position));
+            self.hub.publish(&order_id, FollowedPosition::new(driver_id, order_id, position));
         } else {
             held_back.insert(driver_id, (order_id, position));
         }
@@ -77,10 +77,25 @@ impl Positions {
     }
 }
 
-/// A driver's position as the followers of an order see it.
-pub(super) fn location(order_id: OrderId, position: Position) -> DriverLocation {
-    let Point { latitude, longitude } = position.point;
-    DriverLocation { order_id, latitude, longitude, at: position.at }
+/// What the followers of an order hear.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FollowedPosition {
+    /// Whose position it is.
+    pub(super) driver_id: UserId,
+    pub(super) location: DriverLocation,
+}
+
+impl FollowedPosition {
+    pub(super) fn new(driver_id: UserId, order_id: OrderId, position: Position) -> Self {
+        let Position { point: Point { latitude, longitude }, at } = position;
+        Self { driver_id, location: DriverLocation { order_id, latitude, longitude, at } }
+    }
+}
+
+impl Sequenced for FollowedPosition {
+    fn position(&self) -> Option<i64> {
+        None
+    }
 }
 
 impl Orders {

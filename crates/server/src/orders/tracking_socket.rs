@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use holodrive_protocol::{
-    OrderId,
-    rider::{DriverLocation, ListenOnly, TrackingServerMessage},
+    OrderId, UserId,
+    rider::{ListenOnly, TrackingServerMessage},
     socket::ErrorMessage,
 };
 
-use super::{positions::location, service::Orders, store};
+use super::{positions::FollowedPosition, record::OrderRecord, service::Orders, store};
 use crate::{
-    fanout::{Sequenced, Subscriber, Subscription},
+    accounts::User,
+    fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
     resume::FROM_NOW_ON,
 };
@@ -29,21 +30,12 @@ impl TrackingEndpoint {
         Arc::new(Self { orders })
     }
 
-    /// The order's driver, for those who may follow it: its rider, its driver, staff.
-    async fn check(
-        &self,
-        connection: &Connection,
-        order_id: OrderId,
-    ) -> Result<Option<holodrive_protocol::UserId>, Close> {
-        let user = connection.user();
-        let order = self.orders.storage.read(move |tx| store::find(tx, order_id)).await.map_err(|error| {
-            tracing::error!(%error, "an order cannot be read");
-            Close::unavailable()
-        })?;
-        let allowed =
-            order.filter(|order| user.is_staff || order.rider_id == user.id || order.driver_id == Some(user.id));
-        let order = allowed.ok_or_else(|| Close::forbidden("there is no such order for you"))?;
-        Ok(order.driver_id.filter(|_| order.status.is_trip()))
+    /// The order, for those who may follow it: its rider, its driver, staff.
+    async fn find(&self, user: &Arc<User>, order_id: OrderId) -> Result<OrderRecord, Close> {
+        let order = self.orders.storage.read(move |tx| store::find(tx, order_id)).await?;
+        order
+            .filter(|order| user.is_staff || order.rider_id == user.id || order.driver_id == Some(user.id))
+            .ok_or_else(|| Close::forbidden("there is no such order for you"))
     }
 }
 
@@ -53,38 +45,43 @@ impl Endpoint for TrackingEndpoint {
     const NAME: &'static str = "tracking";
 
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<TrackingSession, Close> {
-        let order_id = opening.object_id;
-        let listener: Arc<dyn Subscriber<DriverLocation>> = Arc::new(Listener(Arc::clone(&connection)));
-        let subscription = self.orders.positions.hub.subscribe(order_id, listener);
-        let driver_id = self.check(&connection, order_id).await?;
+        let (order_id, user) = (opening.object_id, connection.user());
+        let order = self.find(&user, order_id).await?;
+        let only = (!user.is_staff && order.rider_id != user.id).then_some(user.id);
+        let listener = Arc::new(Listener { connection: Arc::clone(&connection), only });
+        let subscriber = Arc::clone(&listener) as Arc<dyn Subscriber<_>>;
+        let subscription = self.orders.positions.hub.subscribe(order_id, subscriber);
         let message = "Connected to order tracking".to_owned();
         connection.send(Frame::json(&TrackingServerMessage::ConnectionEstablished { message, order_id }));
         // Positions replace each other, so it does not matter whether some were not kept.
         while subscription.open(FROM_NOW_ON).is_err() {}
-        if let Some(position) = driver_id.and_then(|driver_id| self.orders.board.lock().position(driver_id)) {
-            Listener(connection).deliver(&location(order_id, position));
+        let driver_id = order.driver_id.filter(|_| order.status.is_trip());
+        if let Some((driver_id, position)) = driver_id.and_then(|id| Some((id, self.orders.board.lock().position(id)?)))
+        {
+            listener.deliver(&FollowedPosition::new(driver_id, order_id, position));
         }
         Ok(TrackingSession { _subscription: subscription })
     }
 }
 
-struct Listener(Arc<Connection>);
-
-impl Subscriber<DriverLocation> for Listener {
-    fn deliver(&self, location: &DriverLocation) {
-        self.0.send_transient(POSITION, Frame::json(&TrackingServerMessage::DriverLocationUpdate(*location)));
-    }
+struct Listener {
+    connection: Arc<Connection>,
+    /// Whose positions alone it hears: a driver who gave the order back must not follow the next one.
+    only: Option<UserId>,
 }
 
-impl Sequenced for DriverLocation {
-    fn position(&self) -> Option<i64> {
-        None
+impl Subscriber<FollowedPosition> for Listener {
+    fn deliver(&self, event: &FollowedPosition) {
+        if self.only.is_none_or(|only| only == event.driver_id) {
+            let message = TrackingServerMessage::DriverLocationUpdate(event.location);
+            self.connection.send_transient(POSITION, Frame::json(&message));
+        }
     }
 }
 
 /// One follower's socket.
 pub struct TrackingSession {
-    _subscription: Subscription<OrderId, DriverLocation>,
+    _subscription: Subscription<OrderId, FollowedPosition>,
 }
 
 impl Session for TrackingSession {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holodrive_protocol::OrderStatus::{Accepted, NoDriver, Pending, Searching};
+use holodrive_protocol::OrderStatus::{Accepted, Cancelled, NoDriver, Pending, Searching};
 
 use super::town::Town;
 
@@ -129,4 +129,18 @@ async fn nothing_to_do_means_sleeping_until_the_next_deadline() {
     assert_eq!(town.status(first).await, NoDriver);
     assert_eq!(town.orders.plan(town.now()).wake_at, None, "nothing is left to wait for");
     assert_ne!(driver.id, town.rider.id);
+}
+
+#[tokio::test]
+async fn a_broken_row_keeps_nothing_else_from_ending_and_is_mended() {
+    let town = Town::new(&[("ORDER_OFFER_TIMEOUT", "20"), ("DISPATCH_MODE", "manual")]).await;
+    let driver = town.driver("driver").await;
+    let (broken, sound) = (town.offered_to(&driver).await, town.offered_to(&driver).await);
+    let sql = "UPDATE holodrive_order SET status = 'cancelled' WHERE id = $1";
+    town.write(move |_, tx| Ok(tx.execute(sql, &[broken.into()])?)).await.unwrap();
+    town.pass(seconds(20)).await;
+    assert_eq!((town.status(broken).await, town.status(sound).await), (Cancelled, Searching));
+    assert_eq!((town.asked(broken).await, town.asked(sound).await), (None, None));
+    town.pass(seconds(900)).await;
+    assert_eq!((town.status(broken).await, town.status(sound).await), (Cancelled, NoDriver));
 }

@@ -184,3 +184,34 @@ async fn who_is_no_driver_is_not_let_in() {
     let rider = std::sync::Arc::clone(&town.rider);
     assert_eq!(town.try_connect(&rider).await.err().map(|close| close.code), Some(4403));
 }
+
+#[tokio::test]
+async fn followers_hear_a_driver_once_a_second_and_who_gave_the_order_back_hears_no_more() {
+    let town = Town::new(&[]).await;
+    let (driver, next) = (town.driver_at("driver", 1.0).await, town.driver_at("next", 2.0).await);
+    let order = town.offered_to(&driver).await;
+    town.accept(order, &driver).await.unwrap();
+    let (mut rider, mut own) = (town.follow(order, &town.rider).await, town.follow(order, &driver).await);
+    let latitude = |peer: &mut Peer| peer.heard().pop().map(|message| message["latitude"].clone());
+    for peer in [&mut rider, &mut own] {
+        peer.hear_type("connection_established").await;
+        assert_eq!(peer.hear_type("driver_location_update").await["latitude"], "41.309000", "the last one at once");
+    }
+    assert!(town.try_follow(order, &next).await.is_err());
+    town.locate(&driver, 0.9).await;
+    assert_eq!(latitude(&mut rider), Some(json!("41.308100")));
+    town.clock.advance(Duration::from_millis(999));
+    town.locate(&driver, 0.8).await;
+    assert_eq!(latitude(&mut rider), None, "at most one a second");
+    town.set_back(Duration::from_secs(500));
+    town.locate(&driver, 0.7).await;
+    assert_eq!(latitude(&mut rider), Some(json!("41.306300")), "a clock that was set back silences nobody");
+    assert_eq!(latitude(&mut own), Some(json!("41.306300")));
+
+    town.release(order, &driver).await.unwrap();
+    town.assign(order, &next).await.unwrap();
+    town.accept(order, &next).await.unwrap();
+    town.locate(&next, 1.5).await;
+    assert_eq!(latitude(&mut rider), Some(json!("41.313500")));
+    assert_eq!(latitude(&mut own), None, "where the next driver is is not his business");
+}

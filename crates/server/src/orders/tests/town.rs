@@ -6,7 +6,7 @@ use holodrive_protocol::{Latitude, Longitude, OrderId, OrderStatus, Timestamp, U
 use tempfile::TempDir;
 
 use super::super::{
-    DriverOrdersEndpoint, NewOrder, OrderError, OrderRecord, Orders, OrdersParts, answers::Accepted,
+    DriverOrdersEndpoint, NewOrder, OrderError, OrderRecord, Orders, OrdersParts, TrackingEndpoint, answers::Accepted,
     drivers::DriverSnapshot, service::load_order, store, transitions::TripStep,
 };
 use super::invariants;
@@ -224,6 +224,17 @@ impl Town {
     pub(super) async fn try_connect(&self, user: &Arc<User>) -> Result<Peer, Close> {
         let (accounts, opening) = (&self.orders.accounts, Opening::default());
         Peer::connect(&*self.endpoint, user, accounts, opening, Some(1 << 20)).await
+    }
+
+    /// A socket that follows an order's driver.
+    pub(super) async fn follow(&self, order: OrderId, user: &Arc<User>) -> Peer {
+        self.try_follow(order, user).await.unwrap()
+    }
+
+    pub(super) async fn try_follow(&self, order: OrderId, user: &Arc<User>) -> Result<Peer, Close> {
+        let endpoint = TrackingEndpoint::new(Arc::clone(&self.orders));
+        let opening = Opening { object_id: order, since: None };
+        Peer::connect(&*endpoint, user, &self.orders.accounts, opening, Some(1 << 20)).await
     }
 
     pub(super) fn set_back(&self, by: Duration) {
