@@ -19,13 +19,33 @@ pub const PAGE: i64 = 200;
 /// A stored message with its id.
 pub type Stored = (i64, Frame);
 
+/// Begins a connection's stream: with a replay where `since` asks for one, and closes it when that is not possible.
+pub async fn begin<K, E, F>(
+    connection: &Connection,
+    subscription: &Subscription<K, E>,
+    since: Option<i64>,
+    page: impl Fn(i64) -> F,
+) where
+    K: Clone + Eq + Hash + Send + 'static,
+    E: Sequenced,
+    F: Future<Output = Result<Vec<Stored>, Close>>,
+{
+    let begun = match since {
+        Some(since) => resume(connection, subscription, since, page).await,
+        None => subscription.open(FROM_NOW_ON).map_err(|_| Close::slow_consumer()),
+    };
+    if let Err(close) = begun {
+        connection.close(close);
+    }
+}
+
 /// Sends what is stored after `since`, then `resumed`, then opens the subscription.
 ///
 /// `page` reads up to [`PAGE`] messages with a higher id than it is given, oldest first.
 ///
 /// # Errors
 /// What `page` gives: the reason to close the connection.
-pub async fn resume<K, E, F>(
+async fn resume<K, E, F>(
     connection: &Connection,
     subscription: &Subscription<K, E>,
     since: i64,

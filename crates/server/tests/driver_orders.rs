@@ -14,7 +14,7 @@ use holodrive::{
     dispatch::Point,
     orders::{NewOrder, OrderError},
     server::Server,
-    storage::{StorageError, Tx, Value},
+    storage::{Row, StorageError, Tx, Value},
 };
 use holodrive_client::{Api, DriverOrdersSocket, Event};
 use holodrive_protocol::{
@@ -94,7 +94,7 @@ impl Site {
     }
 
     async fn offers<const N: usize>(&self, sql: &'static str, params: [Value; N]) -> BTreeSet<Offer> {
-        let rows = write(&self.app, move |tx| tx.query(sql, &params)).await.into_iter().map(|row| row.columns());
+        let rows = write(&self.app, move |tx| tx.query(sql, &params)).await.into_iter().map(Row::columns);
         rows.map(|mut row| (row.take().unwrap(), row.take().unwrap())).collect()
     }
 }
@@ -148,7 +148,9 @@ impl Screen {
         };
         let (shown, seen, told) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let mut screen = Self { socket, shown, seen, told, heard: Vec::new(), initial: orders.len() };
-        orders.iter().for_each(|order| screen.show(order));
+        for order in orders.iter() {
+            screen.show(order);
+        }
         screen
     }
 

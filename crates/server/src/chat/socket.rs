@@ -18,7 +18,7 @@ use super::{
 use crate::{
     fanout::Subscription,
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
-    resume::{FROM_NOW_ON, PAGE, Stored, resume},
+    resume::{PAGE, Stored, begin},
     storage::Tx,
 };
 
@@ -85,13 +85,7 @@ impl Session for ChatSession {
     type Message = ChatClientMessage;
 
     async fn opened(&self) {
-        let begun = match self.since {
-            Some(since) => self.resume(since).await,
-            None => self.subscription.open(FROM_NOW_ON).map_err(|_| Close::slow_consumer()),
-        };
-        if let Err(close) = begun {
-            self.connection.close(close);
-        }
+        begin(&self.connection, &self.subscription, self.since, |after| self.stored_after(after)).await;
     }
 
     async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
@@ -135,10 +129,6 @@ impl ChatSession {
             ChatError::NoSuchMessage => Err(ErrorMessage::new(ErrorCode::NotFound, error.to_string())),
             ChatError::Storage(error) => Err(error.into()),
         }
-    }
-
-    async fn resume(&self, since: MessageId) -> Result<(), Close> {
-        resume(&self.connection, &self.subscription, since, |after| self.stored_after(after)).await
     }
 
     /// A page of messages. It looks again whether the user is a member, since his removal waits behind the gate.

@@ -12,7 +12,7 @@ use super::{Marked, NotificationEvent, Notifications, service::read_frame};
 use crate::{
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
-    resume::{FROM_NOW_ON, resume},
+    resume::begin,
     storage::Tx,
 };
 
@@ -62,13 +62,8 @@ impl Session for NotificationsSession {
     type Message = NotificationsClientMessage;
 
     async fn opened(&self) {
-        let begun = match self.since {
-            Some(since) => self.resume(since).await,
-            None => self.subscription.open(FROM_NOW_ON).map_err(|_| Close::slow_consumer()),
-        };
-        if let Err(close) = begun {
-            self.connection.close(close);
-        }
+        let page = async |after| Ok(self.notifications.stored_after(self.connection.user_id(), after).await?);
+        begin(&self.connection, &self.subscription, self.since, page).await;
     }
 
     async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
@@ -84,13 +79,6 @@ impl Session for NotificationsSession {
             }
         }
         Ok(())
-    }
-}
-
-impl NotificationsSession {
-    async fn resume(&self, since: NotificationId) -> Result<(), Close> {
-        let page = async |after| Ok(self.notifications.stored_after(self.connection.user_id(), after).await?);
-        resume(&self.connection, &self.subscription, since, page).await
     }
 }
 
