@@ -148,7 +148,7 @@ impl Screen {
         };
         let (shown, seen, told) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let mut screen = Self { socket, shown, seen, told, heard: Vec::new(), initial: orders.len() };
-        for order in orders.iter() {
+        for order in &orders {
             screen.show(order);
         }
         screen

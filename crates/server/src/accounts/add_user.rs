@@ -38,7 +38,7 @@ pub enum AddUserError {
     #[error("the password must not be empty")]
     NoPassword,
     /// There is such a user already.
-    #[error("there is a user of that name already")]
+    #[error("the name is taken: there is a user of that name already")]
     Taken,
     /// The user table wants more than Django's own does.
     #[error("the user table refused the user: {0}")]
