@@ -60,6 +60,7 @@ struct State {
 #[derive(Default)]
 struct Pings {
     last: u64,
+    answered: u64,
     receipts: VecDeque<(u64, i64)>,
 }
 
@@ -170,9 +171,9 @@ impl Connection {
         self.queue(&mut state, Outgoing::Ping(ping));
     }
 
-    /// The pong of a ping came: gives the receipts that it proves.
-    pub(super) fn pong(&self, payload: &[u8]) -> Vec<i64> {
-        let Ok(number) = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes) else { return Vec::new() };
+    /// A pong came: gives the receipts that it proves; `None` for one that answers no ping.
+    pub(super) fn pong(&self, payload: &[u8]) -> Option<Vec<i64>> {
+        let number = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes).ok()?;
         self.state.lock().pings.end(number)
     }
 
@@ -286,11 +287,12 @@ impl Pings {
         self.last
     }
 
-    fn end(&mut self, number: u64) -> Vec<i64> {
-        if number > self.last {
-            return Vec::new();
+    fn end(&mut self, number: u64) -> Option<Vec<i64>> {
+        if number <= self.answered || number > self.last {
+            return None;
         }
+        self.answered = number;
         let proved = self.receipts.partition_point(|(ping, _)| *ping <= number);
-        self.receipts.drain(..proved).map(|(_, receipt)| receipt).collect()
+        Some(self.receipts.drain(..proved).map(|(_, receipt)| receipt).collect())
     }
 }

@@ -212,14 +212,16 @@ fn event(
     if message.is_close() {
         return Ok(None);
     }
-    if message.is_pong() {
-        let receipts = connection.pong(message.as_payload());
+    // A pong that answers nothing is the peer's own idea, and counts as its messages do.
+    if message.is_pong()
+        && let Some(receipts) = connection.pong(message.as_payload())
+    {
         return Ok((!receipts.is_empty()).then(|| received_all(session, receipts)));
     }
     if bucket.is_some_and(|bucket| !bucket.take(Instant::now())) {
         return Err(End::ByUs(Close::rate_limited("too many messages: slow down")));
     }
-    if message.is_ping() {
+    if message.is_ping() || message.is_pong() {
         return Ok(None);
     }
     connection.count_received();
