@@ -165,9 +165,19 @@ impl Screen {
         assert!(self.told.insert(offer), "told twice");
     }
 
+    /// Reads until it has heard enough, for as long as a test is patient.
+    async fn read_until(&mut self, enough: impl Fn(&Self) -> bool) {
+        let read = async {
+            while !enough(self) {
+                self.read().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("what the test waits for does not come");
+    }
+
     /// Reads a message. An acceptance that came too late is refused, and says why.
     async fn read(&mut self) {
-        let event = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("nothing comes any more");
+        let event = self.socket.next().await;
         match event {
             Event::Message(message) => self.take(message),
             Event::Refused(error) => assert!(error.reason.is_some(), "{error:?}"),
@@ -203,17 +213,11 @@ async fn a_hundred_reconnects_under_load() {
     for round in 0..ROUNDS {
         let mut screen = Screen::open(&site.driver).await;
         let snapshot_at = site.app.clock.now();
-        for _ in 0..round % 7 {
-            screen.read().await;
-        }
+        screen.read_until(|screen| screen.heard.len() >= round % 7).await;
         let due = site.due(snapshot_at, site.app.clock.now()).await;
-        while !due.is_subset(&screen.seen) {
-            screen.read().await;
-        }
+        screen.read_until(|screen| due.is_subset(&screen.seen)).await;
         let over = &site.ended().await & &screen.seen;
-        while !over.is_subset(&screen.told) {
-            screen.read().await;
-        }
+        screen.read_until(|screen| over.is_subset(&screen.told)).await;
         initial += screen.initial;
         live += screen.seen.len() - screen.initial;
         if round % 2 == 0 {
@@ -234,9 +238,7 @@ async fn all_connections_of_a_driver_hear_the_same_in_the_same_order() {
     }
     let load = site.keep_ordering(Duration::from_millis(5));
     for screen in &mut screens {
-        while screen.heard.len() < 60 {
-            screen.read().await;
-        }
+        screen.read_until(|screen| screen.heard.len() >= 60).await;
     }
     // One of them takes an order: all hear that, and that the other offers are gone.
     let is_accepted = |screen: &Screen| screen.heard.iter().any(|what| what.starts_with("order_accepted"));
@@ -245,18 +247,12 @@ async fn all_connections_of_a_driver_hear_the_same_in_the_same_order() {
         if let Some(order_id) = screens[0].shown.keys().next_back().copied() {
             screens[0].socket.send(&DriverClientMessage::AcceptOrder { order_id }).unwrap();
         }
-        while screens[0].heard.len() == before {
-            screens[0].read().await;
-        }
+        screens[0].read_until(|screen| screen.heard.len() > before).await;
     }
-    while !screens[0].shown.is_empty() {
-        screens[0].read().await;
-    }
+    screens[0].read_until(|screen| screen.shown.is_empty()).await;
     let (first, others) = screens.split_first_mut().unwrap();
     for screen in others {
-        while screen.heard.len() < first.heard.len() {
-            screen.read().await;
-        }
+        screen.read_until(|screen| screen.heard.len() >= first.heard.len()).await;
         assert_eq!(screen.heard, first.heard);
         assert!(screen.shown.is_empty());
     }
