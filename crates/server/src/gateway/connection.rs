@@ -296,3 +296,21 @@ impl Pings {
         Some(self.receipts.drain(..proved).map(|(_, receipt)| receipt).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pong_proves_everything_before_it_once_and_an_unasked_one_nothing() {
+        let mut pings = Pings::default();
+        assert_eq!(pings.end(0), None);
+        assert_eq!(pings.end(1), None, "nobody asked");
+        let (first, plain, second) = (pings.begin(Some(7)), pings.begin(None), pings.begin(Some(8)));
+        assert_eq!(pings.end(plain), Some(vec![7]));
+        assert_eq!(pings.end(first), None, "a later pong has answered it");
+        assert_eq!(pings.end(second), Some(vec![8]));
+        assert_eq!(pings.end(second), None, "once");
+        assert_eq!(pings.end(u64::MAX), None);
+    }
+}
