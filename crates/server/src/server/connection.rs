@@ -1,11 +1,16 @@
-use std::{net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
 
-use hyper::{server::conn::http1, service::service_fn};
+use axum::response::Response;
+use http::{Request, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::front::Front;
+use super::{
+    front::Front,
+    patience::{Patience, PatientStream, Phase, SharedPhase},
+};
 
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 100;
@@ -16,9 +21,11 @@ const MAX_HEADER_BYTES: usize = 64 * 1024;
 pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, peer: SocketAddr, stopping: CancellationToken) {
     // Without it small answers wait for the acknowledgement of the one before; a socket that refuses it still works.
     let _ = stream.set_nodelay(true);
-    let builder = builder(&front);
-    let service = service_fn(move |request| Arc::clone(&front).answer(request, peer));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let phase = SharedPhase::default();
+    let patience = Patience::new(front.app().config.handshake_timeout);
+    let stream = PatientStream::new(stream, phase.clone(), patience);
+    let service = service_fn(move |request| answer(Arc::clone(&front), request, peer, phase.clone()));
+    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = stopping.cancelled() => {
@@ -31,11 +38,27 @@ pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, peer: SocketAddr
     }
 }
 
-fn builder(front: &Front) -> http1::Builder {
+/// Answers a request, and keeps the connection's phase.
+async fn answer(
+    front: Arc<Front>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    phase: SharedPhase,
+) -> Result<Response, Infallible> {
+    phase.set(Phase::Busy);
+    let response = front.answer(request, peer).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        phase.set(Phase::Idle);
+    }
+    Ok(response)
+}
+
+fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
+    // Silence is the stream's own affair: see `patience`.
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(front.app().config.handshake_timeout)
+        .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(MAX_HEADER_BYTES);

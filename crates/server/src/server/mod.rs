@@ -4,6 +4,7 @@ mod accept;
 mod background;
 mod connection;
 mod front;
+mod patience;
 mod wiring;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
