@@ -46,6 +46,9 @@ OFFERS_OF_DRIVER = "SELECT order_id, created_at, expires_at, ended_at FROM holod
 ORDER_IDS = "SELECT id FROM holodrive_order"
 DRIVER_OF_ORDER = "SELECT driver_id FROM holodrive_order WHERE id = ?"
 MESSAGE_TEXTS = "SELECT id, message FROM holodrive_message"
+MESSAGES = "SELECT id, message FROM holodrive_message WHERE conversation_id = ? ORDER BY id"
+NOTIFICATIONS = "SELECT id, title FROM holodrive_notification WHERE user_id = ? ORDER BY id"
+ORDERS_BY_ADDRESS = "SELECT id, address_from FROM holodrive_order"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
 
 
