@@ -11,7 +11,10 @@ use crate::step::{self, Outcome, Step};
 use crate::tools::{self, DebianProgram, cargo};
 
 /// What the acceptance suite starts besides the server. A further service is one more entry.
-const SERVICES: &[DebianProgram] = &[DebianProgram { program: "chromium", package: "chromium" }];
+const SERVICES: &[DebianProgram] = &[
+    DebianProgram { program: "chromium", package: "chromium" },
+    DebianProgram { program: "strace", package: "strace" },
+];
 
 /// What the Rust tests and the crash tests need, and no release has.
 const TEST_FEATURES: &[&str] = &["--features", "holodrive/test-hooks,holodrive/failpoints"];
