@@ -16,6 +16,19 @@ def connect(path):
         connection.close()
 
 
+# Pages in the database's log from which on a commit copies them into the database itself.
+CHECKPOINT_PAGES = 1000
+
+
+def fill_log(database):
+    """Fills the log by writes that are nobody's business, so that the next commit of another process is a checkpoint."""
+    database.execute("PRAGMA wal_autocheckpoint=0")
+    with database:
+        database.execute("CREATE TABLE IF NOT EXISTS neighbour (content BLOB)")
+        database.execute("DELETE FROM neighbour")
+        database.execute("INSERT INTO neighbour VALUES (randomblob(?))", (CHECKPOINT_PAGES * 4096,))
+
+
 # Each must return no rows, at every moment and above all after a crash.
 INVARIANTS = {
     "two live offers of one order":

@@ -55,9 +55,10 @@ class Author:
 
 @pytest.fixture
 def traced(start_server):
-    """A server that is not running, an author, and a function that starts it under strace and gives the log.
+    """A server that is not running, an author, and a function that starts it under strace.
 
-    The file stays open meanwhile, as in a Django beside us: the first fault is to meet a write, not the start.
+    That function gives the disk as it was before, and the calls since. The database stays open meanwhile, as in a
+    Django beside us, and is due for a checkpoint: the faults are to meet writes and checkpoints, not the start.
     """
     reason = strace.why_not()
     if reason:
@@ -66,25 +67,26 @@ def traced(start_server):
     author = Author(server)
     server.kill()
 
-    def run(fault, work) -> list[strace.Call]:
+    def run(fault, work) -> tuple[strace.Disk, list[strace.Call]]:
         log = server.directory / "strace.log"
         log.unlink(missing_ok=True)
         server.wrapper = strace.command(log, fault)
         with db.connect(server.database) as neighbour:
-            neighbour.execute(db.ORDER_IDS).fetchall()
+            db.fill_log(neighbour)
+            disk = strace.Disk(server.database, log_of(server))
             server.start()
             work()
             server.kill()
         wait_until(lambda: strace.has_ended(log, server.process.pid), "strace has written its log")
         server.wrapper = []
-        return strace.read(log)
+        return disk, strace.read(log)
 
     return server, author, run
 
 
-def files(server):
-    """The database and its log."""
-    return server.database, server.database.with_name(server.database.name + "-wal")
+def log_of(server):
+    """The file into which the database writes first, and which makes a commit durable."""
+    return server.database.with_name(server.database.name + "-wal")
 
 
 def sends(calls, text: str):
@@ -107,9 +109,8 @@ def assert_survives_power_cuts(disk, calls, author, texts, directory, every=1):
 
 def test_what_is_acknowledged_was_synced(traced, tmp_path):
     server, author, run = traced
-    disk = strace.Disk(*files(server))
-    calls = run(None, lambda: author.write(attempts=20))
-    log = str(files(server)[1])
+    disk, calls = run(None, lambda: author.write(attempts=20))
+    log = str(log_of(server))
     texts = list(author.acknowledged)
     assert len(texts) == 20
     for text in texts:
@@ -130,16 +131,17 @@ def test_what_is_acknowledged_was_synced(traced, tmp_path):
 def test_every_single_fault_is_told_and_nothing_is_lost(traced, tmp_path, names, error, step, attempts):
     """Each run lets every `step`-th call fail, beginning with another one, so that all up to LAST have failed."""
     server, author, run = traced
-    covered = set()
+    covered, touched = set(), set()
     for first in range(1, step + 1):
         earlier = set(author.acknowledged)
-        disk = strace.Disk(*files(server))
-        calls = run(f"{','.join(names)}:error={error}:when={first}+{step}", lambda: author.write(attempts))
+        disk, calls = run(f"{','.join(names)}:error={error}:when={first}+{step}", lambda: author.write(attempts))
         covered |= strace.failed(calls, names)
+        touched |= {call.file for call in calls if call.injected}
         texts = [text for text in author.acknowledged if text not in earlier]
         author.assert_stored(server.database, author.acknowledged)
-        assert_survives_power_cuts(disk, calls, author, texts, tmp_path / "after power cut", every=3)
+        assert_survives_power_cuts(disk, calls, author, texts, tmp_path / "after power cut", every=5)
     assert set(range(1, LAST + 1)) <= covered
+    assert touched >= {str(server.database), str(log_of(server))}, "both commits and checkpoints are to fail"
     assert author.refused > 0
     server.start()
     refused = author.refused
