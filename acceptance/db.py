@@ -16,6 +16,19 @@ def connect(path):
         connection.close()
 
 
+# Pages in the database's log from which on a commit copies them into the database itself.
+CHECKPOINT_PAGES = 1000
+
+
+def fill_log(database):
+    """Fills the log by writes that are nobody's business, so that the next commit of another process is a checkpoint."""
+    database.execute("PRAGMA wal_autocheckpoint=0")
+    with database:
+        database.execute("CREATE TABLE IF NOT EXISTS neighbour (content BLOB)")
+        database.execute("DELETE FROM neighbour")
+        database.execute("INSERT INTO neighbour VALUES (randomblob(?))", (CHECKPOINT_PAGES * 4096,))
+
+
 # Each must return no rows, at every moment and above all after a crash.
 INVARIANTS = {
     "two live offers of one order":
@@ -46,6 +59,9 @@ OFFERS_OF_DRIVER = "SELECT order_id, created_at, expires_at, ended_at FROM holod
 ORDER_IDS = "SELECT id FROM holodrive_order"
 DRIVER_OF_ORDER = "SELECT driver_id FROM holodrive_order WHERE id = ?"
 MESSAGE_TEXTS = "SELECT id, message FROM holodrive_message"
+MESSAGES = "SELECT id, message FROM holodrive_message WHERE conversation_id = ? ORDER BY id"
+NOTIFICATIONS = "SELECT id, title FROM holodrive_notification WHERE user_id = ? ORDER BY id"
+ORDERS_BY_ADDRESS = "SELECT id, address_from FROM holodrive_order"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
 
 

@@ -28,10 +28,15 @@ DEFAULTS = {
 }
 
 
-def binary() -> str:
-    path = os.environ.get("HOLODRIVE_BIN")
-    assert path and Path(path).is_file(), "HOLODRIVE_BIN must name the built program"
+def binary(variable: str = "HOLODRIVE_BIN") -> str:
+    path = os.environ.get(variable)
+    assert path and Path(path).is_file(), f"{variable} must name the built program; `cargo xtask test` sees to it"
     return path
+
+
+def binary_with_failpoints() -> str:
+    """The same program with the stops at which a crash test ends it."""
+    return binary("HOLODRIVE_FAILPOINTS_BIN")
 
 
 def free_port() -> int:
@@ -57,7 +62,10 @@ class Server:
     def __init__(self, directory: Path, arguments=("serve",), **env):
         self.directory = directory
         self.port = free_port()
+        self.program = binary()
         self.arguments = list(arguments)
+        # What the server is started under, such as a tracer.
+        self.wrapper = []
         self.env = {
             "PATH": os.environ["PATH"],
             "WEBSOCKET_PORT": str(self.port),
@@ -81,12 +89,12 @@ class Server:
         return f"http://{self.authority}"
 
     def command(self, *arguments) -> list[str]:
-        return [binary(), *map(str, arguments)]
+        return [self.program, *map(str, arguments)]
 
     def start(self) -> "Server":
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self.process = subprocess.Popen(
-                self.command(*self.arguments), cwd=self.directory, env=self.env, stdout=out, stderr=err
+                self.wrapper + self.command(*self.arguments), cwd=self.directory, env=self.env, stdout=out, stderr=err
             )
         try:
             wait_until(self.is_ready, "ready", STARTUP_SECONDS)

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check and every test, on a machine that has nothing but Rust.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,14 +11,20 @@ use crate::step::{self, Outcome, Step};
 use crate::tools::{self, DebianProgram, cargo};
 
 /// What the acceptance suite starts besides the server. A further service is one more entry.
-const SERVICES: &[DebianProgram] = &[DebianProgram { program: "chromium", package: "chromium" }];
+const SERVICES: &[DebianProgram] = &[
+    DebianProgram { program: "chromium", package: "chromium" },
+    DebianProgram { program: "strace", package: "strace" },
+];
+
+/// What the Rust tests and the crash tests need, and no release has.
+const TEST_FEATURES: &[&str] = &["--features", "holodrive/test-hooks,holodrive/failpoints"];
 
 const STEPS: &[Step<Options>] = &[
     Step { name: "format", about: "cargo fmt --check", run: format },
-    Step { name: "lint", about: "clippy, with and without the test hooks", run: lint },
+    Step { name: "lint", about: "clippy, with and without the test features", run: lint },
     Step { name: "deny", about: "licences, sources and banned crates", run: deny },
-    Step { name: "rust", about: "the Rust tests, with the test hooks", run: rust_tests },
-    Step { name: "build", about: "the program as it ships, without the test hooks", run: build },
+    Step { name: "rust", about: "the Rust tests, with the test features", run: rust_tests },
+    Step { name: "build", about: "the program as it ships, without the test features", run: build },
     Step { name: "acceptance", about: "the Python suite against that program", run: acceptance },
 ];
 
@@ -85,7 +92,7 @@ fn deny(_: &Options) -> Outcome {
 }
 
 fn rust_tests(_: &Options) -> Outcome {
-    tools::run(&mut cargo(["test", "--workspace", "--locked", "--features", "holodrive/test-hooks"]))?;
+    tools::run(cargo(["test", "--workspace", "--locked"]).args(TEST_FEATURES))?;
     Ok(None)
 }
 
@@ -94,14 +101,25 @@ fn build(_: &Options) -> Outcome {
     Ok(None)
 }
 
+/// The program with the stops for crash tests, which the Rust tests have built already: cargo must be asked for the very
+/// same thing to see that. The copy survives the build of the program as it ships, which has the same name.
+fn build_with_failpoints() -> Result<PathBuf> {
+    tools::run(cargo(["test", "--workspace", "--locked", "--no-run", "--test", "cli"]).args(TEST_FEATURES))?;
+    let copy = std::path::absolute(tools::target_dir().join("debug/holodrive-failpoints"))?;
+    fs::copy(tools::target_dir().join("debug/holodrive"), &copy)?;
+    Ok(copy)
+}
+
 /// Builds first, so that `--only acceptance` never judges a stale program.
 fn acceptance(options: &Options) -> Outcome {
+    let with_failpoints = build_with_failpoints()?;
     build(options)?;
     tools::ensure_debian(SERVICES)?;
     let python = tools::python_env(Path::new("acceptance/requirements.txt"))?;
     let program = std::path::absolute(tools::target_dir().join("debug/holodrive"))?;
     let mut pytest = Command::new(std::path::absolute(python)?);
     pytest.args(["-m", "pytest"]).args(&options.pytest).current_dir("acceptance").env("HOLODRIVE_BIN", program);
+    pytest.env("HOLODRIVE_FAILPOINTS_BIN", with_failpoints);
     let closing_line = run_echoing(&mut pytest)?;
     Ok(Some(closing_line))
 }

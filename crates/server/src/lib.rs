@@ -10,6 +10,8 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod dispatch;
+#[cfg(feature = "failpoints")]
+mod failpoint;
 pub mod fanout;
 pub mod gateway;
 pub mod notifications;

@@ -99,6 +99,8 @@ impl Worker {
             self.metrics.commit_failed();
             tracing::error!(%error, writes = answers.len(), "a commit failed; nothing of it was acknowledged");
         }
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::pass("writer.before_acknowledge");
         for answer in answers {
             answer(committed.clone());
         }
@@ -115,7 +117,11 @@ impl Worker {
             answers.extend(run_in_savepoint(&mut tx, job)?);
         }
         let actions = tx.into_actions();
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::pass("writer.before_commit");
         transaction.commit()?;
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::pass("writer.after_commit");
         for action in actions {
             if catch_unwind(AssertUnwindSafe(action)).is_err() {
                 tracing::error!("an action after a commit panicked");
