@@ -32,7 +32,7 @@ impl Site {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::for_tests(folder.path(), &[]).unwrap();
-        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2 };
+        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2, write_batch: 256 };
         let (file, metrics) = (folder.path().join("holodrive.db"), Arc::new(Metrics::new()));
         let storage = Storage::open(&file, &options, Arc::new(SystemClock), metrics).unwrap();
         let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap());

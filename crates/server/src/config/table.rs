@@ -33,6 +33,8 @@ settings! {
         database_url: DatabaseUrl = DATABASE("sqlite://data/holodrive.db");
         /// Connections that only read, beside the one that writes.
         database_readers: u32 = COUNT("4");
+        /// Writes that share one commit at the most; `1` syncs each of them alone.
+        write_batch: u32 = COUNT("256");
         /// Redis through which nodes reach each other's clients. Not supported yet.
         redis_url: Option<Secret> = REDIS("");
     }

@@ -27,6 +27,7 @@ pub fn open_storage(config: &Config, clock: SharedClock, metrics: Arc<Metrics>) 
     let options = StorageOptions {
         user_table: config.auth_user_table.clone(),
         readers: usize::try_from(config.database_readers)?,
+        write_batch: usize::try_from(config.write_batch)?,
     };
     Ok(Storage::open(file, &options, clock, metrics)?)
 }

@@ -34,6 +34,8 @@ pub struct StorageOptions {
     pub user_table: String,
     /// Connections for reading.
     pub readers: usize,
+    /// Writes that share one commit at the most.
+    pub write_batch: usize,
 }
 
 /// A handle to the database; cheap to clone.
@@ -58,7 +60,7 @@ impl Storage {
         let mut connection = database::open_writer(path)?;
         migrations::run(&mut connection, options, clock.as_ref())?;
         let readers = readers::Readers::open(path, options.readers.max(1), &clock)?;
-        let writer = writer::Writer::start(connection, clock.clone(), metrics)?;
+        let writer = writer::Writer::start(connection, options.write_batch, clock.clone(), metrics)?;
         Ok(Self { writer, readers, clock })
     }
 

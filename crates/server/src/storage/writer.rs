@@ -19,8 +19,6 @@ use crate::{clock::SharedClock, telemetry::Metrics};
 
 /// Writes that may wait; a sender that finds the queue full waits as well, and so stops reading from its socket.
 const QUEUE: usize = 4_096;
-/// Writes in one transaction: bounds how long the first of them waits for the last.
-const BATCH: usize = 256;
 
 type Answer = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
 /// Runs in the transaction; `Err` means that it wants its own writes undone.
@@ -35,12 +33,13 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         connection: Connection,
+        batch: usize,
         clock: SharedClock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StorageError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let healthy = Arc::new(AtomicBool::new(true));
-        let worker = Worker { connection, clock, metrics, healthy: Arc::clone(&healthy) };
+        let worker = Worker { connection, batch: batch.max(1), clock, metrics, healthy: Arc::clone(&healthy) };
         std::thread::Builder::new()
             .name("storage-writer".into())
             .spawn(move || worker.run(queue))
@@ -77,6 +76,8 @@ impl Writer {
 
 struct Worker {
     connection: Connection,
+    /// Writes in one transaction: bounds how long the first of them waits for the last.
+    batch: usize,
     clock: SharedClock,
     metrics: Arc<Metrics>,
     healthy: Arc<AtomicBool>,
@@ -84,8 +85,8 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let mut batch = Vec::with_capacity(self.batch);
+        while queue.blocking_recv_many(&mut batch, self.batch) > 0 {
             self.metrics.commit_batch(batch.len());
             self.commit(std::mem::take(&mut batch));
         }
@@ -149,4 +150,53 @@ fn run_in_savepoint(tx: &mut Tx<'_>, job: Job) -> Result<Option<Answer>, Storage
         tx.batch("ROLLBACK TO job; RELEASE job")?;
     }
     Ok(outcome.ok().map(|answer| answer.unwrap_or_else(|refused| refused)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod tests {
+    use std::sync::{atomic::AtomicI64, mpsc as blocking};
+
+    use holodrive_protocol::Timestamp;
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// Tells another time whenever it is asked: each transaction has its own.
+    struct Ticking(AtomicI64);
+
+    impl Clock for Ticking {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    /// The transactions of four writes that were waiting for a fifth, in which they are numbered from 1.
+    async fn transactions_of_four(batch: usize) -> [i64; 4] {
+        let clock = Arc::new(Ticking(AtomicI64::new(0)));
+        let connection = Connection::open_in_memory().unwrap();
+        let writer = Writer::start(connection, batch, clock, Arc::new(Metrics::new())).unwrap();
+        let ((begun, begins), (release, released)) = (oneshot::channel(), blocking::channel());
+        let busy = writer.clone();
+        let first = tokio::spawn(async move {
+            let wait = move |_: &mut Tx<'_>| {
+                begun.send(()).unwrap();
+                released.recv().map_err(|_| StorageError::Unavailable)
+            };
+            busy.write(wait).await
+        });
+        begins.await.unwrap();
+        let write = || writer.write(|tx: &mut Tx<'_>| Ok::<_, StorageError>(tx.now().as_micros()));
+        // All five are polled in this order, so that the first writes wait when the writer goes on.
+        let (a, b, c, d, ()) = tokio::join!(write(), write(), write(), write(), async { release.send(()).unwrap() });
+        first.await.unwrap().unwrap();
+        [a, b, c, d].map(Result::unwrap)
+    }
+
+    #[tokio::test]
+    async fn waiting_writes_share_a_transaction_up_to_the_limit() {
+        assert_eq!(transactions_of_four(256).await, [1, 1, 1, 1]);
+        assert_eq!(transactions_of_four(3).await, [1, 1, 1, 2]);
+        assert_eq!(transactions_of_four(1).await, [1, 2, 3, 4]);
+    }
 }
