@@ -1,5 +1,5 @@
 //! How many chat messages a second are stored and acknowledged, when everyone writes his next message as soon as the
-//! last one came back.
+//! last one came back: with writes that share a commit, and with a commit for each of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,52 +16,121 @@ use tokio::{
 
 use crate::{
     disk,
-    latencies::{Latencies, head},
-    process, say,
+    latencies::Latencies,
+    process, progress, say,
     server::{Place, Server},
     site::{API_KEY, Member, Site},
-    socket::{Socket, connect_all},
+    socket::Socket,
 };
 
-#[derive(clap::Args, Clone, Copy)]
+/// Each sender writes in a conversation of his own, to somebody who is away.
+const MEMBERS: usize = 2;
+
+#[derive(clap::Args, Clone)]
 pub(crate) struct Args {
-    /// Conversations
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    rooms: u32,
-    /// Users in each of them, all writing
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=1_000))]
-    members: u32,
-    /// How long they write
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    /// Senders at once, each in a conversation of his own
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64, 512],
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    senders: Vec<u32>,
+    /// How long they write in each round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     seconds: u32,
+    /// How often everything is measured; the rounds take turns, so that a slow minute of the disk hits all alike
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
+}
+
+/// Writes that share one commit at the most.
+#[derive(Clone, Copy)]
+enum Commits {
+    /// As the server does by default.
+    Grouped,
+    /// One write each.
+    Single,
+}
+
+impl Commits {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Grouped => "with",
+            Self::Single => "without",
+        }
+    }
+
+    fn settings(self) -> Vec<(&'static str, String)> {
+        let unlimited = ("MESSAGE_RATE", "0".to_owned());
+        match self {
+            Self::Grouped => vec![unlimited],
+            Self::Single => vec![unlimited, ("WRITE_BATCH", "1".to_owned())],
+        }
+    }
+}
+
+/// What is measured, and what all rounds of it came to.
+struct Series {
+    senders: u32,
+    commits: Commits,
+    latencies: Latencies,
+    cpu: Duration,
+}
+
+impl Series {
+    fn new(senders: u32, commits: Commits) -> anyhow::Result<Self> {
+        Ok(Self { senders, commits, latencies: Latencies::new()?, cpu: Duration::ZERO })
+    }
+
+    /// Measures once more, on a fresh database.
+    async fn round(&mut self, place: &Place, time: Duration) -> anyhow::Result<()> {
+        let site = Site::prepare(&place.dir, &self.commits.settings())?;
+        let users = site.add_members("user", self.senders as usize * MEMBERS, None).await?;
+        let server = Server::start(place, &site)?;
+        let mut sockets = Vec::with_capacity(self.senders as usize);
+        for room in users.chunks(MEMBERS) {
+            let id = open_room(server.address(), room).await?;
+            sockets.push(Socket::connect(server.address(), &format!("/ws/chat/{id}/"), &room[0].token).await?);
+        }
+        let before = server.process().cpu_time()?;
+        self.latencies.merge(&write_all(sockets, time).await?)?;
+        self.cpu += server.process().cpu_time()?.saturating_sub(before);
+        Ok(())
+    }
+
+    /// A row of the table; `time` is that of all rounds.
+    fn row(&self, time: Duration) -> String {
+        let Self { senders, commits, latencies, cpu } = self;
+        let [median, p99, max] =
+            [50.0, 99.0, 100.0].map(|percent| latencies.percentile(percent).as_secs_f64() * 1_000.0);
+        let (rate, cores) = (latencies.count() / time.as_secs(), cpu.as_secs_f64() / time.as_secs_f64());
+        format!("| {senders} | {} | {rate} | {median:.1} | {p99:.1} | {max:.1} | {cores:.2} |", commits.name())
+    }
 }
 
 pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
-    let (members, rooms) = (args.members as usize, args.rooms as usize);
-    process::require_open_files(members * rooms)?;
+    let Args { senders, seconds, rounds } = args;
+    process::require_open_files(senders.iter().copied().max().unwrap_or(1) as usize)?;
     say(&disk::describe(&place.dir)?)?;
-    let site = Site::prepare(&place.dir, &[("MESSAGE_RATE", "0".to_owned())])?;
-    let users = site.add_members("user", members * rooms, None).await?;
-    let server = Server::start(place, &site)?;
-    let mut sockets = Vec::with_capacity(users.len());
-    for room in users.chunks(members) {
-        let id = open_room(server.address(), room).await?;
-        sockets.extend(connect_all(server.address(), &format!("/ws/chat/{id}/"), room).await?);
+    let mut all = Vec::new();
+    for senders in senders {
+        for commits in [Commits::Single, Commits::Grouped] {
+            all.push(Series::new(senders, commits)?);
+        }
     }
-    let before = server.process().cpu_time()?;
-    let latencies = write_all(sockets, Duration::from_secs(args.seconds.into())).await?;
-    let cpu = server.process().cpu_time()?.saturating_sub(before);
-    report(&latencies, args, cpu)
+    let (steps, mut done) = (rounds as usize * all.len(), 0);
+    for _ in 0..rounds {
+        for series in &mut all {
+            series.round(place, Duration::from_secs(seconds.into())).await?;
+            done += 1;
+            progress::show("measured", done, steps);
+        }
+    }
+    report(&all, Duration::from_secs(u64::from(seconds) * u64::from(rounds)))
 }
 
-fn report(latencies: &Latencies, args: Args, cpu: Duration) -> anyhow::Result<()> {
-    let (count, seconds, cpu) = (latencies.count(), u64::from(args.seconds), cpu.as_secs_f64());
-    let Args { rooms, members, .. } = args;
-    let rate = count / seconds;
-    say(&format!("{rooms} rooms of {members}: {rate} messages stored a second, {cpu:.1} s CPU in {seconds} s"))?;
-    say(&head())?;
-    say(&latencies.line("sent -> come back, stored"))?;
-    Ok(())
+fn report(all: &[Series], time: Duration) -> anyhow::Result<()> {
+    say(&format!("messages sent -> come back, stored; {} s for each line\n", time.as_secs()))?;
+    say("| senders | group commit | messages a second | median ms | p99 ms | max ms | server's CPU cores |")?;
+    say("|---:|---|---:|---:|---:|---:|---:|")?;
+    Ok(all.iter().try_for_each(|series| say(&series.row(time)))?)
 }
 
 async fn open_room(address: &str, members: &[Member]) -> anyhow::Result<i64> {
