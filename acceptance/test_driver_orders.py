@@ -677,3 +677,18 @@ def test_history_tells_the_whole_story(start_server):
     actors = {event["actor_id"] for event in events}
     assert {rider.id, driver.id} <= actors
     assert len(events) >= 6
+
+
+def test_the_history_tells_who_had_a_socket_when_he_was_asked(start_server):
+    server = start_server(ORDER_OFFER_UNREACHABLE_TIMEOUT=0.3)
+    away = server.driver(at=NEAR)
+    away.set_status("online")
+    here, socket = online_driver(server, at=FARTHER)
+    rider = server.user()
+    order = place_order(rider)
+    socket.until("new_order")
+    events = rider.get(f"/api/orders/{order['id']}/events/").json()["results"]
+    asked = [(event["driver_id"], event["connected"]) for event in events if event["type"] == "offered"]
+    assert asked == [(away.id, False), (here.id, True)]
+    revoked = [(event["driver_id"], event["reason"]) for event in events if event["type"] == "offer_revoked"]
+    assert revoked == [(away.id, "unreachable")]

@@ -94,6 +94,7 @@ impl Orders {
             distance_km: found.distance_km,
             expires_at: later(tx.now(), self.config.order_offer_timeout),
             unreachable_at: self.config.order_offer_unreachable_timeout.map(|timeout| later(tx.now(), timeout)),
+            connected: self.driver_hub.has_subscribers(&found.driver_id),
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };

@@ -70,6 +70,8 @@ pub(super) struct NewOffer {
     pub(super) distance_km: Option<f64>,
     pub(super) expires_at: Timestamp,
     pub(super) unreachable_at: Option<Timestamp>,
+    /// Whether he has a socket open that will be handed the offer.
+    pub(super) connected: bool,
     /// Staff who assigned it; `None` for the dispatcher.
     pub(super) actor_id: Option<UserId>,
 }
@@ -94,7 +96,7 @@ pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer) -> Result<Option<(OfferId, 
     let offer_id = returned(tx.query_one(sql, &params)?)?;
     let details = json!({
         "driver_id": new.driver_id, "offer_id": offer_id,
-        "distance_to_pickup_km": new.distance_km, "expires_at": new.expires_at,
+        "distance_to_pickup_km": new.distance_km, "expires_at": new.expires_at, "connected": new.connected,
     });
     let event = record_event(tx, new.order_id, "offered", new.actor_id, &details)?;
     Ok(Some((offer_id, event)))

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use holodrive_protocol::OrderStatus::{Accepted, Cancelled, NoDriver, Pending, Searching};
 
+use serde_json::json;
+
 use super::town::Town;
+use crate::orders::store;
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -143,4 +146,22 @@ async fn a_broken_row_keeps_nothing_else_from_ending_and_is_mended() {
     assert_eq!((town.asked(broken).await, town.asked(sound).await), (None, None));
     town.pass(seconds(900)).await;
     assert_eq!((town.status(broken).await, town.status(sound).await), (Cancelled, NoDriver));
+}
+
+#[tokio::test]
+async fn the_history_tells_whether_the_driver_had_a_socket() {
+    let town = Town::new(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5")]).await;
+    let (away, here) = (town.driver_at("away", 1.0).await, town.driver_at("here", 2.0).await);
+    let _peer = town.connect(&here).await;
+    let order = town.create().await;
+    town.settle().await;
+    town.pass(seconds(5)).await;
+    assert_eq!(town.asked(order).await, Some(here.id));
+    let events = town.write(move |_, tx| Ok(store::events(tx, order, 0, i64::MAX)?)).await.unwrap();
+    let offered: Vec<_> = events
+        .into_iter()
+        .filter(|(_, event)| event.kind == "offered")
+        .map(|(_, event)| (event.details["driver_id"].clone(), event.details["connected"].clone()))
+        .collect();
+    assert_eq!(offered, [(json!(away.id), json!(false)), (json!(here.id), json!(true))]);
 }
