@@ -332,6 +332,7 @@ CALLS = [
      {"staff", "key"}),
     ("GET", "/api/notifications/", None, {"rider", "driver", "other rider", "other driver", "staff"}),
     ("POST", "/api/notifications/{notification}/read/", {}, {"rider"}),
+    ("GET", "/api/notifications/{notification}/deliveries/", None, {"staff", "key"}),
     ("POST", "/api/notifications/read-all/", {}, {"rider", "driver", "other rider", "other driver", "staff"}),
     ("GET", "/api/me/", None, {"rider", "driver", "other rider", "other driver", "staff"}),
 ]

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from holodrive import wait_until
 from orders import ISO_WITH_OFFSET
-from sockets import WAIT
+from sockets import PING, PONG, WAIT, RawSocket
 
 BODY = {
     "title": "New message from Sobirjon Bobojonov", "message": "New message in conversation: ashjkdbasljkdhgbasd...",
@@ -223,3 +224,68 @@ def test_offsets_are_utc_and_written_as_django_does(server):
     notify(user)
     created_at = user.get("/api/notifications/").json()["results"][0]["created_at"]
     assert re.search(r"\+00:00$", created_at)
+
+
+# The delivery ledger
+
+
+def delivery_types(user, notification_id) -> list[str]:
+    response = user.server.staff().get(f"/api/notifications/{notification_id}/deliveries/")
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    assert set(answer) == {"results", "next"} and answer["next"] is None
+    moments = [step["at"] for step in answer["results"]]
+    assert all(ISO_WITH_OFFSET.match(at) for at in moments) and moments == sorted(moments)
+    return [step["type"] for step in answer["results"]]
+
+
+def wait_for_deliveries(user, notification_id, *types):
+    wait_until(lambda: delivery_types(user, notification_id) == list(types), f"deliveries {types}")
+
+
+def test_the_ledger_follows_a_notification_to_the_device_and_to_the_reader(server):
+    user = server.user()
+    notification_id = notify(user)
+    assert delivery_types(user, notification_id) == ["stored"]
+    socket = listen(user, "?since=0")
+    socket.expect("notification")
+    wait_for_deliveries(user, notification_id, "stored", "written", "confirmed")
+    socket.send({"type": "mark_as_read", "notification_id": notification_id})
+    socket.until("notification_read")
+    assert delivery_types(user, notification_id) == ["stored", "written", "confirmed", "read"]
+
+
+def test_a_device_that_confirms_nothing_was_only_written_to(server):
+    user = server.user()
+    with RawSocket(server, f"/ws/notifications/?token={user.token}") as silent:
+        silent.until("connection_established")
+        notification_id = notify(user)
+        assert silent.until("notification")["notification"]["id"] == notification_id
+        assert silent.receive_frame()[0] == PING
+    wait_for_deliveries(user, notification_id, "stored", "written")
+    with RawSocket(server, f"/ws/notifications/?since=0&token={user.token}") as device:
+        device.until("notification")
+        opcode, payload = device.receive_frame()
+        assert opcode == PING
+        device.send_frame(PONG, payload)
+        wait_for_deliveries(user, notification_id, "stored", "written", "confirmed")
+
+
+def test_many_notifications_are_all_confirmed(server):
+    user = server.user()
+    socket = listen(user)
+    for number in range(30):
+        server.notify(user_id=user.id, **{**BODY, "title": f"number {number}"})
+    ids = [socket.expect("notification")["notification"]["id"] for _ in range(30)]
+    for notification_id in ids:
+        wait_for_deliveries(user, notification_id, "stored", "written", "confirmed")
+
+
+def test_the_ledger_is_for_staff_and_knows_no_other_ids(server):
+    user = server.user()
+    notification_id = notify(user)
+    assert user.get(f"/api/notifications/{notification_id}/deliveries/").status_code == 403
+    assert server.http.get(f"/api/notifications/{notification_id}/deliveries/").status_code == 401
+    assert server.with_key("GET", f"/api/notifications/{notification_id}/deliveries/").status_code == 200
+    for unknown in (0, 2**62):
+        assert server.staff().get(f"/api/notifications/{unknown}/deliveries/").status_code == 404

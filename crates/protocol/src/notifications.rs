@@ -38,6 +38,30 @@ pub struct Notification {
     pub status: NotificationStatus,
 }
 
+/// A step on the way of a notification to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeliveryStep {
+    /// When it happened, by the server's clock.
+    pub at: Timestamp,
+    /// Which step.
+    #[serde(rename = "type")]
+    pub kind: DeliveryStepKind,
+}
+
+/// How far a notification has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStepKind {
+    /// It is on disk.
+    Stored,
+    /// An open socket of the user was handed it.
+    Written,
+    /// A device of the user has proved that it has it.
+    Confirmed,
+    /// The user has read it.
+    Read,
+}
+
 /// Messages of the server on `/ws/notifications/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]

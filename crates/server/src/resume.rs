@@ -20,18 +20,20 @@ pub const PAGE: i64 = 200;
 pub type Stored = (i64, Frame);
 
 /// Begins a connection's stream: with a replay where `since` asks for one, and closes it when that is not possible.
+/// `sent` is told of each message of the replay once the connection has it.
 pub async fn begin<K, E, F>(
     connection: &Connection,
     subscription: &Subscription<K, E>,
     since: Option<i64>,
     page: impl Fn(i64) -> F,
+    sent: impl Fn(i64),
 ) where
     K: Clone + Eq + Hash + Send + 'static,
     E: Sequenced,
     F: Future<Output = Result<Vec<Stored>, Close>>,
 {
     let begun = match since {
-        Some(since) => resume(connection, subscription, since, page).await,
+        Some(since) => resume(connection, subscription, since, page, sent).await,
         None => subscription.open(FROM_NOW_ON).map_err(|_| Close::slow_consumer()),
     };
     if let Err(close) = begun {
@@ -50,23 +52,29 @@ async fn resume<K, E, F>(
     subscription: &Subscription<K, E>,
     since: i64,
     page: impl Fn(i64) -> F,
+    sent: impl Fn(i64),
 ) -> Result<(), Close>
 where
     K: Clone + Eq + Hash + Send + 'static,
     E: Sequenced,
     F: Future<Output = Result<Vec<Stored>, Close>>,
 {
-    let (mut last, count) = replay(connection, since, &page).await?;
+    let (mut last, count) = replay(connection, since, &page, &sent).await?;
     connection.send(Frame::json(&CommonServerMessage::Resumed { count }));
     // Where more events came than are kept, they are read as well.
     while subscription.open(last).is_err() {
-        (last, _) = replay(connection, last, &page).await?;
+        (last, _) = replay(connection, last, &page, &sent).await?;
     }
     Ok(())
 }
 
 /// Sends what is stored after `since`; gives the id of the last message, and how many there were.
-async fn replay<F>(connection: &Connection, since: i64, page: &impl Fn(i64) -> F) -> Result<(i64, u64), Close>
+async fn replay<F>(
+    connection: &Connection,
+    since: i64,
+    page: &impl Fn(i64) -> F,
+    sent: &impl Fn(i64),
+) -> Result<(i64, u64), Close>
 where
     F: Future<Output = Result<Vec<Stored>, Close>>,
 {
@@ -76,6 +84,7 @@ where
         let complete = i64::try_from(stored.len()).is_ok_and(|length| length < PAGE);
         for (id, frame) in stored {
             connection.send_when_room(frame).await;
+            sent(id);
             (last, count) = (id, count + 1);
         }
         if complete {
@@ -136,7 +145,7 @@ mod tests {
             }
             Ok(page)
         };
-        resume(&peer.connection, &subscription, 0, page).await.unwrap();
+        resume(&peer.connection, &subscription, 0, page, |_| {}).await.unwrap();
         let last = *stored.lock().unwrap();
         hub.publish(&(), Event(last + 1));
         assert_eq!(peer.hear().await["message_id"], 1);

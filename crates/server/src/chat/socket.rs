@@ -85,7 +85,7 @@ impl Session for ChatSession {
     type Message = ChatClientMessage;
 
     async fn opened(&self) {
-        begin(&self.connection, &self.subscription, self.since, |after| self.stored_after(after)).await;
+        begin(&self.connection, &self.subscription, self.since, |after| self.stored_after(after), |_| {}).await;
     }
 
     async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {

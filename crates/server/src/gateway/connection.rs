@@ -126,6 +126,11 @@ impl Connection {
         }
     }
 
+    /// Whether the connection is to be closed: it takes no more messages.
+    pub fn is_closing(&self) -> bool {
+        self.state.lock().outbound.close.is_some()
+    }
+
     /// Sends binary data.
     #[cfg(feature = "test-hooks")]
     pub(super) fn send_binary(&self, frame: Frame) {

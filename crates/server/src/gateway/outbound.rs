@@ -32,10 +32,12 @@ pub type TransientKey = i64;
 pub(super) struct Full;
 
 impl Outbound {
-    /// Queues a message. One always fits into an empty queue.
+    /// Queues a message. One always fits into an empty queue, and a ping behind it: there is never more than one for each
+    /// message.
     pub(super) fn push(&mut self, outgoing: Outgoing, limit: Option<usize>) -> Result<(), Full> {
         let size = outgoing.size();
-        if self.bytes > 0 && limit.is_some_and(|limit| self.bytes + size > limit) {
+        let bounded = self.bytes > 0 && !matches!(outgoing, Outgoing::Ping(_));
+        if bounded && limit.is_some_and(|limit| self.bytes + size > limit) {
             return Err(Full);
         }
         self.bytes += size;

@@ -11,7 +11,7 @@ use axum::{
 use holodrive_protocol::{
     NotificationId, UserId,
     http::{NotificationsCreated, Page, ReadAll},
-    notifications::{Notification, NotificationStatus},
+    notifications::{DeliveryStep, Notification, NotificationStatus},
 };
 
 use super::{Marked, NewNotification, Notifications};
@@ -33,6 +33,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/notifications", get(list).post(create))
         .route("/api/notifications/read-all", post(read_all))
         .route("/api/notifications/{id}/read", post(read))
+        .route("/api/notifications/{id}/deliveries", get(deliveries))
 }
 
 /// Newest first.
@@ -163,4 +164,15 @@ async fn read_all(State(app): State<Arc<App>>, command: Command) -> Result<Respo
         Ok(Reply::ok(ReadAll { updated }))
     };
     command.commit(&app.storage, effect).await
+}
+
+async fn deliveries(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Json<Page<DeliveryStep>>, ApiError> {
+    caller.require_staff()?;
+    let notifications = Arc::clone(&app.notifications);
+    let steps = app.storage.read(move |tx: &mut Tx<'_>| notifications.delivery_steps(tx, id)).await?;
+    Ok(Json(Page { results: steps.ok_or_else(ApiError::not_found)?, next: None }))
 }

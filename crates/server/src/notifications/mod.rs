@@ -1,5 +1,6 @@
 //! Notifications: what a user is told, stored first, then sent to each of his connections.
 
+mod deliveries;
 mod http;
 mod service;
 mod socket;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holodrive_protocol::{
     NotificationId, UserId,
-    notifications::{Notification, NotificationStatus, NotificationsServerMessage},
+    notifications::{DeliveryStep, Notification, NotificationStatus, NotificationsServerMessage},
 };
 
 use super::store;
@@ -129,6 +129,15 @@ impl Notifications {
         limit: i64,
     ) -> Result<Vec<Notification>, StorageError> {
         store::before(tx, user_id, before, status, limit)
+    }
+
+    /// How far a notification has come, whoever it belongs to; `None` when there is none with this id.
+    pub fn delivery_steps(
+        &self,
+        tx: &mut Tx<'_>,
+        id: NotificationId,
+    ) -> Result<Option<Vec<DeliveryStep>>, StorageError> {
+        store::delivery_steps(tx, id)
     }
 
     /// A page of the user's notifications after an id, ready to be sent.

@@ -8,7 +8,7 @@ use holodrive_protocol::{
     socket::{ErrorCode, ErrorMessage},
 };
 
-use super::{Marked, NotificationEvent, Notifications, service::read_frame};
+use super::{Marked, NotificationEvent, Notifications, deliveries::Deliveries, service::read_frame};
 use crate::{
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
@@ -32,6 +32,7 @@ impl NotificationsEndpoint {
 pub struct NotificationsSession {
     notifications: Arc<Notifications>,
     connection: Arc<Connection>,
+    deliveries: Arc<Deliveries>,
     subscription: Subscription<UserId, NotificationEvent>,
     since: Option<NotificationId>,
 }
@@ -43,7 +44,9 @@ impl Endpoint for NotificationsEndpoint {
 
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
         let user_id = connection.user_id();
-        let listener = Arc::new(Listener(Arc::clone(&connection)));
+        let storage = self.notifications.storage().clone();
+        let deliveries = Arc::new(Deliveries::new(Arc::clone(&connection), storage));
+        let listener = Arc::new(Listener { connection: Arc::clone(&connection), deliveries: Arc::clone(&deliveries) });
         let subscription = self.notifications.hub().subscribe(user_id, listener);
         connection.send(Frame::json(&NotificationsServerMessage::ConnectionEstablished {
             message: "Connected to notifications".into(),
@@ -52,6 +55,7 @@ impl Endpoint for NotificationsEndpoint {
         Ok(NotificationsSession {
             notifications: Arc::clone(&self.notifications),
             connection,
+            deliveries,
             subscription,
             since: opening.since,
         })
@@ -63,7 +67,8 @@ impl Session for NotificationsSession {
 
     async fn opened(&self) {
         let page = async |after| Ok(self.notifications.stored_after(self.connection.user_id(), after).await?);
-        begin(&self.connection, &self.subscription, self.since, page).await;
+        let sent = |id| self.deliveries.written(id);
+        begin(&self.connection, &self.subscription, self.since, page, sent).await;
     }
 
     async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
@@ -80,12 +85,26 @@ impl Session for NotificationsSession {
         }
         Ok(())
     }
+
+    async fn received(&self, id: NotificationId) {
+        self.deliveries.confirmed(id).await;
+    }
+
+    async fn closed(&self) {
+        self.deliveries.closed().await;
+    }
 }
 
-struct Listener(Arc<Connection>);
+struct Listener {
+    connection: Arc<Connection>,
+    deliveries: Arc<Deliveries>,
+}
 
 impl Subscriber<NotificationEvent> for Listener {
     fn deliver(&self, event: &NotificationEvent) {
-        self.0.send(event.frame.clone());
+        self.connection.send(event.frame.clone());
+        if let Some(id) = event.id {
+            self.deliveries.written(id);
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! The SQL of notifications.
 
 use holodrive_protocol::{
-    NotificationId, UserId,
-    notifications::{Notification, NotificationStatus},
+    NotificationId, Timestamp, UserId,
+    notifications::{DeliveryStep, DeliveryStepKind, Notification, NotificationStatus},
 };
 
-use super::NewNotification;
+use super::{NewNotification, deliveries::Written};
 use crate::storage::{Row, StorageError, Tx};
 
 const COLUMNS: &str =
@@ -82,6 +82,36 @@ pub(super) fn mark_all_read(tx: &mut Tx<'_>, user_id: UserId) -> Result<Vec<Noti
     let mut ids = rows.into_iter().map(Row::first).collect::<Result<Vec<_>, _>>()?;
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// Stores deliveries over one connection. Of several, the first that was confirmed counts, or else the first.
+pub(super) fn insert_deliveries(
+    tx: &mut Tx<'_>,
+    deliveries: &[Written],
+    confirmed_at: Option<Timestamp>,
+) -> Result<(), StorageError> {
+    let sql = "INSERT INTO holodrive_notification_delivery (notification_id, written_at, confirmed_at) \
+        VALUES ($1, $2, $3) ON CONFLICT (notification_id) DO UPDATE SET confirmed_at = excluded.confirmed_at \
+        WHERE holodrive_notification_delivery.confirmed_at IS NULL AND excluded.confirmed_at IS NOT NULL";
+    for written in deliveries {
+        tx.execute(sql, &[written.id.into(), written.at.into(), confirmed_at.into()])?;
+    }
+    Ok(())
+}
+
+/// The steps of anybody's notification in order of time; `None` where there is no such notification.
+pub(super) fn delivery_steps(tx: &mut Tx<'_>, id: NotificationId) -> Result<Option<Vec<DeliveryStep>>, StorageError> {
+    use DeliveryStepKind::{Confirmed, Read, Stored, Written};
+    let sql = "SELECT n.created_at, d.written_at, d.confirmed_at, n.read_at FROM holodrive_notification n \
+        LEFT JOIN holodrive_notification_delivery d ON d.notification_id = n.id WHERE n.id = $1";
+    let Some(row) = tx.query_one(sql, &[id.into()])? else { return Ok(None) };
+    let mut moments = row.columns();
+    let mut steps = Vec::new();
+    for kind in [Stored, Written, Confirmed, Read] {
+        steps.extend(moments.take::<Option<Timestamp>>()?.map(|at| DeliveryStep { at, kind }));
+    }
+    steps.sort_by_key(|step| step.at);
+    Ok(Some(steps))
 }
 
 fn notification(row: Row) -> Result<Notification, StorageError> {

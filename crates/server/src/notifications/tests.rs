@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use holodrive_protocol::notifications::DeliveryStepKind::{self, Confirmed, Read, Stored, Written};
 use serde_json::{Value, json};
 
 use super::NewNotification;
@@ -162,4 +163,61 @@ async fn all_can_be_read_at_once() {
         let told: Value = json!({"type": "notification_read", "notification_id": id});
         assert_eq!(peer.hear().await, told);
     }
+}
+
+/// The ledger of a notification: the types of its steps.
+async fn steps(site: &Site, id: i64) -> Vec<DeliveryStepKind> {
+    let notifications = Arc::clone(&site.notifications);
+    let steps = site.write(move |tx| notifications.delivery_steps(tx, id)).await.unwrap();
+    assert!(steps.is_sorted_by_key(|step| step.at), "{steps:?}");
+    steps.into_iter().map(|step| step.kind).collect()
+}
+
+#[tokio::test]
+async fn the_ledger_knows_what_was_stored_written_confirmed_and_read() {
+    let site = Site::new();
+    let ann = site.user("Ann", "Lee").await;
+    let (mut device, mut silent) = (connect(&site, &ann, None).await, connect(&site, &ann, None).await);
+    let ids = [notify(&site, &ann, "One").await, notify(&site, &ann, "Two").await, notify(&site, &ann, "Three").await];
+    for _ in ids {
+        device.hear().await;
+        silent.hear().await;
+    }
+    assert_eq!(steps(&site, ids[2]).await, [Stored]);
+    silent.hang_up().await;
+    assert_eq!(steps(&site, ids[2]).await, [Stored, Written]);
+    device.pong().await;
+    assert_eq!(steps(&site, ids[0]).await, [Stored, Written, Confirmed]);
+    assert_eq!(steps(&site, ids[2]).await, [Stored, Written], "only the first was asked for");
+    device.pong().await;
+    assert_eq!(steps(&site, ids[1]).await, [Stored, Written, Confirmed]);
+    device.say(json!({"type": "mark_as_read", "notification_id": ids[2]})).await;
+    assert_eq!(steps(&site, ids[2]).await, [Stored, Written, Confirmed, Read]);
+}
+
+#[tokio::test]
+async fn a_replay_is_confirmed_and_what_the_device_had_is_not_told_again() {
+    let site = Site::new();
+    let ann = site.user("Ann", "Lee").await;
+    let ids = [notify(&site, &ann, "One").await, notify(&site, &ann, "Two").await, notify(&site, &ann, "Three").await];
+    let mut peer = connect(&site, &ann, Some(ids[0])).await;
+    assert_eq!(replayed(&mut peer).await, ids[1..]);
+    peer.pong().await;
+    peer.pong().await;
+    assert_eq!(steps(&site, ids[0]).await, [Stored]);
+    for id in &ids[1..] {
+        assert_eq!(steps(&site, *id).await, [Stored, Written, Confirmed]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_connection_had_no_room_for_was_not_written() {
+    let site = Site { outbound_limit: Some(1), ..Site::new() };
+    let ann = site.user("Ann", "Lee").await;
+    let mut peer = connect(&site, &ann, None).await;
+    let (fits, lost) = (notify(&site, &ann, "Fits").await, notify(&site, &ann, "Lost").await);
+    assert_eq!(peer.closed().await, 4410);
+    peer.hang_up().await;
+    assert_eq!(steps(&site, fits).await, [Stored, Written]);
+    assert_eq!(steps(&site, lost).await, [Stored]);
 }

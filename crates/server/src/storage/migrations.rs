@@ -9,7 +9,10 @@ use super::{StorageError, StorageOptions, UserKey};
 use crate::clock::Clock;
 
 const DJANGO: &str = include_str!("../../migrations/django.sql");
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/0001_initial.sql")),
+    (2, "notification_delivery", include_str!("../../migrations/0002_notification_delivery.sql")),
+];
 
 pub(super) fn run(
     connection: &mut Connection,

@@ -8,7 +8,7 @@ use holodrive_protocol::{
         NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, SendMessage, SetDriverLocation, SetDriverStatus,
         TokenPair, VerifyToken,
     },
-    notifications::{Notification, NotificationStatus},
+    notifications::{DeliveryStep, Notification, NotificationStatus},
 };
 use serde_json::{Map, Value};
 
@@ -166,6 +166,13 @@ fn notifications() -> Vec<Operation> {
         Operation::post("/api/notifications/read-all/", "Mark all notifications as read")
             .by(User, "One's own.")
             .answers::<ReadAll>(200, "How many were unread"),
+        Operation::get("/api/notifications/{id}/deliveries/", "Show how far a notification has come")
+            .by(
+                UserOrBackend,
+                "Staff and back ends. The first delivery to a device counts; one that no device confirmed is told once \
+                its connection has ended.",
+            )
+            .answers::<Page<DeliveryStep>>(200, "All steps, oldest first"),
     ]
 }
 

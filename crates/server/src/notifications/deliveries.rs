@@ -1,0 +1,82 @@
+//! The delivery ledger: when a notification went to a socket, and when a device confirmed it.
+//!
+//! Nothing is stored for it before a message goes out. A connection remembers what it wrote until a pong proves the
+//! arrival, or until it ends; then one write stores both moments. One ping at a time is on its way: while it is, more
+//! messages gather, and the next pong proves all of them.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use holodrive_protocol::{NotificationId, Timestamp};
+use parking_lot::Mutex;
+
+use super::store;
+use crate::{
+    gateway::Connection,
+    storage::{Storage, Tx},
+};
+
+/// What one connection has written, and no pong has proved yet.
+pub(super) struct Deliveries {
+    connection: Arc<Connection>,
+    storage: Storage,
+    /// In the order of ids; while it is not empty, a receipt is asked for.
+    unproved: Mutex<VecDeque<Written>>,
+}
+
+/// A notification that was handed to a socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) id: NotificationId,
+    pub(super) at: Timestamp,
+}
+
+impl Deliveries {
+    pub(super) fn new(connection: Arc<Connection>, storage: Storage) -> Self {
+        Self { connection, storage, unproved: Mutex::default() }
+    }
+
+    /// The connection was handed this notification; ids come in growing order.
+    pub(super) fn written(&self, id: NotificationId) {
+        if self.connection.is_closing() {
+            return;
+        }
+        let mut unproved = self.unproved.lock();
+        unproved.push_back(Written { id, at: self.storage.clock().now() });
+        if unproved.len() == 1 {
+            self.connection.ask_receipt(id);
+        }
+    }
+
+    /// The device has proved that it has everything up to this notification.
+    pub(super) async fn confirmed(&self, id: NotificationId) {
+        let confirmed_at = self.storage.clock().now();
+        let proved = self.take_proved(id);
+        self.store(proved, Some(confirmed_at)).await;
+    }
+
+    /// The connection is gone: what is not proved now never will be.
+    pub(super) async fn closed(&self) {
+        let unproved = std::mem::take(&mut *self.unproved.lock());
+        self.store(unproved.into(), None).await;
+    }
+
+    fn take_proved(&self, id: NotificationId) -> Vec<Written> {
+        let mut unproved = self.unproved.lock();
+        let count = unproved.partition_point(|written| written.id <= id);
+        let proved = unproved.drain(..count).collect();
+        if let Some(last) = unproved.back() {
+            self.connection.ask_receipt(last.id);
+        }
+        proved
+    }
+
+    async fn store(&self, deliveries: Vec<Written>, confirmed_at: Option<Timestamp>) {
+        if deliveries.is_empty() {
+            return;
+        }
+        let store = move |tx: &mut Tx<'_>| store::insert_deliveries(tx, &deliveries, confirmed_at);
+        if let Err(error) = self.storage.write(store).await {
+            tracing::warn!(%error, "deliveries of notifications could not be stored");
+        }
+    }
+}
