@@ -1,7 +1,7 @@
 //! Named stops for crash tests, where dying hurts most. Only with the feature `failpoints`, never part of a release.
 //!
-//! The environment variable `HOLODRIVE_FAILPOINT=NAME` or `NAME:N` chooses one: its first or N-th pass ends the process
-//! at once, with nothing unwound, flushed or answered. A name that does not exist is never passed.
+//! The environment variable `HOLODRIVE_FAILPOINT=NAME` or `NAME:N` chooses one: its first or N-th pass goes no further,
+//! and a moment later the process ends, with nothing unwound or flushed. A name that does not exist is never passed.
 //!
 //! | name | between |
 //! |---|---|
@@ -9,12 +9,18 @@
 //! | `writer.after_commit` | the commit, and what is published of it |
 //! | `writer.before_acknowledge` | what is published, and the answers to those who wrote |
 
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 const VARIABLE: &str = "HOLODRIVE_FAILPOINT";
+/// How long the other threads go on: a client hears what was told too early, and a test finds out.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 struct Failpoint {
     name: String,
@@ -32,6 +38,7 @@ fn parse(chosen: &str) -> Option<Failpoint> {
 pub(crate) fn pass(name: &str) {
     let chosen = CHOSEN.as_ref().filter(|failpoint| failpoint.name == name);
     if chosen.is_some_and(|failpoint| failpoint.passes_left.fetch_sub(1, Ordering::Relaxed) == 1) {
+        thread::sleep(LAST_WORDS);
         std::process::abort();
     }
 }
