@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -517,6 +518,17 @@ def test_sigterm_says_going_away_and_exits_cleanly(start_server):
     errors = [socket.refused(1001, "going_away") for socket in sockets]
     assert all(error["reconnect"] for error in errors)
     assert len({error["retry_after_ms"] for error in errors}) > 1, "a crowd must not come back at once"
+
+
+def test_a_second_sigterm_ends_it_at_once(start_server):
+    server = start_server(DRAIN_TIMEOUT=300)
+    user = server.user()
+    with RawSocket(server, f"/ws/notifications/?token={user.token}") as deaf:
+        deaf.until("connection_established")
+        server.process.send_signal(signal.SIGTERM)
+        assert deaf.until("error")["code"] == "going_away"
+        assert server.process.poll() is None, "it waits for the socket that does not answer the close"
+        assert server.terminate() == 0
 
 
 def test_tokens_never_reach_the_log(start_server):
