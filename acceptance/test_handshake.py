@@ -468,6 +468,31 @@ def test_a_close_is_answered_with_its_code(server):
         assert raw.rest() == ([], 1000)
 
 
+UPGRADE = {
+    "Host": "x", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize(("line", "extra", "changed", "status"), [
+    ("GET", "", {}, 101),
+    ("GET", "", {"Host": None}, 400),
+    ("GET", "Host: y\r\n", {}, 400),
+    ("GET", "", {"Sec-WebSocket-Key": "c2hvcnQ="}, 400),
+    ("GET", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", {}, 400),
+    ("GET", "Content-Length: 5\r\n", {}, 400),
+    ("GET", "", {"Sec-WebSocket-Version": "12"}, 426),
+    ("GET", "", {"Upgrade": None}, 426),
+    ("POST", "", {}, 405),
+])
+def test_a_handshake_is_held_to_rfc_6455(server, line, extra, changed, status):
+    headers = {name: value for name, value in (UPGRADE | changed).items() if value is not None}
+    text = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(f"{line} /ws/notifications/ HTTP/1.1\r\n{text}{extra}\r\n".encode())
+        assert raw.recv(4096).split(b" ")[1] == str(status).encode()
+
+
 def test_a_ping_is_answered_with_its_payload(server):
     with raw_notifications(server) as raw:
         raw.send_frame(PING, b"payload")

@@ -270,7 +270,7 @@ fn check_upgrade(request: &Request) -> Result<HeaderValue, Rejection> {
     if !says(header::CONNECTION, "upgrade") || !says(header::UPGRADE, "websocket") || !version_13 {
         return Err(Rejection::upgrade_required());
     }
-    if request.version() != Version::HTTP_11 || !headers.contains_key(header::HOST) {
+    if request.version() != Version::HTTP_11 || headers.get_all(header::HOST).iter().count() != 1 {
         return Err(Rejection::bad_request("the handshake needs HTTP/1.1 and one Host header"));
     }
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
