@@ -76,7 +76,9 @@ impl Orders {
         by: Option<ConnectionId>,
     ) -> Result<OrderRecord, OrderError> {
         let order = store::find(tx, order_id)?;
-        let offer = order.and_then(|order| order.offer).filter(|offer| offer.driver_id == driver_id);
+        let now = tx.now();
+        let offer = order.and_then(|order| order.offer);
+        let offer = offer.filter(|offer| offer.driver_id == driver_id && offer.expires_at > now);
         match offer {
             Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),

@@ -34,6 +34,7 @@ async fn too_late_whether_or_not_anybody_swept() {
     let order = town.offered_to(&driver).await;
     town.clock.advance(Duration::from_secs(10));
     assert_eq!(reason(town.accept(order, &driver).await), Expired);
+    assert_eq!(reason(town.decline(order, &driver).await), Expired);
     town.sweep().await;
     assert_eq!(reason(town.accept(order, &driver).await), Expired);
     assert_eq!(reason(town.decline(order, &driver).await), Expired);
