@@ -68,3 +68,45 @@ async fn connections_without_a_request_do_not_hold_up_the_end() {
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
 }
+
+/// Reads one answer: its head, and a body as long as `content-length` says.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    while !text.ends_with("\r\n\r\n") {
+        text.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    text + &String::from_utf8(body).unwrap()
+}
+
+fn post_head(server: &Server, path: &str) -> String {
+    let host = server.address();
+    format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_comes_late_leaves_the_connection_open() {
+    let (server, _folder) = start(&[]).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(post_head(&server, "/api/orders/").as_bytes()).await.unwrap();
+    stream.write_all(b"{}").await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 401 "));
+    let again = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    stream.write_all(again.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200 "));
+    drop(stream);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_the_body_unread_says_that_the_connection_ends() {
+    let (server, _folder) = start(&[]).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(post_head(&server, "/api/nothing/").as_bytes()).await.unwrap();
+    let text = answer(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 404 ") && text.contains("connection: close\r\n"), "{text}");
+    drop(stream);
+    server.stop().await;
+}

@@ -33,8 +33,9 @@ impl FromRequest<Arc<App>> for Command {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let authenticated = authenticate(&parts, app).await?;
+        // The body first: an answer that leaves it unread costs the client his connection.
         let body = body::receive(body, app.config.handshake_timeout).await?;
+        let authenticated = authenticate(&parts, app).await?;
         let fields = Fields::new(body::parse(&parts.headers, &body)?);
         let key = IdempotencyKey::of(&parts, &body, authenticated.actor)?;
         Ok(Self { caller: authenticated.caller, fields, key })

@@ -17,6 +17,7 @@ use http::{HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::service::TowerToHyperService;
 
+use super::watched::WatchedBody;
 use crate::{api::ApiError, app::App};
 
 /// The address of the client, behind trusted proxies; an extension of every request.
@@ -49,7 +50,10 @@ impl Front {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Result<Response, Infallible> {
-        let answer = AssertUnwindSafe(self.route(request.map(Body::new), peer)).catch_unwind().await;
+        let (head, body) = request.into_parts();
+        let (body, was_read) = WatchedBody::new(body);
+        let request = Request::from_parts(head, Body::new(body));
+        let answer = AssertUnwindSafe(self.route(request, peer)).catch_unwind().await;
         let mut response = answer.unwrap_or_else(|_| {
             tracing::error!("a request made the server panic");
             ApiError::internal().into_response()
@@ -57,6 +61,10 @@ impl Front {
         let headers = response.headers_mut();
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !was_read.get() {
+            // The connection ends here, and the client is told, so that he does not send his next request into it.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(response)
     }
 

@@ -5,6 +5,7 @@ mod background;
 mod connection;
 mod front;
 mod patience;
+mod watched;
 mod wiring;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
