@@ -30,10 +30,7 @@ impl RiderOrdersEndpoint {
     async fn snapshot(&self, rider_id: UserId) -> Result<(Vec<OrderRecord>, i64), Close> {
         let read =
             move |tx: &mut Tx<'_>| Ok::<_, StorageError>((store::open_of_rider(tx, rider_id)?, store::last_event(tx)?));
-        self.orders.storage.read(read).await.map_err(|error| {
-            tracing::error!(%error, "a rider's orders cannot be read");
-            Close::unavailable()
-        })
+        Ok(self.orders.storage.read(read).await?)
     }
 
     fn initial_orders(&self, records: &[OrderRecord]) -> Frame {

@@ -1,14 +1,11 @@
 //! A database of its own for each test, with a clock that stands still.
 
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::{Arc, LazyLock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use holodrive::{
     accounts::{Accounts, AccountsOptions},
-    clock::Clock,
+    clock::{Clock, ManualClock},
     config::Config,
     storage::{Storage, StorageError, StorageOptions, Tx, Value},
     telemetry::Metrics,
@@ -39,18 +36,10 @@ pub(crate) fn claims(token: &str) -> serde_json::Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-struct StoppedClock(AtomicI64);
-
-impl Clock for StoppedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
-    }
-}
-
 pub(crate) struct Site {
     pub(crate) accounts: Accounts,
     storage: Storage,
-    clock: Arc<StoppedClock>,
+    clock: Arc<ManualClock>,
     _folder: TempDir,
 }
 
@@ -104,7 +93,7 @@ impl Site {
         let fallback = keys["SECRET_KEY_FALLBACKS"][0].as_str().unwrap();
         let all = [&[("SECRET_KEY", secret), ("SECRET_KEY_FALLBACKS", fallback)], settings].concat();
         let config = Config::for_tests(folder.path(), &all).unwrap();
-        let clock = Arc::new(StoppedClock(AtomicI64::new(0)));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
         let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2, write_batch: 256 };
         let file = folder.path().join("holodrive.db");
         let storage = Storage::open(&file, &options, clock.clone(), Arc::new(Metrics::default())).unwrap();
@@ -155,10 +144,10 @@ impl Site {
     }
 
     pub(crate) fn set_now_micros(&self, micros: i64) {
-        self.clock.0.store(micros, Ordering::Relaxed);
+        self.clock.set(Timestamp::from_micros(micros));
     }
 
     pub(crate) fn now_micros(&self) -> i64 {
-        self.clock.0.load(Ordering::Relaxed)
+        self.clock.now().as_micros()
     }
 }
