@@ -80,9 +80,10 @@ impl Close {
         Self { code, error: Some(error) }
     }
 
-    /// The last message before the close frame.
-    pub(super) fn last_frame(&self) -> Option<Frame> {
-        self.error.clone().map(|error| Frame::json(&CommonServerMessage::Error(error)))
+    /// The last frames of the connection: the error message, where there is one, and the close frame.
+    pub(super) fn farewell(&self) -> Vec<Frame> {
+        let error = self.error.clone().map(|error| Frame::json(&CommonServerMessage::Error(error)));
+        error.into_iter().chain([Frame::close(Some(self.code), &self.reason())]).collect()
     }
 
     /// The name of the reason in logs and metrics, and the text of the close frame.

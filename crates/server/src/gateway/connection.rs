@@ -1,27 +1,25 @@
 use std::{
-    collections::VecDeque,
+    future::poll_fn,
     net::IpAddr,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Context, Poll, Wake, Waker},
 };
 
 use holodrive_protocol::{
     Timestamp, UserId,
     socket::{CommonClientMessage, CommonServerMessage, ErrorCode, ErrorMessage},
 };
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Close, Frame,
-    outbound::{Outbound, Outgoing, TransientKey},
+    outbound::{Outbound, TransientKey},
+    terms::Terms,
 };
-use crate::{
-    accounts::{Accounts, Credential, Identity, Refusal, User},
-    telemetry::Metrics,
-};
+use crate::accounts::{Credential, Identity, Refusal, User};
 
 /// Names a connection within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,26 +32,33 @@ impl ConnectionId {
     }
 }
 
+/// Whoever carries the bytes of connections.
+pub(super) trait Carrier: Send + Sync {
+    /// This connection has something to send, is to be closed, or may go on with what it waited for.
+    fn attend(&self, token: usize);
+}
+
 /// One open socket, as features see it: who is there, and how to reach him.
 pub struct Connection {
     id: ConnectionId,
     user_id: UserId,
     address: IpAddr,
-    endpoint: &'static str,
-    accounts: Arc<Accounts>,
-    metrics: Arc<Metrics>,
-    outbound_limit: Option<usize>,
+    terms: Arc<Terms>,
     state: Mutex<State>,
-    /// Wakes the transport when something is queued or the connection is to be closed.
-    changed: Notify,
-    /// Wakes [`Connection::send_when_room`] when the transport has taken what waited.
-    taken: Notify,
+    /// Who carries its bytes, and under which name; nobody before the session is open.
+    carrier: OnceLock<(Arc<dyn Carrier>, usize)>,
+    /// Whether the carrier has been told, and has not looked yet.
+    told: AtomicBool,
 }
 
 struct State {
     identity: Identity,
     outbound: Outbound,
     pings: Pings,
+    /// What [`Connection::send_when_room`] waits with.
+    waits_for_room: Option<Waker>,
+    /// Whether the credential was replaced, and the carrier has not looked yet.
+    reauthenticated: bool,
 }
 
 /// Pings on their way, and what their pongs prove. A pong answers all pings before it, too.
@@ -61,35 +66,35 @@ struct State {
 struct Pings {
     last: u64,
     answered: u64,
-    receipts: VecDeque<(u64, i64)>,
+    receipts: Vec<(u64, i64)>,
 }
 
-/// What is needed to make a [`Connection`].
-pub(super) struct NewConnection {
-    pub(super) identity: Identity,
-    pub(super) address: IpAddr,
-    pub(super) endpoint: &'static str,
-    pub(super) accounts: Arc<Accounts>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) outbound_limit: Option<usize>,
+/// What the carrier finds when it looks at a connection.
+pub(super) struct Waiting {
+    /// What is to be sent.
+    pub(super) frames: Vec<Frame>,
+    /// Whether the credential is another one than at the last look.
+    pub(super) reauthenticated: bool,
 }
 
 impl Connection {
-    pub(super) fn new(new: NewConnection) -> Arc<Self> {
-        let NewConnection { identity, address, endpoint, accounts, metrics, outbound_limit } = new;
+    pub(super) fn new(identity: Identity, address: IpAddr, terms: Arc<Terms>) -> Arc<Self> {
         let user_id = identity.user.id;
-        let state = State { identity, outbound: Outbound::default(), pings: Pings::default() };
+        let state = State {
+            identity,
+            outbound: Outbound::default(),
+            pings: Pings::default(),
+            waits_for_room: None,
+            reauthenticated: false,
+        };
         Arc::new(Self {
             id: ConnectionId::next(),
             user_id,
             address,
-            endpoint,
-            accounts,
-            metrics,
-            outbound_limit,
+            terms,
             state: Mutex::new(state),
-            changed: Notify::new(),
-            taken: Notify::new(),
+            carrier: OnceLock::new(),
+            told: AtomicBool::new(false),
         })
     }
 
@@ -113,28 +118,27 @@ impl Connection {
         self.address
     }
 
+    /// What it has in common with the others of its endpoint.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     /// Sends a message that must not be lost. A connection that has no room for it is closed, and resumes.
     pub fn send(&self, frame: Frame) {
-        self.push(Outgoing::Text(frame));
+        queue(&mut self.state.lock(), frame, &self.terms);
+        self.tell();
     }
 
     /// Sends a message of a replay, which may be longer than the queue: instead of closing a connection that has no room
     /// for it, waits until the queue is at most half full.
     pub async fn send_when_room(&self, frame: Frame) {
-        while !self.push_within_half(&frame) {
-            self.taken.notified().await;
-        }
+        poll_fn(|context| self.poll_send(&frame, context)).await;
+        self.tell();
     }
 
     /// Whether the connection is to be closed: it takes no more messages.
     pub fn is_closing(&self) -> bool {
         self.state.lock().outbound.close.is_some()
-    }
-
-    /// Sends binary data.
-    #[cfg(feature = "test-hooks")]
-    pub(super) fn send_binary(&self, frame: Frame) {
-        self.push(Outgoing::Binary(frame));
     }
 
     /// Sends a message, and has [`super::Session::received`] told once the client has proved that it got it: a ping
@@ -146,34 +150,40 @@ impl Connection {
 
     /// Has [`super::Session::received`] told once the client has proved that it got everything sent so far.
     pub fn ask_receipt(&self, receipt: i64) {
-        let mut state = self.state.lock();
-        let ping = state.pings.begin(Some(receipt));
-        self.queue(&mut state, Outgoing::Ping(ping));
+        self.send_ping(Some(receipt));
     }
 
     /// Sends a message that only matters while it is new: one of the same `key` that still waits is replaced, and it is
     /// dropped when the connection is behind.
     pub fn send_transient(&self, key: TransientKey, frame: Frame) {
         let mut state = self.state.lock();
-        if state.outbound.close.is_none() {
-            if state.outbound.push_transient(key, frame, self.outbound_limit) {
-                self.metrics.transient_dropped();
-            }
-            self.changed.notify_one();
+        if state.outbound.close.is_some() {
+            return;
         }
+        if state.outbound.push_transient(key, frame, self.terms.profile.outbound_bytes) {
+            self.terms.metrics.transient_dropped();
+        }
+        drop(state);
+        self.tell();
     }
 
     /// Ends the connection with an error message and a close frame. The first reason counts.
     pub fn close(&self, close: Close) {
-        self.state.lock().outbound.close.get_or_insert(close);
-        self.changed.notify_one();
+        self.state.lock().outbound.close.get_or_insert_with(|| Box::new(close));
+        self.tell();
     }
 
     /// Sends a ping of the heartbeat.
     pub(super) fn ping(&self) {
+        self.send_ping(None);
+    }
+
+    fn send_ping(&self, receipt: Option<i64>) {
         let mut state = self.state.lock();
-        let ping = state.pings.begin(None);
-        self.queue(&mut state, Outgoing::Ping(ping));
+        let number = state.pings.begin(receipt);
+        queue(&mut state, Frame::ping(&number.to_be_bytes()), &self.terms);
+        drop(state);
+        self.tell();
     }
 
     /// A pong came: gives the receipts that it proves; `None` for one that answers no ping.
@@ -182,55 +192,54 @@ impl Connection {
         self.state.lock().pings.end(number)
     }
 
-    /// Queues a message where that leaves half of the room free, or the queue is empty; tells whether it is dealt with.
-    fn push_within_half(&self, frame: &Frame) -> bool {
+    /// Queues a message where that leaves half of the room free, or nothing waits.
+    fn poll_send(&self, frame: &Frame, context: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        let half = self.outbound_limit.map(|limit| limit / 2);
-        let done = state.outbound.close.is_some() || state.outbound.push(Outgoing::Text(frame.clone()), half).is_ok();
-        if done {
-            self.changed.notify_one();
+        let half = self.terms.profile.outbound_bytes.map(|limit| limit / 2);
+        if state.outbound.close.is_some() || state.outbound.push(frame.clone(), half).is_ok() {
+            return Poll::Ready(());
         }
-        done
+        state.waits_for_room = Some(context.waker().clone());
+        Poll::Pending
     }
 
-    fn push(&self, outgoing: Outgoing) {
-        self.queue(&mut self.state.lock(), outgoing);
+    /// From now on `carrier` is told, once for each look that it takes.
+    pub(super) fn carried_by(&self, carrier: Arc<dyn Carrier>, token: usize) {
+        let _ = self.carrier.set((carrier, token));
     }
 
-    fn queue(&self, state: &mut State, outgoing: Outgoing) {
-        if state.outbound.close.is_some() {
-            return;
+    fn tell(&self) {
+        if let Some((carrier, token)) = self.carrier.get()
+            && !self.told.swap(true, Ordering::AcqRel)
+        {
+            carrier.attend(*token);
         }
-        if state.outbound.push(outgoing, self.outbound_limit).is_err() {
-            state.outbound.close = Some(Close::slow_consumer());
-        }
-        self.changed.notify_one();
     }
 
-    /// Waits until there may be something to do for the transport.
-    pub(super) async fn changed(&self) {
-        self.changed.notified().await;
+    /// The carrier looks: it is told again of what happens from here on.
+    pub(super) fn look(&self) {
+        self.told.swap(false, Ordering::AcqRel);
     }
 
     /// Takes what waits for the socket.
-    pub(super) fn take_outgoing(&self) -> Vec<Outgoing> {
-        self.taken.notify_one();
-        self.state.lock().outbound.take()
+    pub(super) fn take(&self) -> Waiting {
+        let mut state = self.state.lock();
+        let frames = state.outbound.take();
+        let reauthenticated = std::mem::take(&mut state.reauthenticated);
+        release(state);
+        Waiting { frames, reauthenticated }
     }
 
-    /// Counts a message of the client.
-    pub(super) fn count_received(&self) {
-        self.metrics.message_received(self.endpoint);
-    }
-
-    /// Counts a message that the socket was handed.
-    pub(super) fn count_sent(&self) {
-        self.metrics.message_sent(self.endpoint);
+    /// Tells how many bytes of what was taken the socket could not send yet.
+    pub(super) fn set_unsent(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        state.outbound.set_unsent(bytes);
+        release(state);
     }
 
     /// The reason to close, where there is one.
     pub(super) fn closing(&self) -> Option<Close> {
-        self.state.lock().outbound.close.clone()
+        self.state.lock().outbound.close.as_deref().cloned()
     }
 
     /// What the connection rests on.
@@ -245,7 +254,11 @@ impl Connection {
 
     /// Takes over what a new look at the database said about the user.
     pub(super) fn refresh(&self, user: Arc<User>) {
-        self.state.lock().identity.user = user;
+        let mut state = self.state.lock();
+        // The same user read again would only move in memory.
+        if state.identity.user != user {
+            state.identity.user = user;
+        }
     }
 
     /// Deals with a message that every endpoint knows.
@@ -263,7 +276,7 @@ impl Connection {
     /// Replaces the credential. A bad one changes nothing.
     async fn authenticate(&self, token: String) -> Result<Option<Timestamp>, ErrorMessage> {
         let refused = |message: &str| ErrorMessage::new(ErrorCode::Unauthorized, message);
-        let identity = match self.accounts.authenticate(&Credential::AccessToken(token)).await {
+        let identity = match self.terms.accounts.authenticate(&Credential::AccessToken(token)).await {
             Ok(identity) => identity,
             Err(Refusal::Unavailable) => {
                 return Err(ErrorMessage::new(ErrorCode::Unavailable, "the token cannot be checked now: try again"));
@@ -279,9 +292,34 @@ impl Connection {
             return Err(refused("the token belongs to another user; the old credential still counts"));
         }
         let expires_at = identity.expires_at;
-        self.state.lock().identity = identity;
-        self.changed.notify_one();
+        let mut state = self.state.lock();
+        state.identity = identity;
+        state.reauthenticated = true;
+        drop(state);
+        self.tell();
         Ok(expires_at)
+    }
+}
+
+/// A future of the session waits no longer.
+impl Wake for Connection {
+    fn wake(self: Arc<Self>) {
+        self.tell();
+    }
+}
+
+fn queue(state: &mut State, frame: Frame, terms: &Terms) {
+    if state.outbound.close.is_none() && state.outbound.push(frame, terms.profile.outbound_bytes).is_err() {
+        state.outbound.close = Some(Box::new(Close::slow_consumer()));
+    }
+}
+
+/// Unlocks, then wakes whoever waits for room: he may send at once.
+fn release(mut state: MutexGuard<'_, State>) {
+    let waits_for_room = state.waits_for_room.take();
+    drop(state);
+    if let Some(waker) = waits_for_room {
+        waker.wake();
     }
 }
 

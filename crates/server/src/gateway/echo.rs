@@ -62,12 +62,12 @@ struct EchoSession {
 
 impl AnySession for EchoSession {
     fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
-        self.connection.send(Frame::text(text));
+        self.connection.send(Frame::text(&text));
         Box::pin(async {})
     }
 
     fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()> {
-        self.connection.send_binary(Frame::text(data));
+        self.connection.send(Frame::binary(&data));
         Box::pin(async {})
     }
 

@@ -105,7 +105,7 @@ pub(super) struct Profile {
     pub(super) max_message_bytes: Option<usize>,
     pub(super) outbound_bytes: Option<usize>,
     pub(super) rate: Option<Rate>,
-    /// See [`super::transport::Rules::pause_when_behind`].
+    /// Whether to stop reading from a peer that does not read: right where it gets back what it sends.
     pub(super) pause_when_behind: bool,
 }
 
@@ -123,7 +123,7 @@ impl Profile {
     }
 }
 
-/// What the transport tells a connection's session.
+/// What the engine tells a connection's session.
 pub(super) trait AnySession: Send + Sync {
     fn opened(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async {})

@@ -1,8 +1,8 @@
 //! From an HTTP request to an open connection, or to a refusal that the client can understand.
 
 use std::{
-    net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
+    io,
+    net::{IpAddr, SocketAddr, TcpStream},
     sync::Arc,
 };
 
@@ -11,23 +11,18 @@ use axum::{
     response::Response,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use futures_util::FutureExt;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use hyper_util::rt::TokioIo;
+use hyper::upgrade::Upgraded;
 use sha1::{Digest, Sha1};
 
 use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
 
 use super::{
-    Close, Connection, Frame, Gateway, Opening,
-    connection::NewConnection,
-    credentials,
-    endpoint::{AnyEndpoint, AnySession, Profile},
-    heartbeat::Heartbeat,
+    Close, Connection, Frame, Gateway, Opening, Route, credentials,
+    engine::{Member, Newcomer, Role, Stay},
     path::PathMatch,
-    rate::TokenBucket,
-    registry::{Admission, ConnectionLimits},
-    transport::{Rules, Transport},
+    registry::ConnectionLimits,
 };
 use crate::{
     accounts::{Credential, Identity, Refusal},
@@ -37,8 +32,8 @@ use crate::{
 /// RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The code in metrics of a connection that ended in a panic.
-const PANICKED: u16 = 1011;
+/// Unwraps a socket that the HTTP library has let go, with what was read of it behind the request.
+pub type TakeOver = fn(Upgraded) -> io::Result<(TcpStream, Bytes)>;
 
 /// What the query of a socket's address may hold; the first of a name counts.
 struct SocketQuery(Vec<(String, String)>);
@@ -54,10 +49,16 @@ impl SocketQuery {
 }
 
 impl Gateway {
-    /// Answers a request on a socket's path; `None` where no socket has this path.
-    pub async fn handshake(self: &Arc<Self>, request: Request, peer: SocketAddr) -> Option<Response> {
-        let (endpoint, found) = self.route(request.uri().path())?;
-        Some(match self.begin(request, peer, endpoint, found).await {
+    /// Answers a request on a socket's path; `None` where no socket has this path. `take_over` knows what the server has
+    /// wrapped the socket in.
+    pub async fn handshake(
+        self: &Arc<Self>,
+        request: Request,
+        peer: SocketAddr,
+        take_over: TakeOver,
+    ) -> Option<Response> {
+        let (route, found) = self.route(request.uri().path())?;
+        Some(match self.begin(request, peer, route, found, take_over).await {
             Ok(response) => response,
             Err(error) => error.into(),
         })
@@ -67,8 +68,9 @@ impl Gateway {
         self: &Arc<Self>,
         mut request: Request,
         peer: SocketAddr,
-        endpoint: Arc<dyn AnyEndpoint>,
+        route: Route,
         found: PathMatch,
+        take_over: TakeOver,
     ) -> Result<Response, Rejection> {
         let accept = check_upgrade(&request)?;
         let headers = request.headers();
@@ -79,17 +81,21 @@ impl Gateway {
         let address = self.trusted.client_address(peer.ip(), headers);
         let since = query.get("since").map(|since| since.parse().ok().filter(|since| *since >= 0));
         let opening = Opening { object_id: found.object_id, since: since.flatten() };
-        let arrival = Arrival { endpoint, opening, address, odd_since: since == Some(None) };
+        let arrival = Arrival { route, opening, address, odd_since: since == Some(None) };
         let offers_bearer = credentials::offers_bearer(headers);
-        let identity = match arrival.endpoint.guest() {
+        let identity = match arrival.route.endpoint.guest() {
             Some(guest) => Ok(guest),
             None => self.identify(credential.as_ref(), &found).await,
         };
         let upgrade = hyper::upgrade::on(&mut request);
         let gateway = Arc::clone(self);
         self.tasks.spawn(async move {
-            if let Ok(upgraded) = upgrade.await {
-                gateway.serve(TokioIo::new(upgraded), identity, arrival).await;
+            match upgrade.await.map_err(io::Error::other).and_then(take_over) {
+                Ok((stream, unread)) => {
+                    let role = gateway.role(identity, &arrival).await;
+                    gateway.engine.carry(Newcomer { stream, unread: unread.into(), role });
+                }
+                Err(error) => tracing::debug!(%error, "a socket was lost in its handshake"),
             }
         });
         Ok(switching_protocols(accept, offers_bearer))
@@ -124,61 +130,36 @@ impl Gateway {
         }
     }
 
-    /// Serves a stream whose handshake is done, to its end.
-    async fn serve<S>(self: Arc<Self>, stream: S, identity: Result<Identity, Close>, arrival: Arrival)
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    {
-        let profile = arrival.endpoint.profile(&self.config);
-        let transport = Transport::new(stream, profile.max_message_bytes);
-        let name = arrival.endpoint.name();
+    /// Opens the session, or says why not.
+    async fn role(&self, identity: Result<Identity, Close>, arrival: &Arrival) -> Role {
         let opened = match identity {
-            Ok(identity) => self.open(identity, &arrival, profile.outbound_bytes).await,
+            Ok(identity) => self.open(identity, arrival).await,
             Err(close) => Err(close),
         };
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(close) => {
-                self.metrics.handshake_refused(name, &close.reason());
-                transport.refuse(&close).await;
-                return;
-            }
-        };
-        self.metrics.connection_opened(name);
-        let rules = self.rules(&profile);
-        let run = transport.run(&opened.connection, Arc::clone(&opened.session), rules);
-        let code = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(endpoint = name, "a message made the server panic; its connection is gone");
-            PANICKED
-        });
-        opened.session.closed().await;
-        self.metrics.connection_closed(name, code);
+        opened.map_or_else(
+            |close| {
+                let terms = &arrival.route.terms;
+                terms.metrics.handshake_refused(terms.endpoint, &close.reason());
+                Role::Refused { close, max_message_bytes: terms.profile.max_message_bytes }
+            },
+            Role::Member,
+        )
     }
 
-    async fn open(
-        &self,
-        identity: Identity,
-        arrival: &Arrival,
-        outbound_limit: Option<usize>,
-    ) -> Result<Opened, Close> {
-        let connection = Connection::new(NewConnection {
-            identity,
-            address: arrival.address,
-            endpoint: arrival.endpoint.name(),
-            accounts: Arc::clone(&self.accounts),
-            metrics: Arc::clone(&self.metrics),
-            outbound_limit,
-        });
-        let admission = match arrival.endpoint.guest() {
+    async fn open(&self, identity: Identity, arrival: &Arrival) -> Result<Member, Close> {
+        let Route { endpoint, terms, .. } = &arrival.route;
+        let connection = Connection::new(identity, arrival.address, Arc::clone(terms));
+        let admission = match endpoint.guest() {
             Some(_) => None,
             None => Some(self.registry.admit(&connection, self.limits())?),
         };
-        let session = arrival.endpoint.open(Arc::clone(&connection), arrival.opening).await?;
+        let session = endpoint.open(Arc::clone(&connection), arrival.opening).await?;
         if arrival.odd_since {
             let error = ErrorMessage::new(ErrorCode::InvalidMessage, "since must be an id: nothing is replayed");
             connection.send(Frame::json(&CommonServerMessage::Error(error)));
         }
-        Ok(Opened { connection, session, _admission: admission })
+        let stay = Stay::new(Arc::clone(terms), self.tasks.token(), admission);
+        Ok(Member { connection, session, stay })
     }
 
     fn limits(&self) -> ConnectionLimits {
@@ -187,31 +168,15 @@ impl Gateway {
             per_address: self.config.max_connections_per_ip,
         }
     }
-
-    fn rules(&self, profile: &Profile) -> Rules {
-        let (interval, timeout) = (self.config.heartbeat_interval, self.config.heartbeat_timeout);
-        Rules {
-            heartbeat: Heartbeat::new(interval, timeout, Arc::clone(&self.clock)),
-            bucket: profile.rate.map(|rate| TokenBucket::new(rate, std::time::Instant::now())),
-            pause_when_behind: profile.pause_when_behind,
-        }
-    }
 }
 
 /// Somebody at the door.
 struct Arrival {
-    endpoint: Arc<dyn AnyEndpoint>,
+    route: Route,
     opening: Opening,
     address: IpAddr,
     /// `?since=` was given, and is no id.
     odd_since: bool,
-}
-
-/// Somebody who is in.
-struct Opened {
-    connection: Arc<Connection>,
-    session: Arc<dyn AnySession>,
-    _admission: Option<Admission>,
 }
 
 /// An HTTP answer in place of the handshake.

@@ -1,12 +1,10 @@
 //! What time alone does to a connection: pings, a peer that stopped answering, a credential that runs out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use holodrive_protocol::{Timestamp, socket::CommonServerMessage};
-use tokio::time::Instant;
 
-use super::{Close, Connection, Frame};
-use crate::clock::SharedClock;
+use super::{Close, Connection, Frame, terms::Terms};
 
 /// How long before the end of a credential its user is warned.
 const EXPIRY_WARNING: Duration = Duration::from_secs(60);
@@ -14,10 +12,8 @@ const EXPIRY_WARNING: Duration = Duration::from_secs(60);
 const HORIZON: Duration = Duration::from_secs(60);
 
 /// The timers of one connection.
+#[derive(Debug)]
 pub(super) struct Heartbeat {
-    interval: Option<Duration>,
-    timeout: Option<Duration>,
-    clock: SharedClock,
     /// When the next ping is due.
     ping_at: Option<Instant>,
     /// Until when the peer has to show a sign of life.
@@ -27,49 +23,46 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(interval: Option<Duration>, timeout: Option<Duration>, clock: SharedClock) -> Self {
-        let ping_at = interval.map(|interval| Instant::now() + interval);
-        Self { interval, timeout, clock, ping_at, answer_by: None, warned_of: None }
+    pub(super) fn new(terms: &Terms, now: Instant) -> Self {
+        let ping_at = terms.heartbeat_interval.map(|interval| now + interval);
+        Self { ping_at, answer_by: None, warned_of: None }
     }
 
     /// The peer sent something.
-    pub(super) fn heard(&mut self) {
+    pub(super) fn heard(&mut self, terms: &Terms, now: Instant) {
         self.answer_by = None;
-        self.ping_at = self.interval.map(|interval| Instant::now() + interval);
+        self.ping_at = terms.heartbeat_interval.map(|interval| now + interval);
     }
 
-    /// When [`Heartbeat::tick`] is due. Whoever is not listened to is not blamed for his silence.
-    pub(super) fn next(&self, connection: &Connection, listening: bool) -> Instant {
-        let now = Instant::now();
+    /// When [`Heartbeat::tick`] is due.
+    pub(super) fn next(&self, connection: &Connection, now: Instant) -> Instant {
         let credential = connection.expires_at().map(|expires_at| {
-            let left = self.until(expires_at);
+            let left = until(expires_at, connection.terms());
             let warned = self.warned_of == Some(expires_at);
             now + if warned { left } else { left.saturating_sub(EXPIRY_WARNING) }
         });
-        [self.ping_at, self.answer_by.filter(|_| listening), credential]
-            .into_iter()
-            .flatten()
-            .fold(now + HORIZON, Instant::min)
+        let answer_by = self.answer_by.filter(|deadline| *deadline > now);
+        [self.ping_at, answer_by, credential].into_iter().flatten().fold(now + HORIZON, Instant::min)
     }
 
-    /// Does what is due; an error is the reason to close.
-    pub(super) fn tick(&mut self, connection: &Connection, listening: bool) -> Result<(), Close> {
+    /// Does what is due; an error is the reason to close. Whoever is not listened to is not blamed for his silence.
+    pub(super) fn tick(&mut self, connection: &Connection, listening: bool, now: Instant) -> Result<(), Close> {
         self.check_credential(connection)?;
-        let now = Instant::now();
         if listening && self.answer_by.is_some_and(|deadline| deadline <= now) {
             return Err(Close::idle_timeout());
         }
+        let terms = connection.terms();
         if self.ping_at.is_some_and(|due| due <= now) {
             connection.ping();
-            self.answer_by = self.answer_by.or_else(|| self.timeout.map(|timeout| now + timeout));
-            self.ping_at = self.interval.map(|interval| now + interval);
+            self.answer_by = self.answer_by.or_else(|| terms.heartbeat_timeout.map(|timeout| now + timeout));
+            self.ping_at = terms.heartbeat_interval.map(|interval| now + interval);
         }
         Ok(())
     }
 
     fn check_credential(&mut self, connection: &Connection) -> Result<(), Close> {
         let Some(expires_at) = connection.expires_at() else { return Ok(()) };
-        let left = self.until(expires_at);
+        let left = until(expires_at, connection.terms());
         if left.is_zero() {
             return Err(Close::token_expired());
         }
@@ -79,9 +72,9 @@ impl Heartbeat {
         }
         Ok(())
     }
+}
 
-    fn until(&self, moment: Timestamp) -> Duration {
-        let micros = moment.as_micros().saturating_sub(self.clock.now().as_micros());
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-    }
+fn until(moment: Timestamp, terms: &Terms) -> Duration {
+    let micros = moment.as_micros().saturating_sub(terms.clock.now().as_micros());
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }

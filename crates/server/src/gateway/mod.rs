@@ -1,8 +1,8 @@
 //! Everything about sockets that no feature needs to know: handshake, credentials, limits, heartbeat, closing.
 //!
 //! A feature is an [`Endpoint`]. It is told of events on a [`Connection`] (opened, message, received, closed) and answers
-//! by [`Connection::send`] and [`Connection::close`]. It never sees a socket, a loop or a task: what carries the bytes
-//! (`transport`) can change without touching a feature.
+//! by [`Connection::send`] and [`Connection::close`]. It never sees a socket, a loop or a task: those are the affair of
+//! `engine`, which carries the bytes.
 
 mod close;
 mod connection;
@@ -10,6 +10,7 @@ mod credentials;
 #[cfg(feature = "test-hooks")]
 mod echo;
 mod endpoint;
+mod engine;
 mod frame;
 mod handshake;
 mod heartbeat;
@@ -19,19 +20,21 @@ mod proxies;
 mod rate;
 mod recheck;
 mod registry;
+mod terms;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 pub(crate) mod testing;
-mod transport;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 pub use close::Close;
 pub use connection::{Connection, ConnectionId};
 pub use endpoint::{Endpoint, Opening, Session};
 pub use frame::Frame;
+pub use handshake::TakeOver;
 pub use outbound::TransientKey;
 pub use path::PathPattern;
 pub use proxies::TrustedProxies;
@@ -43,8 +46,10 @@ use crate::{
     telemetry::Metrics,
 };
 use endpoint::AnyEndpoint;
+use engine::Engine;
 use path::PathMatch;
 use registry::Registry;
+use terms::Terms;
 
 /// The pauses between those who are told that the server stops.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -58,26 +63,40 @@ pub struct Gateway {
     clock: SharedClock,
     origins: AllowedOrigins,
     trusted: TrustedProxies,
-    routes: Vec<(PathPattern, Arc<dyn AnyEndpoint>)>,
+    routes: Vec<Route>,
     registry: Arc<Registry>,
+    engine: Engine,
+    /// Waited for when the server ends: handshakes, connections, and what sessions do in the end.
     tasks: TaskTracker,
 }
 
+/// An endpoint behind a path.
+#[derive(Clone)]
+struct Route {
+    path: PathPattern,
+    endpoint: Arc<dyn AnyEndpoint>,
+    terms: Arc<Terms>,
+}
+
 impl Gateway {
-    /// A gateway without paths.
+    /// A gateway without paths, with an event loop for each core. The runtime around the call is that of the sessions.
+    ///
+    /// # Errors
+    /// When the loops cannot be started.
     pub fn new(
         config: Arc<Config>,
         accounts: Arc<Accounts>,
         metrics: Arc<Metrics>,
         clock: SharedClock,
         origins: AllowedOrigins,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let trusted = TrustedProxies::new(config.trusted_proxies.clone());
-        let (registry, tasks) = (Arc::default(), TaskTracker::new());
-        let gateway = Self { config, accounts, metrics, clock, origins, trusted, routes: Vec::new(), registry, tasks };
+        let (registry, tasks, routes) = (Arc::default(), TaskTracker::new(), Vec::new());
+        let engine = Engine::start(thread::available_parallelism()?.get(), &Handle::current())?;
+        let gateway = Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, tasks };
         #[cfg(feature = "test-hooks")]
         let gateway = gateway.with_echo();
-        gateway
+        Ok(gateway)
     }
 
     /// Serves `endpoint` under a path.
@@ -87,7 +106,9 @@ impl Gateway {
     }
 
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
-        self.routes.push((path, endpoint));
+        let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
+        let terms = Terms::new(&*endpoint, &self.config, accounts, metrics, clock);
+        self.routes.push(Route { path, endpoint, terms });
         self
     }
 
@@ -97,12 +118,12 @@ impl Gateway {
             .any_endpoint(PathPattern::new("/__echo_limited"), Arc::new(echo::Echo { limited: true }))
     }
 
-    fn route(&self, path: &str) -> Option<(Arc<dyn AnyEndpoint>, PathMatch)> {
-        self.routes.iter().find_map(|(pattern, endpoint)| Some((Arc::clone(endpoint), pattern.matches(path)?)))
+    fn route(&self, path: &str) -> Option<(Route, PathMatch)> {
+        self.routes.iter().find_map(|route| Some((route.clone(), route.path.matches(path)?)))
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &Arc<dyn AnyEndpoint>> {
-        self.routes.iter().map(|(_, endpoint)| endpoint)
+        self.routes.iter().map(|route| &route.endpoint)
     }
 
     /// How many connections are open.

@@ -1,18 +1,4 @@
-use std::collections::VecDeque;
-
 use super::{Close, Frame};
-
-/// A message that waits for the socket.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    /// A text message.
-    Text(Frame),
-    /// A binary message; only the echo of the conformance suites sends any.
-    #[cfg(feature = "test-hooks")]
-    Binary(Frame),
-    /// A ping that carries this number.
-    Ping(u64),
-}
 
 /// What waits for one socket, bounded in bytes.
 ///
@@ -20,9 +6,14 @@ pub(super) enum Outgoing {
 /// dropped when half of the room is taken, and a newer one replaces an older one of its kind.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
-    queue: VecDeque<(Option<TransientKey>, Outgoing)>,
-    bytes: usize,
-    pub(super) close: Option<Close>,
+    queue: Vec<Frame>,
+    /// The places in the queue of messages that newer ones replace.
+    transient: Vec<(TransientKey, usize)>,
+    /// How many bytes the queue has.
+    queued: usize,
+    /// How many bytes were taken off the queue, and not by the kernel yet.
+    unsent: usize,
+    pub(super) close: Option<Box<Close>>,
 }
 
 /// Which transient messages replace each other, such as the typing state of one user.
@@ -32,48 +23,45 @@ pub type TransientKey = i64;
 pub(super) struct Full;
 
 impl Outbound {
-    /// Queues a message. One always fits into an empty queue, and a ping behind it: there is never more than one for each
+    /// Queues a message. One always fits when nothing waits, and a ping behind it: there is never more than one for each
     /// message.
-    pub(super) fn push(&mut self, outgoing: Outgoing, limit: Option<usize>) -> Result<(), Full> {
-        let size = outgoing.size();
-        let bounded = self.bytes > 0 && !matches!(outgoing, Outgoing::Ping(_));
-        if bounded && limit.is_some_and(|limit| self.bytes + size > limit) {
+    pub(super) fn push(&mut self, frame: Frame, limit: Option<usize>) -> Result<(), Full> {
+        let waiting = self.queued + self.unsent;
+        let bounded = waiting > 0 && !frame.is_ping();
+        if bounded && limit.is_some_and(|limit| waiting + frame.size() > limit) {
             return Err(Full);
         }
-        self.bytes += size;
-        self.queue.push_back((None, outgoing));
+        self.queued += frame.size();
+        self.queue.push(frame);
         Ok(())
     }
 
     /// Queues a transient message, and tells whether one was dropped for it or instead of it.
     pub(super) fn push_transient(&mut self, key: TransientKey, frame: Frame, limit: Option<usize>) -> bool {
-        if let Some((_, waiting)) = self.queue.iter_mut().find(|(other, _)| *other == Some(key)) {
-            self.bytes = self.bytes - waiting.size() + frame.len();
-            *waiting = Outgoing::Text(frame);
+        let place = self.transient.iter().find(|(other, _)| *other == key).map(|(_, place)| *place);
+        if let Some(waiting) = place.and_then(|place| self.queue.get_mut(place)) {
+            self.queued = self.queued - waiting.size() + frame.size();
+            *waiting = frame;
             return true;
         }
-        if limit.is_some_and(|limit| self.bytes + frame.len() > limit / 2) {
+        if limit.is_some_and(|limit| self.queued + self.unsent + frame.size() > limit / 2) {
             return true;
         }
-        self.bytes += frame.len();
-        self.queue.push_back((Some(key), Outgoing::Text(frame)));
+        self.transient.push((key, self.queue.len()));
+        self.queued += frame.size();
+        self.queue.push(frame);
         false
     }
 
     /// Takes everything that waits.
-    pub(super) fn take(&mut self) -> Vec<Outgoing> {
-        self.bytes = 0;
-        std::mem::take(&mut self.queue).into_iter().map(|(_, outgoing)| outgoing).collect()
+    pub(super) fn take(&mut self) -> Vec<Frame> {
+        self.queued = 0;
+        self.transient = Vec::new();
+        std::mem::take(&mut self.queue)
     }
-}
 
-impl Outgoing {
-    fn size(&self) -> usize {
-        match self {
-            Self::Text(frame) => frame.len(),
-            #[cfg(feature = "test-hooks")]
-            Self::Binary(frame) => frame.len(),
-            Self::Ping(_) => 8,
-        }
+    /// Counts what was taken and could not be sent.
+    pub(super) fn set_unsent(&mut self, bytes: usize) {
+        self.unsent = bytes;
     }
 }

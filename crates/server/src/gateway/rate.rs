@@ -12,21 +12,21 @@ pub(super) struct Rate {
 /// Holds somebody to a [`Rate`].
 #[derive(Debug)]
 pub(super) struct TokenBucket {
-    rate: Rate,
     tokens: f64,
     refilled_at: Instant,
 }
 
 impl TokenBucket {
+    /// A full bucket.
     pub(super) fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, tokens: rate.burst, refilled_at: now }
+        Self { tokens: rate.burst, refilled_at: now }
     }
 
     /// Takes a token, where there is one.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    pub(super) fn take(&mut self, rate: Rate, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.refilled_at).as_secs_f64();
         self.refilled_at = now;
-        self.tokens = elapsed.mul_add(self.rate.per_second, self.tokens).min(self.rate.burst);
+        self.tokens = elapsed.mul_add(rate.per_second, self.tokens).min(rate.burst);
         let allowed = self.tokens >= 1.0;
         if allowed {
             self.tokens -= 1.0;

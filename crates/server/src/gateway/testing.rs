@@ -8,27 +8,30 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Close, Connection, Endpoint, Opening,
-    connection::NewConnection,
-    endpoint::{AnyEndpoint, AnySession},
-    outbound::Outgoing,
+    connection::Carrier,
+    endpoint::{AnyEndpoint, AnySession, Profile},
+    engine::wire::Opcode,
+    terms::Terms,
 };
 use crate::{
     accounts::{Accounts, Identity, Proof, User},
+    clock::SystemClock,
     telemetry::Metrics,
 };
 
 /// After this long without the message that a test waits for, the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The client of one connection: does what the transport and the network do otherwise.
+/// The client of one connection: does what the engine and the network do otherwise.
 pub(crate) struct Peer {
     pub(crate) connection: Arc<Connection>,
     session: Arc<dyn AnySession>,
     opening: JoinHandle<()>,
+    bell: Arc<Bell>,
     inbox: VecDeque<Value>,
     pings: Vec<u64>,
 }
@@ -43,17 +46,14 @@ impl Peer {
         outbound_limit: Option<usize>,
     ) -> Result<Self, Close> {
         let proof = Proof::Token { password_hash: None };
-        let connection = Connection::new(NewConnection {
-            identity: Identity { user: Arc::clone(user), proof, expires_at: None },
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            endpoint: E::NAME,
-            accounts: Arc::clone(accounts),
-            metrics: Arc::new(Metrics::new()),
-            outbound_limit,
-        });
+        let identity = Identity { user: Arc::clone(user), proof, expires_at: None };
+        let terms = terms(endpoint, accounts, outbound_limit);
+        let connection = Connection::new(identity, IpAddr::V4(Ipv4Addr::LOCALHOST), terms);
+        let bell = Arc::new(Bell::default());
+        connection.carried_by(Arc::clone(&bell) as Arc<dyn Carrier>, 0);
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
         let opening = tokio::spawn(Arc::clone(&session).opened());
-        Ok(Self { connection, session, opening, inbox: VecDeque::new(), pings: Vec::new() })
+        Ok(Self { connection, session, opening, bell, inbox: VecDeque::new(), pings: Vec::new() })
     }
 
     /// Sends a message, and waits until it is dealt with.
@@ -72,7 +72,7 @@ impl Peer {
                 if self.connection.closing().is_some() {
                     return None;
                 }
-                let changed = tokio::time::timeout(PATIENCE, self.connection.changed()).await;
+                let changed = tokio::time::timeout(PATIENCE, self.bell.0.notified()).await;
                 changed.expect("the message that the test waits for does not come");
             }
         }
@@ -112,25 +112,62 @@ impl Peer {
         }
     }
 
-    /// Ends the connection, as the transport does.
+    /// Ends the connection, as the engine does.
     pub(crate) async fn hang_up(self) {
         Arc::clone(&self.session).closed().await;
     }
 
     /// What a slow reader had not read is lost with its connection.
     fn receive(&mut self) {
-        let waiting = self.connection.take_outgoing();
+        self.connection.look();
+        let waiting = self.connection.take().frames;
         if self.connection.closing().is_some_and(|close| close.code == Close::SLOW_CONSUMER) {
             return;
         }
-        for outgoing in waiting {
-            match outgoing {
-                Outgoing::Text(frame) => self.inbox.push_back(serde_json::from_slice(&frame.into_bytes()).unwrap()),
-                Outgoing::Ping(number) => self.pings.push(number),
-                #[cfg(feature = "test-hooks")]
-                Outgoing::Binary(_) => {}
+        for frame in waiting {
+            let payload = &frame.wire()[header_length(frame.wire())..];
+            match frame.opcode() {
+                Some(Opcode::Text) => self.inbox.push_back(serde_json::from_slice(payload).unwrap()),
+                Some(Opcode::Ping) => self.pings.push(u64::from_be_bytes(payload.try_into().unwrap())),
+                _ => {}
             }
         }
+    }
+}
+
+fn header_length(wire: &[u8]) -> usize {
+    match wire[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    }
+}
+
+/// What a connection is held to that is not under load.
+fn terms<E: Endpoint>(endpoint: &E, accounts: &Arc<Accounts>, outbound_bytes: Option<usize>) -> Arc<Terms> {
+    let metrics = Arc::new(Metrics::new());
+    let (received, sent) = metrics.messages(E::NAME);
+    let profile = Profile { max_message_bytes: None, outbound_bytes, rate: None, pause_when_behind: false };
+    Arc::new(Terms {
+        endpoint: endpoint.name(),
+        accounts: Arc::clone(accounts),
+        metrics,
+        received,
+        sent,
+        clock: Arc::new(SystemClock),
+        profile,
+        heartbeat_interval: None,
+        heartbeat_timeout: None,
+    })
+}
+
+/// Rings when the connection wants to be looked at.
+#[derive(Default)]
+struct Bell(Notify);
+
+impl Carrier for Bell {
+    fn attend(&self, _: usize) {
+        self.0.notify_one();
     }
 }
 

@@ -1,8 +1,9 @@
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc};
 
 use axum::response::Response;
+use bytes::Bytes;
 use http::{Request, StatusCode};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade::Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,14 @@ async fn answer(
         phase.set(Phase::Idle);
     }
     Ok(response)
+}
+
+/// Takes a socket out of what [`serve`] has wrapped it in, with what was read of it behind the request.
+pub(super) fn take_over(upgraded: Upgraded) -> io::Result<(std::net::TcpStream, Bytes)> {
+    let parts = upgraded
+        .downcast::<TokioIo<PatientStream<TcpStream>>>()
+        .map_err(|_| io::Error::other("the socket is wrapped in something else"))?;
+    Ok((parts.io.into_inner().into_inner().into_std()?, parts.read_buf))
 }
 
 fn builder() -> http1::Builder {

@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode, Uri, header, uri::PathAndQuery};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::service::TowerToHyperService;
 
-use super::watched::WatchedBody;
+use super::{connection::take_over, watched::WatchedBody};
 use crate::{api::ApiError, app::App};
 
 /// The address of the client, behind trusted proxies; an extension of every request.
@@ -70,7 +70,7 @@ impl Front {
 
     async fn route(&self, mut request: Request, peer: SocketAddr) -> Response {
         if is_socket(request.uri().path()) {
-            let answer = self.app.gateway.handshake(request, peer).await;
+            let answer = self.app.gateway.handshake(request, peer, take_over).await;
             return answer.unwrap_or_else(|| ApiError::not_found().into_response());
         }
         let address = self.app.proxies.client_address(peer.ip(), request.headers());

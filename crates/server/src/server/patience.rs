@@ -83,6 +83,11 @@ impl<S> PatientStream<S> {
         Self { stream, phase, patience, limit: None }
     }
 
+    /// The stream itself, to which no limit applies any more.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// Whether the limit of this phase has passed; wakes the reader when it will have.
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let phase = self.phase.get();

@@ -57,7 +57,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         Arc::clone(&metrics),
         Arc::clone(&clock),
         origins.clone(),
-    )
+    )?
     .endpoint(
         PathPattern::new("/ws/notifications/").user_scoped(),
         &NotificationsEndpoint::new(Arc::clone(&notifications)),

@@ -127,14 +127,11 @@ impl Metrics {
         self.closes.get_or_create(&ByCloseCode { endpoint, code: CloseCode::of(code) }).inc();
     }
 
-    /// A client sent a message.
-    pub fn message_received(&self, endpoint: &'static str) {
-        self.messages_in.get_or_create(&ByEndpoint { endpoint }).inc();
-    }
-
-    /// A message went to a client.
-    pub fn message_sent(&self, endpoint: &'static str) {
-        self.messages_out.get_or_create(&ByEndpoint { endpoint }).inc();
+    /// The counters of the messages from and to the clients of an endpoint: they count on every message, so they are
+    /// looked up once.
+    pub fn messages(&self, endpoint: &'static str) -> (Counter, Counter) {
+        let by_endpoint = ByEndpoint { endpoint };
+        (self.messages_in.get_or_create_owned(&by_endpoint), self.messages_out.get_or_create_owned(&by_endpoint))
     }
 
     /// A transient message, such as typing, was dropped because its connection had fallen behind.

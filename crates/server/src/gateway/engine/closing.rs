@@ -1,0 +1,51 @@
+//! A connection that ends: the last frames go out, and the peer's close frame is waited for.
+
+use std::{io, time::Duration};
+
+use super::{
+    Desk, Stay,
+    decoder::{Decoder, Event},
+    pipe::Pipe,
+};
+
+/// How long a peer may take to read the last messages and to answer the close frame.
+pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// Completes the closing handshake, and reads what the peer still sends: an unread byte would reset the connection, and
+/// the close frame with it.
+pub(super) struct Closing {
+    /// Looks for the peer's close frame; after it, nothing that comes matters.
+    decoder: Option<Decoder>,
+    shut_down: bool,
+    _stay: Option<Stay>,
+}
+
+impl Closing {
+    pub(super) fn new(decoder: Option<Decoder>, stay: Option<Stay>) -> Self {
+        Self { decoder, shut_down: false, _stay: stay }
+    }
+
+    /// Does what can be done; an error is the end.
+    pub(super) fn drive(&mut self, pipe: &mut Pipe, desk: &mut Desk) -> io::Result<()> {
+        pipe.flush()?;
+        if let Some(bytes) = pipe.read(&mut desk.buffer)? {
+            self.hear(bytes);
+        }
+        if self.decoder.is_none() && pipe.is_flushed() && !self.shut_down {
+            pipe.shut_down()?;
+            self.shut_down = true;
+        }
+        Ok(())
+    }
+
+    /// Only a close frame counts now.
+    pub(super) fn hear(&mut self, mut bytes: &[u8]) {
+        while let Some(decoder) = &mut self.decoder {
+            match decoder.next(&mut bytes) {
+                Ok(Some(Event::Close(_))) | Err(_) => self.decoder = None,
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+            }
+        }
+    }
+}

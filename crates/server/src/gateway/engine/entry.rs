@@ -1,0 +1,107 @@
+//! A loop's place for one connection.
+
+use std::time::Instant;
+
+use super::{
+    Desk, Role,
+    closing::{CLOSE_GRACE, Closing},
+    decoder::Decoder,
+    pipe::Pipe,
+    serving::{End, Serving},
+    timers::Tick,
+};
+
+/// A connection of a loop.
+pub(super) struct Entry {
+    pub(super) pipe: Pipe,
+    stage: Stage,
+    /// When it is looked at next, whatever happens.
+    pub(super) tick: Tick,
+}
+
+enum Stage {
+    Serving(Serving),
+    Closing(Closing),
+}
+
+/// Why the loop looks at a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The kernel says that it can be read or written.
+    Ready,
+    /// It has asked for it.
+    Attention,
+    /// Its time has come.
+    Time,
+}
+
+/// The connection is over.
+#[derive(Debug)]
+pub(super) struct Over;
+
+impl Entry {
+    pub(super) fn new(mut pipe: Pipe, role: Role, unread: Vec<u8>, now: Instant) -> Self {
+        let stage = match role {
+            Role::Member(member) => Stage::Serving(Serving::new(member, unread, now)),
+            Role::Refused { close, max_message_bytes } => {
+                pipe.queue(close.farewell());
+                let mut closing = Closing::new(Some(Decoder::new(max_message_bytes)), None);
+                closing.hear(&unread);
+                Stage::Closing(closing)
+            }
+        };
+        Self { pipe, stage, tick: Tick::NEVER }
+    }
+
+    /// Does what is to be done; gives a moment at which to look again at the latest, where that has changed.
+    pub(super) fn drive(&mut self, occasion: Occasion, desk: &mut Desk) -> Result<Option<Instant>, Over> {
+        match &mut self.stage {
+            Stage::Serving(serving) => match serve(serving, &mut self.pipe, occasion, desk) {
+                Ok(again) => Ok(again),
+                Err(end) => self.end(end, desk),
+            },
+            Stage::Closing(_) if occasion == Occasion::Time => Err(Over),
+            Stage::Closing(closing) => closing.drive(&mut self.pipe, desk).map(|()| None).map_err(|_| Over),
+        }
+    }
+
+    /// Ends the session and begins the farewell.
+    pub(super) fn end(&mut self, end: End, desk: &mut Desk) -> Result<Option<Instant>, Over> {
+        if let Stage::Serving(serving) = &mut self.stage {
+            self.stage = Stage::Closing(serving.end(end, &mut self.pipe).ok_or(Over)?);
+            self.drive(Occasion::Ready, desk)?;
+        }
+        Ok(Some(desk.now + CLOSE_GRACE))
+    }
+
+    /// When a new entry is to be looked at.
+    pub(super) fn first_look(&self, now: Instant) -> Instant {
+        match &self.stage {
+            Stage::Serving(serving) => serving.next_tick(now),
+            Stage::Closing(_) => now + CLOSE_GRACE,
+        }
+    }
+
+    /// Whether there is more to do at once.
+    pub(super) fn wants_more(&self) -> bool {
+        match &self.stage {
+            Stage::Serving(serving) => serving.wants_more(&self.pipe),
+            Stage::Closing(_) => self.pipe.is_readable(),
+        }
+    }
+}
+
+fn serve(serving: &mut Serving, pipe: &mut Pipe, occasion: Occasion, desk: &mut Desk) -> Result<Option<Instant>, End> {
+    if occasion == Occasion::Time {
+        serving.tick(pipe, desk.now);
+        return Ok(Some(serving.next_tick(desk.now)));
+    }
+    let asked = occasion == Occasion::Attention;
+    if asked {
+        serving.look();
+    }
+    serving.send_unsent(pipe)?;
+    serving.read(pipe, desk)?;
+    let reauthenticated = asked && serving.send(pipe)?;
+    Ok(reauthenticated.then(|| serving.next_tick(desk.now)))
+}

@@ -1,0 +1,172 @@
+//! A thread that carries the bytes of many connections.
+
+use std::{
+    io::{self, ErrorKind},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Poll, Token, Waker};
+use slab::Slab;
+use tokio::runtime::Handle;
+
+use super::{
+    Desk, Newcomer, Role,
+    entry::{Entry, Occasion, Over},
+    inbox::{Inbox, Mail},
+    pipe::Pipe,
+    serving::End,
+    timers::{Tick, Timers},
+};
+
+/// The name of the letter box among the sockets.
+const INBOX: Token = Token(usize::MAX);
+/// How many sockets the kernel may name at once.
+const EVENTS_MAX: usize = 1_024;
+
+/// A loop before its thread has it.
+///
+/// It goes in rounds. First every socket with something to read is read, and the sessions do what follows. Last, every
+/// connection that has asked for attention is looked at, and what waits for its socket is written at once: all that the
+/// round brought, in one system call.
+pub(super) struct EventLoop {
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    entries: Slab<Box<Entry>>,
+    timers: Timers,
+    /// Those whose turn ended before all was done.
+    again: Vec<usize>,
+    desk: Desk,
+}
+
+impl EventLoop {
+    pub(super) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let inbox = Inbox::new(Waker::new(poll.registry(), INBOX)?);
+        let desk = Desk::new();
+        let timers = Timers::new(desk.now);
+        Ok(Self { poll, inbox, entries: Slab::new(), timers, again: Vec::new(), desk })
+    }
+
+    pub(super) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Serves until the letter box says stop. The futures of sessions find the runtime around them.
+    pub(super) fn run(mut self, runtime: &Handle) {
+        let _runtime = runtime.enter();
+        let (mut events, mut mail) = (Events::with_capacity(EVENTS_MAX), Mail::default());
+        while !mail.stop {
+            if let Err(error) = self.wait(&mut events) {
+                tracing::error!(%error, "a loop of connections ends: it cannot wait for them");
+                return;
+            }
+            self.desk.now = Instant::now();
+            self.read_sockets(&events);
+            self.look_at_the_due();
+            self.inbox.take(&mut mail);
+            self.open_mail(&mut mail);
+        }
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let busy = !self.again.is_empty() || !self.inbox.may_sleep();
+        let timeout = if busy { Some(Duration::ZERO) } else { self.timers.left(Instant::now()) };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_sockets(&mut self, events: &Events) {
+        for token in std::mem::take(&mut self.again) {
+            self.visit(token, Occasion::Ready);
+        }
+        for event in events {
+            if let Some(entry) = self.entries.get_mut(event.token().0) {
+                entry.pipe.note(event);
+                self.visit(event.token().0, Occasion::Ready);
+            }
+        }
+    }
+
+    fn look_at_the_due(&mut self) {
+        while let Some((tick, due)) = self.timers.pop(self.desk.now) {
+            for token in due {
+                if let Some(entry) = self.entries.get_mut(token).filter(|entry| entry.tick == tick) {
+                    entry.tick = Tick::NEVER;
+                    self.visit(token, Occasion::Time);
+                }
+            }
+        }
+    }
+
+    fn open_mail(&mut self, mail: &mut Mail) {
+        for newcomer in mail.newcomers.drain(..) {
+            self.admit(newcomer);
+        }
+        for token in mail.attention.drain(..) {
+            self.visit(token, Occasion::Attention);
+        }
+    }
+
+    fn admit(&mut self, newcomer: Newcomer) {
+        let Newcomer { stream, unread, role } = newcomer;
+        let vacancy = self.entries.vacant_entry();
+        let token = vacancy.key();
+        let pipe = match Pipe::new(stream, self.poll.registry(), Token(token)) {
+            Ok(pipe) => pipe,
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be served");
+                return role.abandon();
+            }
+        };
+        if let Role::Member(member) = &role {
+            member.connection.carried_by(Arc::clone(&self.inbox) as Arc<_>, token);
+        }
+        let entry = Entry::new(pipe, role, unread, self.desk.now);
+        let first_look = entry.first_look(self.desk.now);
+        vacancy.insert(Box::new(entry));
+        self.schedule(token, first_look);
+        self.visit(token, Occasion::Attention);
+    }
+
+    /// Lets one connection do what it can. Should that panic, it is this connection alone that ends.
+    fn visit(&mut self, token: usize, occasion: Occasion) {
+        let Some(entry) = self.entries.get_mut(token) else { return };
+        let desk = &mut self.desk;
+        let outcome = catch_unwind(AssertUnwindSafe(|| entry.drive(occasion, desk))).unwrap_or_else(|_| {
+            tracing::error!("a message made the server panic; its connection is gone");
+            catch_unwind(AssertUnwindSafe(|| entry.end(End::PANICKED, desk))).unwrap_or(Err(Over))
+        });
+        match outcome {
+            Ok(again) => {
+                if entry.wants_more() {
+                    self.again.push(token);
+                }
+                if let Some(moment) = again {
+                    self.schedule(token, moment);
+                }
+            }
+            Err(Over) => self.remove(token),
+        }
+    }
+
+    /// Has an entry looked at by then; an earlier look stays.
+    fn schedule(&mut self, token: usize, moment: Instant) {
+        let tick = self.timers.tick(moment);
+        if let Some(entry) = self.entries.get_mut(token).filter(|entry| tick < entry.tick) {
+            entry.tick = tick;
+            self.timers.insert(tick, token);
+        }
+    }
+
+    fn remove(&mut self, token: usize) {
+        drop(self.entries.try_remove(token));
+        if self.entries.is_empty() {
+            self.entries.shrink_to_fit();
+        }
+    }
+}

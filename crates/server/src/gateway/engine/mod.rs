@@ -1,0 +1,172 @@
+//! Carries the bytes of all WebSockets: event loops of our own, one for each core.
+//!
+//! After the handshake a connection belongs to one loop for the rest of its life. While it is quiet it is an entry there,
+//! and nothing else: no task, no timer, no buffer.
+//!
+//! ```text
+//!             other threads: Connection::send, close, wakers of futures
+//!                                   │ its name, once until it is looked at
+//!                                   ▼
+//!   kernel ─► event_loop ◄─────── inbox
+//!                 │  entry: serving (decoder ─► session) ─► closing
+//!                 ▼
+//!               pipe ─► kernel: one write for each socket and round
+//! ```
+//!
+//! [`wire`] and [`decoder`] know RFC 6455 and no I/O; [`pipe`] knows a socket and no protocol; [`timers`] knows moments.
+//! [`serving`] is what a connection is while its session is open, [`closing`] what it is afterwards.
+
+mod closing;
+mod decoder;
+mod entry;
+mod event_loop;
+mod inbox;
+mod pipe;
+mod serving;
+mod timers;
+pub(super) mod wire;
+
+use std::{
+    io,
+    net::TcpStream,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+    time::Instant,
+};
+
+use tokio::runtime::Handle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::{
+    Close, Connection,
+    endpoint::{AnySession, BoxFuture},
+    registry::Admission,
+    terms::Terms,
+};
+use event_loop::EventLoop;
+use inbox::Inbox;
+
+/// What a loop reads at once.
+const READ_BYTES: usize = 64 * 1024;
+
+/// The loops; dropping it ends them, and cuts the connections that they still have.
+pub(super) struct Engine {
+    loops: Vec<Arc<Inbox>>,
+    next: AtomicUsize,
+}
+
+/// A socket whose handshake is done.
+pub(super) struct Newcomer {
+    pub(super) stream: TcpStream,
+    /// What was read of it behind the handshake.
+    pub(super) unread: Vec<u8>,
+    pub(super) role: Role,
+}
+
+/// What becomes of a socket.
+pub(super) enum Role {
+    /// It is served.
+    Member(Member),
+    /// It is told why not.
+    Refused { close: Close, max_message_bytes: Option<usize> },
+}
+
+/// Somebody who is in.
+pub(super) struct Member {
+    pub(super) connection: Arc<Connection>,
+    pub(super) session: Arc<dyn AnySession>,
+    pub(super) stay: Stay,
+}
+
+/// The time that somebody is in: what counts him, until it is dropped.
+pub(super) struct Stay {
+    terms: Arc<Terms>,
+    /// The close code, in the end.
+    code: u16,
+    drain: TaskTrackerToken,
+    _admission: Option<Admission>,
+}
+
+/// What a loop needs for whatever it does.
+struct Desk {
+    buffer: Box<[u8]>,
+    /// The moment at which this round began.
+    now: Instant,
+}
+
+impl Engine {
+    /// Starts so many loops. The futures of sessions run within `runtime`.
+    pub(super) fn start(loops: usize, runtime: &Handle) -> io::Result<Self> {
+        let loops = (0..loops.max(1)).map(|_| start_loop(runtime.clone())).collect::<io::Result<_>>()?;
+        Ok(Self { loops, next: AtomicUsize::new(0) })
+    }
+
+    /// Carries this socket from now on.
+    pub(super) fn carry(&self, newcomer: Newcomer) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.loops.len();
+        self.loops[turn].admit(newcomer);
+    }
+}
+
+fn start_loop(runtime: Handle) -> io::Result<Arc<Inbox>> {
+    let event_loop = EventLoop::new()?;
+    let inbox = Arc::clone(event_loop.inbox());
+    thread::Builder::new().name("sockets".into()).spawn(move || event_loop.run(&runtime))?;
+    Ok(inbox)
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for inbox in &self.loops {
+            inbox.stop();
+        }
+    }
+}
+
+impl Role {
+    /// The socket is gone before it was served.
+    fn abandon(self) {
+        if let Self::Member(Member { session, stay, .. }) = self {
+            stay.finish(session, None);
+        }
+    }
+}
+
+impl Stay {
+    /// Somebody comes in; `drain` is waited for when the server ends.
+    pub(super) fn new(terms: Arc<Terms>, drain: TaskTrackerToken, admission: Option<Admission>) -> Self {
+        terms.metrics.connection_opened(terms.endpoint);
+        Self { terms, code: 1000, drain, _admission: admission }
+    }
+
+    /// Tells the session that its connection is gone, once it is done with its last event.
+    fn finish(&self, session: Arc<dyn AnySession>, event: Option<BoxFuture<'static, ()>>) {
+        let mut rest: BoxFuture<'static, ()> = Box::pin(async move {
+            if let Some(event) = event {
+                event.await;
+            }
+            session.closed().await;
+        });
+        // Most sessions have nothing to wait for; only those that do become a task.
+        if Pin::as_mut(&mut rest).poll(&mut Context::from_waker(Waker::noop())) == Poll::Pending {
+            self.drain.task_tracker().spawn(rest);
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.terms.metrics.connection_closed(self.terms.endpoint, self.code);
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { buffer: vec![0; READ_BYTES].into(), now: Instant::now() }
+    }
+}

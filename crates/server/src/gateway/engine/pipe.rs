@@ -1,0 +1,146 @@
+//! A socket that never blocks, with what it could not send yet.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, IoSlice, Read, Write},
+    net::Shutdown,
+};
+
+use mio::{Interest, Registry, Token, event::Event, net::TcpStream};
+
+use super::super::Frame;
+
+/// How many frames one system call takes at the most.
+const SLICES_MAX: usize = 64;
+
+/// The socket of a connection. It is asked to read and write only where the kernel said that this may work.
+pub(super) struct Pipe {
+    stream: TcpStream,
+    /// Whether there may be something to read.
+    readable: bool,
+    /// Whether the peer has ended, so that the end is still to be read when no bytes are left.
+    ending: bool,
+    /// Whether the kernel takes bytes.
+    writable: bool,
+    unsent: VecDeque<Frame>,
+    /// How many bytes of the first of these frames were sent.
+    sent_of_first: usize,
+}
+
+impl Pipe {
+    pub(super) fn new(stream: std::net::TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut stream = TcpStream::from_std(stream);
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        // What came before is told by the first event, but there need be none for an empty socket that can be written.
+        Ok(Self { stream, readable: true, ending: false, writable: true, unsent: VecDeque::new(), sent_of_first: 0 })
+    }
+
+    /// Takes over what the kernel tells of the socket.
+    pub(super) fn note(&mut self, event: &Event) {
+        let ending = event.is_read_closed() || event.is_error();
+        self.readable |= event.is_readable() || ending;
+        self.ending |= ending;
+        self.writable |= event.is_writable() || event.is_error();
+    }
+
+    /// Whether there may be something to read.
+    pub(super) fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Reads once; `None` when nothing has come.
+    ///
+    /// # Errors
+    /// When the peer has ended or the socket is broken.
+    pub(super) fn read<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+        if !self.readable {
+            return Ok(None);
+        }
+        match self.stream.read(buffer) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                // Fewer bytes than asked for: the socket is empty, and the kernel will tell when more comes.
+                self.readable = self.ending || count == buffer.len();
+                Ok(Some(&buffer[..count]))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                Ok(None)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds to what is to be sent.
+    pub(super) fn queue(&mut self, frames: Vec<Frame>) {
+        if self.unsent.is_empty() {
+            self.unsent = frames.into();
+        } else {
+            self.unsent.extend(frames);
+        }
+    }
+
+    /// Sends as much as the kernel takes.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while self.writable && !self.unsent.is_empty() {
+            match self.write_once() {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => self.advance(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.unsent.is_empty() {
+            self.unsent = VecDeque::new();
+        }
+        Ok(())
+    }
+
+    fn write_once(&mut self) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut skip = self.sent_of_first;
+        for (slice, frame) in slices.iter_mut().zip(&self.unsent) {
+            *slice = IoSlice::new(&frame.wire()[skip..]);
+            skip = 0;
+        }
+        self.stream.write_vectored(&slices[..self.unsent.len().min(SLICES_MAX)])
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(first) = self.unsent.front() {
+            let left = first.size() - self.sent_of_first;
+            if count < left {
+                self.sent_of_first += count;
+                return;
+            }
+            count -= left;
+            self.sent_of_first = 0;
+            self.unsent.pop_front();
+        }
+    }
+
+    /// How many bytes the kernel did not take yet.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent.iter().map(Frame::size).sum::<usize>() - self.sent_of_first
+    }
+
+    /// Whether the kernel has taken everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    /// Forgets what no byte of was sent.
+    pub(super) fn forget_unbegun(&mut self) {
+        self.unsent.truncate(usize::from(self.sent_of_first > 0));
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(super) fn shut_down(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+}

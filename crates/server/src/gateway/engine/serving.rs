@@ -1,0 +1,321 @@
+//! A connection whose session is open.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        Close, Connection, Frame,
+        connection::Waiting,
+        endpoint::{AnySession, BoxFuture},
+        heartbeat::Heartbeat,
+        rate::TokenBucket,
+    },
+    Desk, Member, Stay,
+    closing::Closing,
+    decoder::{Decoder, Event},
+    pipe::Pipe,
+};
+
+/// The code in metrics and in the close frame of a connection that ended in a panic.
+const PANICKED: u16 = 1011;
+
+/// What a quiet connection is: no task, no timer, no buffer.
+pub(super) struct Serving {
+    connection: Arc<Connection>,
+    session: Arc<dyn AnySession>,
+    stay: Option<Stay>,
+    heartbeat: Heartbeat,
+    bucket: Option<TokenBucket>,
+    /// What only a busy connection has.
+    work: Option<Box<Work>>,
+}
+
+#[derive(Default)]
+struct Work {
+    /// [`AnySession::opened`], beside which other events come.
+    opening: Option<BoxFuture<'static, ()>>,
+    /// What the session does about the last event. While it does, nothing more is read, so a busy database slows down
+    /// the sender.
+    event: Option<BoxFuture<'static, ()>>,
+    /// A message of which more must come.
+    decoder: Option<Decoder>,
+    /// What was read, and is not looked at before the event is dealt with.
+    unread: Vec<u8>,
+    /// How much of it has been looked at.
+    looked_at: usize,
+}
+
+/// How a connection ends.
+pub(super) enum End {
+    /// We close it, and say why.
+    ByUs(Close),
+    /// The peer broke the protocol; the code to close with.
+    Violation(u16),
+    /// The peer sent a close frame.
+    ByPeer(Option<u16>),
+    /// The socket is gone.
+    Gone,
+}
+
+impl End {
+    pub(super) const PANICKED: Self = Self::Violation(PANICKED);
+}
+
+impl Serving {
+    pub(super) fn new(member: Member, unread: Vec<u8>, now: Instant) -> Self {
+        let Member { connection, session, stay } = member;
+        let terms = connection.terms();
+        let (heartbeat, bucket) =
+            (Heartbeat::new(terms, now), terms.profile.rate.map(|rate| TokenBucket::new(rate, now)));
+        let work = Work { opening: Some(Arc::clone(&session).opened()), unread, ..Work::default() };
+        Self { connection, session, stay: Some(stay), heartbeat, bucket, work: Some(Box::new(work)) }
+    }
+
+    /// Whether the session may be told of a further event.
+    fn listens(&self, pipe: &Pipe) -> bool {
+        let busy = self.work.as_ref().is_some_and(|work| work.event.is_some());
+        let behind = self.connection.terms().profile.pause_when_behind && !pipe.is_flushed();
+        !busy && !behind && !self.connection.is_closing()
+    }
+
+    /// Whether it would read on at once.
+    pub(super) fn wants_more(&self, pipe: &Pipe) -> bool {
+        pipe.is_readable() && self.listens(pipe)
+    }
+
+    /// Lets the session's futures go on, then reads: at most one buffer full, so that everybody's turn comes.
+    pub(super) fn read(&mut self, pipe: &mut Pipe, desk: &mut Desk) -> Result<(), End> {
+        self.poll_futures(desk.now);
+        self.end_if_closing()?;
+        self.read_unread(pipe, desk.now)?;
+        if self.listens(pipe)
+            && let Some(bytes) = pipe.read(&mut desk.buffer).map_err(|_| End::Gone)?
+        {
+            let used = self.take_bytes(bytes, pipe, desk.now)?;
+            if used < bytes.len() {
+                self.work().unread = bytes[used..].to_vec();
+            }
+        }
+        self.rest();
+        Ok(())
+    }
+
+    /// Looks at what was kept while the session was busy.
+    fn read_unread(&mut self, pipe: &Pipe, now: Instant) -> Result<(), End> {
+        let Some(work) = self.work.as_mut().filter(|work| !work.unread.is_empty()) else { return Ok(()) };
+        let (unread, looked_at) = (std::mem::take(&mut work.unread), work.looked_at);
+        let looked_at = looked_at + self.take_bytes(&unread[looked_at..], pipe, now)?;
+        if looked_at < unread.len() {
+            let work = self.work();
+            (work.unread, work.looked_at) = (unread, looked_at);
+        }
+        Ok(())
+    }
+
+    /// Takes events off `bytes` for as long as the session listens; gives how many bytes that were.
+    fn take_bytes(&mut self, bytes: &[u8], pipe: &Pipe, now: Instant) -> Result<usize, End> {
+        let kept = self.work.as_mut().and_then(|work| work.decoder.take());
+        let limit = self.connection.terms().profile.max_message_bytes;
+        let (mut decoder, mut rest) = (kept.unwrap_or_else(|| Decoder::new(limit)), bytes);
+        while self.listens(pipe) {
+            match decoder.next(&mut rest) {
+                Ok(Some(event)) => self.take_event(event, now)?,
+                Ok(None) => break,
+                Err(violation) => return Err(End::Violation(violation.0)),
+            }
+        }
+        if !decoder.is_idle() {
+            self.work().decoder = Some(decoder);
+        }
+        Ok(bytes.len() - rest.len())
+    }
+
+    fn take_event(&mut self, event: Event, now: Instant) -> Result<(), End> {
+        self.heartbeat.heard(self.connection.terms(), now);
+        let receipts = match &event {
+            Event::Close(code) => return Err(End::ByPeer(*code)),
+            Event::Pong(payload) => self.connection.pong(payload),
+            _ => None,
+        };
+        // A pong that answers nothing is the peer's own idea, and counts as its messages do.
+        if receipts.is_none() && !self.may_send(now) {
+            self.connection.close(Close::rate_limited("too many messages: slow down"));
+            return Ok(());
+        }
+        let (session, received) = (Arc::clone(&self.session), &self.connection.terms().received);
+        match (event, receipts) {
+            (_, Some(receipts)) if receipts.is_empty() => {}
+            (_, Some(receipts)) => self.begin(received_all(session, receipts), now),
+            (Event::Ping(payload), _) => self.connection.send(Frame::pong(&payload)),
+            (Event::Text(text), _) => {
+                received.inc();
+                self.begin(session.text(text), now);
+            }
+            (Event::Binary(data), _) => {
+                received.inc();
+                self.begin(session.binary(Bytes::from(data)), now);
+            }
+            (Event::Pong(_) | Event::Close(_), None) => {}
+        }
+        Ok(())
+    }
+
+    fn may_send(&mut self, now: Instant) -> bool {
+        let rate = self.connection.terms().profile.rate;
+        rate.zip(self.bucket.as_mut()).is_none_or(|(rate, bucket)| bucket.take(rate, now))
+    }
+
+    /// Begins with an event; most are dealt with at once, and leave nothing.
+    fn begin(&mut self, event: BoxFuture<'static, ()>, now: Instant) {
+        let waker = Waker::from(Arc::clone(&self.connection));
+        let mut event = Some(event);
+        if poll(&mut event, &waker) {
+            self.heartbeat.heard(self.connection.terms(), now);
+        } else {
+            self.work().event = event;
+        }
+    }
+
+    fn poll_futures(&mut self, now: Instant) {
+        let Some(work) = &mut self.work else { return };
+        let waker = Waker::from(Arc::clone(&self.connection));
+        poll(&mut work.opening, &waker);
+        if poll(&mut work.event, &waker) {
+            self.heartbeat.heard(self.connection.terms(), now);
+        }
+    }
+
+    /// The reason to close counts once the session is done with its event.
+    fn end_if_closing(&self) -> Result<(), End> {
+        let busy = self.work.as_ref().is_some_and(|work| work.event.is_some());
+        match self.connection.closing() {
+            Some(close) if !busy => Err(End::ByUs(close)),
+            _ => Ok(()),
+        }
+    }
+
+    fn work(&mut self) -> &mut Work {
+        self.work.get_or_insert_default()
+    }
+
+    /// Gives back what a quiet connection does not need.
+    fn rest(&mut self) {
+        self.work.take_if(|work| {
+            work.opening.is_none() && work.event.is_none() && work.decoder.is_none() && work.unread.is_empty()
+        });
+    }
+
+    /// Sends what waits, once the socket is rid of what it had; tells whether the credential was replaced.
+    pub(super) fn send(&mut self, pipe: &mut Pipe) -> Result<bool, End> {
+        self.send_unsent(pipe)?;
+        if !pipe.is_flushed() {
+            return Ok(false);
+        }
+        let Waiting { frames, reauthenticated } = self.connection.take();
+        self.connection.terms().sent.inc_by(frames.len() as u64);
+        pipe.queue(frames);
+        pipe.flush().map_err(|_| End::Gone)?;
+        if !pipe.is_flushed() {
+            self.connection.set_unsent(pipe.unsent());
+        }
+        Ok(reauthenticated)
+    }
+
+    /// Sends what the socket did not take before.
+    pub(super) fn send_unsent(&mut self, pipe: &mut Pipe) -> Result<(), End> {
+        if pipe.is_flushed() {
+            return Ok(());
+        }
+        let flushed = pipe.flush().map_err(|_| End::Gone);
+        self.connection.set_unsent(pipe.unsent());
+        flushed
+    }
+
+    /// The loop looks because the connection asked for it.
+    pub(super) fn look(&self) {
+        self.connection.look();
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, pipe: &Pipe, now: Instant) {
+        if let Err(close) = self.heartbeat.tick(&self.connection, self.listens(pipe), now) {
+            // A peer that does not take what it is sent cannot have seen the ping.
+            let behind = !pipe.is_flushed() && close.code == Close::IDLE_TIMEOUT;
+            self.connection.close(if behind { Close::slow_consumer() } else { close });
+        }
+    }
+
+    /// When [`Serving::tick`] is due.
+    pub(super) fn next_tick(&self, now: Instant) -> Instant {
+        self.heartbeat.next(&self.connection, now)
+    }
+
+    /// Ends it: the session is told, and the peer, where it can be.
+    pub(super) fn end(&mut self, end: End, pipe: &mut Pipe) -> Option<Closing> {
+        let work = self.work.take().map_or_else(Work::default, |work| *work);
+        let farewell = self.farewell(&end, pipe);
+        let code = match &end {
+            End::ByUs(Close { code, .. }) | End::Violation(code) => *code,
+            End::ByPeer(_) | End::Gone => 1000,
+        };
+        // From here on it takes no more messages.
+        self.connection.close(Close { code, error: None });
+        let mut stay = self.stay.take()?;
+        stay.code = code;
+        stay.finish(Arc::clone(&self.session), work.event);
+        pipe.queue(farewell);
+        match end {
+            End::ByUs(_) => {
+                let limit = self.connection.terms().profile.max_message_bytes;
+                let mut closing = Closing::new(Some(work.decoder.unwrap_or_else(|| Decoder::new(limit))), Some(stay));
+                closing.hear(&work.unread[work.looked_at.min(work.unread.len())..]);
+                Some(closing)
+            }
+            End::Violation(_) | End::ByPeer(_) => Some(Closing::new(None, Some(stay))),
+            End::Gone => None,
+        }
+    }
+
+    /// The last that the peer hears of us.
+    fn farewell(&self, end: &End, pipe: &mut Pipe) -> Vec<Frame> {
+        match end {
+            End::ByUs(close) => {
+                if close.code == Close::SLOW_CONSUMER {
+                    pipe.forget_unbegun();
+                } else {
+                    pipe.queue(self.connection.take().frames);
+                }
+                close.farewell()
+            }
+            End::Violation(code) => vec![Frame::close(Some(*code), "")],
+            End::ByPeer(code) => vec![Frame::close(*code, "")],
+            End::Gone => Vec::new(),
+        }
+    }
+}
+
+fn received_all(session: Arc<dyn AnySession>, receipts: Vec<i64>) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        for receipt in receipts {
+            Arc::clone(&session).received(receipt).await;
+        }
+    })
+}
+
+/// Polls a future, where there is one; tells whether it is done.
+fn poll(future: &mut Option<BoxFuture<'static, ()>>, waker: &Waker) -> bool {
+    let done = future
+        .as_mut()
+        .is_some_and(|future| Pin::as_mut(future).poll(&mut Context::from_waker(waker)) == Poll::Ready(()));
+    if done {
+        *future = None;
+    }
+    done
+}
