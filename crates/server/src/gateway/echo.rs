@@ -71,7 +71,7 @@ impl AnySession for EchoSession {
         Box::pin(async {})
     }
 
-    fn received(self: Arc<Self>, _: i64) -> BoxFuture<'static, ()> {
+    fn received(self: Arc<Self>, _: Vec<i64>) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
 

@@ -131,7 +131,7 @@ pub(super) trait AnySession: Send + Sync {
 
     fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()>;
     fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()>;
-    fn received(self: Arc<Self>, receipt: i64) -> BoxFuture<'static, ()>;
+    fn received(self: Arc<Self>, receipts: Vec<i64>) -> BoxFuture<'static, ()>;
     fn closed(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
@@ -172,8 +172,12 @@ impl<S: Session> AnySession for Attached<S> {
         Box::pin(async {})
     }
 
-    fn received(self: Arc<Self>, receipt: i64) -> BoxFuture<'static, ()> {
-        Box::pin(async move { self.session.received(receipt).await })
+    fn received(self: Arc<Self>, receipts: Vec<i64>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            for receipt in receipts {
+                self.session.received(receipt).await;
+            }
+        })
     }
 
     fn closed(self: Arc<Self>) -> BoxFuture<'static, ()> {

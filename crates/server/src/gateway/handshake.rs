@@ -93,7 +93,7 @@ impl Gateway {
             match upgrade.await.map_err(io::Error::other).and_then(take_over) {
                 Ok((stream, unread)) => {
                     let role = gateway.role(identity, &arrival).await;
-                    gateway.engine.carry(Newcomer { stream, unread: unread.into(), role });
+                    gateway.engine.carry(Newcomer { stream, unread, role });
                 }
                 Err(error) => tracing::debug!(%error, "a socket was lost in its handshake"),
             }

@@ -106,9 +106,8 @@ impl Peer {
     pub(crate) async fn pong(&mut self) {
         self.receive();
         for number in std::mem::take(&mut self.pings) {
-            for receipt in self.connection.pong(&number.to_be_bytes()).into_iter().flatten() {
-                Arc::clone(&self.session).received(receipt).await;
-            }
+            let receipts = self.connection.pong(&number.to_be_bytes());
+            Arc::clone(&self.session).received(receipts.unwrap_or_default()).await;
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{
     Desk, Role,
     closing::{CLOSE_GRACE, Closing},
@@ -40,7 +42,7 @@ pub(super) enum Occasion {
 pub(super) struct Over;
 
 impl Entry {
-    pub(super) fn new(mut pipe: Pipe, role: Role, unread: Vec<u8>, now: Instant) -> Self {
+    pub(super) fn new(mut pipe: Pipe, role: Role, unread: Bytes, now: Instant) -> Self {
         let stage = match role {
             Role::Member(member) => Stage::Serving(Serving::new(member, unread, now)),
             Role::Refused { close, max_message_bytes } => {

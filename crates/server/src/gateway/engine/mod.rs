@@ -25,6 +25,7 @@ mod pipe;
 mod serving;
 mod timers;
 pub(super) mod wire;
+mod work;
 
 use std::{
     io,
@@ -39,6 +40,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -64,7 +66,7 @@ pub(super) struct Engine {
 pub(super) struct Newcomer {
     pub(super) stream: TcpStream,
     /// What was read of it behind the handshake.
-    pub(super) unread: Vec<u8>,
+    pub(super) unread: Bytes,
     pub(super) role: Role,
 }
 

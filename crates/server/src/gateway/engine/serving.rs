@@ -1,13 +1,8 @@
 //! A connection whose session is open.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Instant,
-};
+use std::{sync::Arc, task::Waker, time::Instant};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{
     super::{
@@ -21,6 +16,7 @@ use super::{
     closing::Closing,
     decoder::{Decoder, Event},
     pipe::Pipe,
+    work::{Work, poll},
 };
 
 /// The code in metrics and in the close frame of a connection that ended in a panic.
@@ -35,21 +31,6 @@ pub(super) struct Serving {
     bucket: Option<TokenBucket>,
     /// What only a busy connection has.
     work: Option<Box<Work>>,
-}
-
-#[derive(Default)]
-struct Work {
-    /// [`AnySession::opened`], beside which other events come.
-    opening: Option<BoxFuture<'static, ()>>,
-    /// What the session does about the last event. While it does, nothing more is read, so a busy database slows down
-    /// the sender.
-    event: Option<BoxFuture<'static, ()>>,
-    /// A message of which more must come.
-    decoder: Option<Decoder>,
-    /// What was read, and is not looked at before the event is dealt with.
-    unread: Vec<u8>,
-    /// How much of it has been looked at.
-    looked_at: usize,
 }
 
 /// How a connection ends.
@@ -69,7 +50,8 @@ impl End {
 }
 
 impl Serving {
-    pub(super) fn new(member: Member, unread: Vec<u8>, now: Instant) -> Self {
+    /// Begins; `unread` came behind the handshake.
+    pub(super) fn new(member: Member, unread: Bytes, now: Instant) -> Self {
         let Member { connection, session, stay } = member;
         let terms = connection.terms();
         let (heartbeat, bucket) =
@@ -100,21 +82,20 @@ impl Serving {
         {
             let used = self.take_bytes(bytes, pipe, desk.now)?;
             if used < bytes.len() {
-                self.work().unread = bytes[used..].to_vec();
+                self.work().unread = Bytes::copy_from_slice(&bytes[used..]);
             }
         }
-        self.rest();
+        self.work.take_if(|work| work.is_done());
         Ok(())
     }
 
     /// Looks at what was kept while the session was busy.
     fn read_unread(&mut self, pipe: &Pipe, now: Instant) -> Result<(), End> {
         let Some(work) = self.work.as_mut().filter(|work| !work.unread.is_empty()) else { return Ok(()) };
-        let (unread, looked_at) = (std::mem::take(&mut work.unread), work.looked_at);
-        let looked_at = looked_at + self.take_bytes(&unread[looked_at..], pipe, now)?;
-        if looked_at < unread.len() {
-            let work = self.work();
-            (work.unread, work.looked_at) = (unread, looked_at);
+        let mut unread = std::mem::take(&mut work.unread);
+        unread.advance(self.take_bytes(&unread, pipe, now)?);
+        if !unread.is_empty() {
+            self.work().unread = unread;
         }
         Ok(())
     }
@@ -152,7 +133,7 @@ impl Serving {
         let (session, received) = (Arc::clone(&self.session), &self.connection.terms().received);
         match (event, receipts) {
             (_, Some(receipts)) if receipts.is_empty() => {}
-            (_, Some(receipts)) => self.begin(received_all(session, receipts), now),
+            (_, Some(receipts)) => self.begin(session.received(receipts), now),
             (Event::Ping(payload), _) => self.connection.send(Frame::pong(&payload)),
             (Event::Text(text), _) => {
                 received.inc();
@@ -185,9 +166,7 @@ impl Serving {
 
     fn poll_futures(&mut self, now: Instant) {
         let Some(work) = &mut self.work else { return };
-        let waker = Waker::from(Arc::clone(&self.connection));
-        poll(&mut work.opening, &waker);
-        if poll(&mut work.event, &waker) {
+        if work.poll(&Waker::from(Arc::clone(&self.connection))) {
             self.heartbeat.heard(self.connection.terms(), now);
         }
     }
@@ -203,13 +182,6 @@ impl Serving {
 
     fn work(&mut self) -> &mut Work {
         self.work.get_or_insert_default()
-    }
-
-    /// Gives back what a quiet connection does not need.
-    fn rest(&mut self) {
-        self.work.take_if(|work| {
-            work.opening.is_none() && work.event.is_none() && work.decoder.is_none() && work.unread.is_empty()
-        });
     }
 
     /// Sends what waits, once the socket is rid of what it had; tells whether the credential was replaced.
@@ -275,7 +247,7 @@ impl Serving {
             End::ByUs(_) => {
                 let limit = self.connection.terms().profile.max_message_bytes;
                 let mut closing = Closing::new(Some(work.decoder.unwrap_or_else(|| Decoder::new(limit))), Some(stay));
-                closing.hear(&work.unread[work.looked_at.min(work.unread.len())..]);
+                closing.hear(&work.unread);
                 Some(closing)
             }
             End::Violation(_) | End::ByPeer(_) => Some(Closing::new(None, Some(stay))),
@@ -299,23 +271,4 @@ impl Serving {
             End::Gone => Vec::new(),
         }
     }
-}
-
-fn received_all(session: Arc<dyn AnySession>, receipts: Vec<i64>) -> BoxFuture<'static, ()> {
-    Box::pin(async move {
-        for receipt in receipts {
-            Arc::clone(&session).received(receipt).await;
-        }
-    })
-}
-
-/// Polls a future, where there is one; tells whether it is done.
-fn poll(future: &mut Option<BoxFuture<'static, ()>>, waker: &Waker) -> bool {
-    let done = future
-        .as_mut()
-        .is_some_and(|future| Pin::as_mut(future).poll(&mut Context::from_waker(waker)) == Poll::Ready(()));
-    if done {
-        *future = None;
-    }
-    done
 }
