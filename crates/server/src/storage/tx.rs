@@ -1,7 +1,12 @@
+use std::sync::Arc;
+
 use holodrive_protocol::Timestamp;
 use rusqlite::{Connection, ToSql, params_from_iter, types};
 
-use super::{Row, StorageError, Value};
+use super::{
+    Row, StorageError, Value,
+    outbox::{Event, Outgoing, Topic},
+};
 
 /// Parameters of one `IN`; engines allow more, but longer lists gain nothing.
 const IN_MAX: usize = 512;
@@ -14,11 +19,13 @@ pub struct Tx<'c> {
     connection: &'c Connection,
     now: Timestamp,
     after_commit: Vec<AfterCommit>,
+    /// For other nodes; `None` where there are none.
+    pub(super) outgoing: Option<Outgoing>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection, now: Timestamp) -> Self {
-        Self { connection, now, after_commit: Vec::new() }
+        Self { connection, now, after_commit: Vec::new(), outgoing: None }
     }
 
     /// The time of this transaction by the database's clock: the same for every statement in it.
@@ -83,21 +90,42 @@ impl<'c> Tx<'c> {
         self.after_commit.push(Box::new(action));
     }
 
+    /// Tells every node on the database of `event` once the transaction is on disk, in the order of the commits.
+    pub fn publish<E: Event>(&mut self, topic: &Topic<E>, event: E) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.add(topic, &event);
+        }
+        let hear = Arc::clone(topic.hear());
+        self.after_commit(move || hear(event));
+    }
+
     pub(super) fn batch(&self, sql: &str) -> Result<(), StorageError> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    pub(super) fn actions_len(&self) -> usize {
-        self.after_commit.len()
+    /// How much is to be told so far; see [`Tx::forget_after`].
+    pub(super) fn mark(&self) -> Mark {
+        Mark { actions: self.after_commit.len(), outgoing: self.outgoing.as_ref().map_or(0, Outgoing::len) }
     }
 
-    pub(super) fn truncate_actions(&mut self, len: usize) {
-        self.after_commit.truncate(len);
+    /// Tells nothing of what came after a mark: it was undone.
+    pub(super) fn forget_after(&mut self, mark: Mark) {
+        self.after_commit.truncate(mark.actions);
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.truncate(mark.outgoing);
+        }
     }
 
     pub(super) fn into_actions(self) -> Vec<AfterCommit> {
         self.after_commit
     }
+}
+
+/// A point within a transaction, as far as telling is concerned.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    actions: usize,
+    outgoing: usize,
 }
 
 /// `$1,$2,…` for a list of `count` parameters, the first of them numbered `first`.
