@@ -48,7 +48,7 @@ impl Storage {
     }
 
     /// A transaction begins by publishing what others have committed, so one that writes nothing is enough.
-    async fn follow(&self) -> Result<(), StorageError> {
+    pub(super) async fn follow(&self) -> Result<(), StorageError> {
         let outbox = Arc::clone(&self.outbox);
         if self.read(move |tx| outbox.is_behind(tx)).await? {
             self.write(|_| Ok::<_, StorageError>(())).await?;
@@ -56,7 +56,7 @@ impl Storage {
         Ok(())
     }
 
-    async fn attend(&self) -> Result<(), StorageError> {
+    pub(super) async fn attend(&self) -> Result<(), StorageError> {
         loop {
             let outbox = Arc::clone(&self.outbox);
             if !self.write(move |tx| outbox.attend(tx)).await? {

@@ -6,6 +6,9 @@
 //! in one order, that of the commits. A node that is alone writes no rows: whoever comes later reads the database.
 
 mod entries;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod tests;
 mod topic;
 
 use std::{
