@@ -43,6 +43,10 @@ impl Sequenced for ChatEvent {
             Self::Read(_) | Self::Typing { .. } | Self::Removed(_) => None,
         }
     }
+
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Typing { .. })
+    }
 }
 
 /// What the database holds of conversations since a moment ago; every node hears of it.
@@ -96,6 +100,10 @@ impl Subscriber<ChatEvent> for Listener {
             }
             ChatEvent::Typing { .. } | ChatEvent::Removed(_) => {}
         }
+    }
+
+    fn lost(&self) {
+        self.0.close(Close::slow_consumer());
     }
 }
 

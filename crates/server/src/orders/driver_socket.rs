@@ -156,6 +156,10 @@ impl Subscriber<DriverEvent> for Screen {
             DriverEventKind::TripCancelled { message } => self.send(message),
         }
     }
+
+    fn lost(&self) {
+        self.connection.close(Close::slow_consumer());
+    }
 }
 
 /// One driver socket.

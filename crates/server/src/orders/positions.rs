@@ -96,6 +96,10 @@ impl Sequenced for FollowedPosition {
     fn position(&self) -> Option<i64> {
         None
     }
+
+    fn is_transient(&self) -> bool {
+        true
+    }
 }
 
 impl Orders {

@@ -78,6 +78,10 @@ impl Subscriber<FollowedPosition> for Listener {
             self.connection.send_transient(POSITION, Frame::json(&message));
         }
     }
+
+    fn lost(&self) {
+        self.connection.close(Close::slow_consumer());
+    }
 }
 
 /// One follower's socket.

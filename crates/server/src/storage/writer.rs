@@ -120,7 +120,7 @@ impl Worker {
         for job in batch {
             answers.extend(run_in_savepoint(&mut tx, job)?);
         }
-        self.outbox.record(&mut tx, &mut news)?;
+        news.record(&mut tx)?;
         let actions = tx.into_actions();
         #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.before_commit");

@@ -51,6 +51,18 @@ pub(super) struct News {
     missed: bool,
 }
 
+impl News {
+    /// Leaves what the transaction has to tell for the other nodes, where there are any.
+    pub(super) fn record(&mut self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        if let Some(id) = entries::record(tx)?
+            && self.position != NOT_JOINED
+        {
+            self.position = id;
+        }
+        Ok(())
+    }
+}
+
 impl Outbox {
     pub(super) fn new() -> Self {
         let (topics, misses) = (Topics::default(), watch::Sender::default());
@@ -110,16 +122,6 @@ impl Outbox {
                 Ok(News { entries, position, missed: false })
             }
         }
-    }
-
-    /// Leaves what the transaction has to tell for the other nodes, where there are any.
-    pub(super) fn record(&self, tx: &mut Tx<'_>, news: &mut News) -> Result<(), StorageError> {
-        if let Some(id) = entries::record(tx)?
-            && news.position != NOT_JOINED
-        {
-            news.position = id;
-        }
-        Ok(())
     }
 
     /// After the commit: tells this node what others have committed before.
