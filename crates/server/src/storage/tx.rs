@@ -99,21 +99,25 @@ impl<'c> Tx<'c> {
         self.after_commit(move || hear(event));
     }
 
-    pub(super) fn batch(&self, sql: &str) -> Result<(), StorageError> {
-        Ok(self.connection.execute_batch(sql)?)
+    /// Begins what [`Tx::keep`] or [`Tx::undo`] ends.
+    pub(super) fn savepoint(&mut self) -> Result<Mark, StorageError> {
+        self.execute("SAVEPOINT job", &[])?;
+        Ok(Mark { actions: self.after_commit.len(), outgoing: self.outgoing.as_ref().map_or(0, Outgoing::len) })
     }
 
-    /// How much is to be told so far; see [`Tx::forget_after`].
-    pub(super) fn mark(&self) -> Mark {
-        Mark { actions: self.after_commit.len(), outgoing: self.outgoing.as_ref().map_or(0, Outgoing::len) }
+    /// Keeps what came after the savepoint.
+    pub(super) fn keep(&mut self) -> Result<(), StorageError> {
+        self.execute("RELEASE job", &[]).map(drop)
     }
 
-    /// Tells nothing of what came after a mark: it was undone.
-    pub(super) fn forget_after(&mut self, mark: Mark) {
-        self.after_commit.truncate(mark.actions);
+    /// Undoes what came after the savepoint, and tells nothing of it.
+    pub(super) fn undo(&mut self, to: Mark) -> Result<(), StorageError> {
+        self.after_commit.truncate(to.actions);
         if let Some(outgoing) = &mut self.outgoing {
-            outgoing.truncate(mark.outgoing);
+            outgoing.truncate(to.outgoing);
         }
+        self.execute("ROLLBACK TO job", &[])?;
+        self.keep()
     }
 
     pub(super) fn into_actions(self) -> Vec<AfterCommit> {
@@ -121,8 +125,7 @@ impl<'c> Tx<'c> {
     }
 }
 
-/// A point within a transaction, as far as telling is concerned.
-#[derive(Clone, Copy)]
+/// How much was to be told at a savepoint.
 pub(super) struct Mark {
     actions: usize,
     outgoing: usize,

@@ -145,14 +145,12 @@ fn refuse(batch: Vec<Job>, error: &StorageError) -> Result<(), StorageError> {
 
 /// A panicking job is undone like a failed one; its caller learns of it because its answer is dropped.
 fn run_in_savepoint(tx: &mut Tx<'_>, job: Job) -> Result<Option<Answer>, StorageError> {
-    let mark = tx.mark();
-    tx.batch("SAVEPOINT job")?;
+    let savepoint = tx.savepoint()?;
     let outcome = catch_unwind(AssertUnwindSafe(|| job(tx)));
     if matches!(outcome, Ok(Ok(_))) {
-        tx.batch("RELEASE job")?;
+        tx.keep()?;
     } else {
-        tx.forget_after(mark);
-        tx.batch("ROLLBACK TO job; RELEASE job")?;
+        tx.undo(savepoint)?;
     }
     Ok(outcome.ok().map(|answer| answer.unwrap_or_else(|refused| refused)))
 }
