@@ -62,6 +62,8 @@ MESSAGE_TEXTS = "SELECT id, message FROM holodrive_message"
 MESSAGES = "SELECT id, message FROM holodrive_message WHERE conversation_id = ? ORDER BY id"
 NOTIFICATIONS = "SELECT id, title FROM holodrive_notification WHERE user_id = ? ORDER BY id"
 ORDERS_BY_ADDRESS = "SELECT id, address_from FROM holodrive_order"
+OUTBOX = "SELECT id FROM holodrive_outbox"
+NODES = "SELECT node FROM holodrive_node"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
 
 

@@ -120,6 +120,10 @@ mod tests {
         fn deliver(&self, event: &Event) {
             self.0.send(frame(event.0));
         }
+
+        fn lost(&self) {
+            self.0.close(Close::slow_consumer());
+        }
     }
 
     fn frame(id: i64) -> Frame {

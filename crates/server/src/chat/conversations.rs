@@ -1,13 +1,11 @@
 //! The rules of conversations: who opens which, and who takes part.
 
-use std::sync::Arc;
-
 use holodrive_protocol::{
     ConversationId, OrderId, UserId,
     chat::{Conversation, ConversationKind},
 };
 
-use super::{Chat, ChatEvent, store};
+use super::{Chat, event::ChatFact, store};
 use crate::{
     accounts::User,
     storage::{StorageError, Tx},
@@ -70,8 +68,7 @@ impl Chat {
         user_id: UserId,
     ) -> Result<(), StorageError> {
         store::remove_participant(tx, conversation_id, user_id)?;
-        let hub = Arc::clone(&self.hub);
-        tx.after_commit(move || hub.publish(&conversation_id, ChatEvent::Removed(user_id)));
+        tx.publish(&self.facts, ChatFact::Removed { conversation_id, user_id });
         Ok(())
     }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use holodrive_protocol::{
-    MessageId, UserId,
+    ConversationId, MessageId, UserId,
     chat::{ChatMessage, ChatServerMessage},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    fanout::{Sequenced, Subscriber},
+    fanout::{Hub, Sequenced, Subscriber},
     gateway::{Close, Connection, Frame, TransientKey},
 };
 
@@ -35,23 +36,51 @@ pub enum ChatEvent {
     Removed(UserId),
 }
 
-impl ChatEvent {
-    /// The event of a stored message.
-    pub(super) fn message(message: ChatMessage) -> Self {
-        Self::Message { id: message.message_id, frame: message_frame(message) }
-    }
-
-    /// The event of a message that was read.
-    pub(super) fn read(message_id: MessageId, read_by: UserId) -> Self {
-        Self::Read(read_frame(message_id, read_by))
-    }
-}
-
 impl Sequenced for ChatEvent {
     fn position(&self) -> Option<i64> {
         match self {
             Self::Message { id, .. } => Some(*id),
             Self::Read(_) | Self::Typing { .. } | Self::Removed(_) => None,
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Typing { .. })
+    }
+}
+
+/// What the database holds of conversations since a moment ago; every node hears of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChatFact {
+    Posted(ChatMessage),
+    Read { conversation_id: ConversationId, message_id: MessageId, read_by: UserId },
+    Removed { conversation_id: ConversationId, user_id: UserId },
+}
+
+impl ChatFact {
+    const fn conversation_id(&self) -> ConversationId {
+        match self {
+            Self::Posted(message) => message.conversation_id,
+            Self::Read { conversation_id, .. } | Self::Removed { conversation_id, .. } => *conversation_id,
+        }
+    }
+
+    /// Tells the connections of this node; encodes only where somebody listens.
+    pub(super) fn tell(self, hub: &Hub<ConversationId, ChatEvent>) {
+        let conversation_id = self.conversation_id();
+        if hub.has_subscribers(&conversation_id) {
+            hub.publish(&conversation_id, self.into());
+        }
+    }
+}
+
+impl From<ChatFact> for ChatEvent {
+    fn from(fact: ChatFact) -> Self {
+        match fact {
+            ChatFact::Posted(message) => Self::Message { id: message.message_id, frame: message_frame(message) },
+            ChatFact::Read { message_id, read_by, .. } => Self::Read(read_frame(message_id, read_by)),
+            ChatFact::Removed { user_id, .. } => Self::Removed(user_id),
         }
     }
 }
@@ -71,6 +100,10 @@ impl Subscriber<ChatEvent> for Listener {
             }
             ChatEvent::Typing { .. } | ChatEvent::Removed(_) => {}
         }
+    }
+
+    fn lost(&self) {
+        self.0.close(Close::slow_consumer());
     }
 }
 

@@ -8,13 +8,13 @@ use holodrive_protocol::{
 };
 use serde_json::json;
 
-use super::{ChatEvent, Draft, live::Live, store};
+use super::{ChatEvent, Draft, event::ChatFact, live::Live, store};
 use crate::{
     accounts::{Accounts, User},
     fanout::Hub,
     gateway::Frame,
     notifications::{NewNotification, Notifications},
-    storage::{Storage, StorageError, Tx},
+    storage::{Storage, StorageError, Topic, Tx},
 };
 
 /// The characters of a message that its notification shows.
@@ -26,6 +26,7 @@ pub struct Chat {
     pub(super) accounts: Arc<Accounts>,
     pub(super) notifications: Arc<Notifications>,
     pub(super) hub: Arc<Hub<ConversationId, ChatEvent>>,
+    pub(super) facts: Topic<ChatFact>,
     pub(super) live: Arc<Live>,
 }
 
@@ -55,7 +56,10 @@ pub struct Posted {
 impl Chat {
     /// Conversations in this database.
     pub fn new(storage: Storage, accounts: Arc<Accounts>, notifications: Arc<Notifications>) -> Arc<Self> {
-        Arc::new(Self { storage, accounts, notifications, hub: Hub::new(), live: Arc::default() })
+        let hub = Hub::new();
+        let listeners = Arc::clone(&hub);
+        let facts = storage.topic("chat", move |fact: ChatFact| fact.tell(&listeners));
+        Arc::new(Self { storage, accounts, notifications, hub, facts, live: Arc::default() })
     }
 
     /// Stores a message and the notifications of it, and sends them once they are on disk.
@@ -79,7 +83,7 @@ impl Chat {
         for user_id in recipients {
             self.notifications.notify(tx, notification(user_id, &message))?;
         }
-        self.publish(tx, conversation_id, ChatEvent::message, message.clone());
+        tx.publish(&self.facts, ChatFact::Posted(message.clone()));
         Ok(Posted { message, is_new: true })
     }
 
@@ -101,7 +105,7 @@ impl Chat {
         }
         let is_new = store::mark_read(tx, message_id, user.id)?;
         if is_new {
-            self.publish(tx, conversation_id, |(id, user_id)| ChatEvent::read(id, user_id), (message_id, user.id));
+            tx.publish(&self.facts, ChatFact::Read { conversation_id, message_id, read_by: user.id });
         }
         Ok(is_new)
     }
@@ -148,22 +152,6 @@ impl Chat {
             return Ok(others().collect());
         }
         Ok(others().chain(staff).collect())
-    }
-
-    /// Tells the conversation's connections once the transaction is on disk; encodes only where somebody listens.
-    fn publish<T: Send + 'static>(
-        &self,
-        tx: &mut Tx<'_>,
-        conversation_id: ConversationId,
-        event: impl FnOnce(T) -> ChatEvent + Send + 'static,
-        content: T,
-    ) {
-        let hub = Arc::clone(&self.hub);
-        tx.after_commit(move || {
-            if hub.has_subscribers(&conversation_id) {
-                hub.publish(&conversation_id, event(content));
-            }
-        });
     }
 }
 

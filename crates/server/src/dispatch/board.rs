@@ -52,6 +52,16 @@ impl Board {
         }
     }
 
+    /// Forgets all orders and offers, so that they can be put on the board anew; the drivers stay.
+    pub fn forget_orders(&mut self) {
+        self.fleet.forget_orders();
+        self.waiting.clear();
+        self.pickups = Grid::default();
+        self.offers.clear();
+        self.deadlines.clear();
+        self.changed_orders.clear();
+    }
+
     /// An order searches, from now on or again.
     pub fn search(&mut self, order: Waiting) {
         let order_id = order.order_id;
@@ -79,6 +89,9 @@ impl Board {
     /// An offer was made.
     pub fn offer_made(&mut self, offer_id: OfferId, offer: OfferTimes) {
         self.stop_search(offer.order_id);
+        if self.offers.contains_key(&offer_id) {
+            return;
+        }
         self.fleet.update(offer.driver_id, |driver| driver.offers += 1);
         self.deadlines.insert((offer.first(), Deadline::Offer(offer_id)));
         self.offers.insert(offer_id, offer);

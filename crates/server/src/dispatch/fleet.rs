@@ -7,13 +7,15 @@ use std::{
 
 use holodrive_protocol::{OrderId, Timestamp, UserId, http::DriverStatus};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     geo::Point,
     grid::{Cell, Grid},
 };
 
 /// A known position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Where.
     pub point: Point,
@@ -85,6 +87,14 @@ impl Fleet {
             Driver::default()
         });
         change(driver);
+    }
+
+    /// Forgets what drivers have in hand.
+    pub(super) fn forget_orders(&mut self) {
+        for driver in self.drivers.values_mut() {
+            driver.offers = 0;
+            driver.trip = None;
+        }
     }
 
     /// Moves a driver.

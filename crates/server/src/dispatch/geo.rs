@@ -1,12 +1,13 @@
 //! Distances on the globe.
 
 use holodrive_protocol::{Latitude, Longitude};
+use serde::{Deserialize, Serialize};
 
 /// Mean radius of the earth in kilometres (IUGG).
 const EARTH_RADIUS_KM: f64 = 6_371.008_8;
 
 /// A place on the globe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Point {
     /// Degrees north.
     pub latitude: Latitude,

@@ -6,6 +6,7 @@ mod board;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod board_tests;
+mod change;
 mod fleet;
 mod geo;
 mod grid;
@@ -14,6 +15,7 @@ mod planning;
 mod search;
 
 pub use board::Board;
+pub use change::Change;
 pub use fleet::Position;
 pub use geo::{Point, rounded_km};
 pub use model::{Match, NEVER, OfferTimes, Plan, Rules, Waiting};

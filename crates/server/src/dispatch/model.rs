@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use holodrive_protocol::{OrderId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 
 use super::geo::Point;
 
@@ -23,7 +24,7 @@ pub struct Rules {
 }
 
 /// An order that searches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Waiting {
     /// Which.
     pub order_id: OrderId,
@@ -36,7 +37,7 @@ pub struct Waiting {
 }
 
 /// An offer's people and times.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct OfferTimes {
     /// Of which order.
     pub order_id: OrderId,

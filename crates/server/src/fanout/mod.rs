@@ -5,6 +5,10 @@
 //! reads its snapshot from the database, and [`Subscription::open`] lets those through that the snapshot does not hold.
 //! So nothing is missed and nothing is seen twice, whatever happens between reading and listening.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, Hash, RandomState},
@@ -22,12 +26,20 @@ const WAITING_MAX: usize = 1_024;
 pub trait Sequenced: Send + Sync + 'static {
     /// Its place; `None` for what is in no snapshot.
     fn position(&self) -> Option<i64>;
+
+    /// Whether it means something only now: it is the first to go where there is no room.
+    fn is_transient(&self) -> bool {
+        false
+    }
 }
 
 /// Takes the events of a topic. It is called in order, must be quick and must not wait.
 pub trait Subscriber<E>: Send + Sync + 'static {
     /// The next event.
     fn deliver(&self, event: &E);
+
+    /// More events that are in no snapshot came while the gate was closed than are kept: it must begin anew.
+    fn lost(&self);
 }
 
 /// The subscribers of one kind of topic on this node.
@@ -124,6 +136,11 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Subscription<K, E> {
     }
 }
 
+/// Whether an event need not be kept, because it passes or because the next snapshot will hold it.
+fn is_dispensable(event: &impl Sequenced) -> bool {
+    event.is_transient() || event.position().is_some()
+}
+
 /// Whether an event is not in a snapshot up to that position.
 fn is_after(event: &impl Sequenced, position: i64) -> bool {
     event.position().is_none_or(|at| at > position)
@@ -164,11 +181,29 @@ impl<E: Sequenced> Slot<E> {
         match &mut *self.gate.lock() {
             Gate::Open { after } if is_after(event.as_ref(), *after) => self.subscriber.deliver(event),
             Gate::Open { .. } => {}
-            Gate::Waiting(waiting) if waiting.events.len() < WAITING_MAX => waiting.events.push_back(Arc::clone(event)),
             Gate::Waiting(waiting) => {
-                waiting.events.clear();
-                waiting.overflowed = true;
+                if waiting.keep(event).is_err() {
+                    self.subscriber.lost();
+                }
             }
         }
+    }
+}
+
+impl<E: Sequenced> Waiting<E> {
+    /// Keeps an event; where too many came, transient ones and those that the next snapshot will hold make room.
+    fn keep(&mut self, event: &Arc<E>) -> Result<(), Overflowed> {
+        if self.events.len() >= WAITING_MAX {
+            self.events.retain(|waiting| !is_dispensable(waiting.as_ref()));
+            self.overflowed = true;
+        }
+        if self.overflowed && is_dispensable(event.as_ref()) {
+            return Ok(());
+        }
+        if self.events.len() >= WAITING_MAX {
+            return Err(Overflowed);
+        }
+        self.events.push_back(Arc::clone(event));
+        Ok(())
     }
 }

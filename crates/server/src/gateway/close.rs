@@ -64,6 +64,12 @@ impl Close {
         close
     }
 
+    /// 1001: events of other nodes passed this one by; whoever comes again resumes from the database.
+    pub fn missed_events() -> Self {
+        let message = "this server was cut off from the others and missed messages: reconnect and resume";
+        Self::with_error(1001, ErrorCode::GoingAway, message, true)
+    }
+
     /// 1011: the server could not do its part, such as read the database.
     pub fn unavailable() -> Self {
         Self::with_error(1011, ErrorCode::Unavailable, "the server cannot read its database: try again", true)

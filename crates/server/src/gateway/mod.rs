@@ -131,6 +131,13 @@ impl Gateway {
         self.registry.connections().len()
     }
 
+    /// Ends all connections; new ones are welcome.
+    pub fn close_all(&self, close: impl Fn() -> Close) {
+        for connection in self.registry.connections() {
+            connection.close(close());
+        }
+    }
+
     /// Lets nobody in any more, and tells everybody to come back later, spread over `spread`; ends when all are gone.
     pub async fn drain(&self, spread: Duration) {
         let connections = self.registry.drain();

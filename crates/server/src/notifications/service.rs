@@ -6,13 +6,14 @@ use holodrive_protocol::{
     NotificationId, UserId,
     notifications::{DeliveryStep, Notification, NotificationStatus, NotificationsServerMessage},
 };
+use serde::{Deserialize, Serialize};
 
 use super::store;
 use crate::{
     fanout::{Hub, Sequenced},
     gateway::Frame,
     resume::{PAGE, Stored},
-    storage::{Storage, StorageError, Tx},
+    storage::{Storage, StorageError, Topic, Tx},
 };
 
 /// A notification that is to be stored.
@@ -49,6 +50,41 @@ impl Sequenced for NotificationEvent {
     }
 }
 
+/// What the database holds of a user's notifications since a moment ago; every node hears of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NotificationFact {
+    Stored { user_id: UserId, notification: Notification },
+    Read { user_id: UserId, ids: Vec<NotificationId> },
+}
+
+impl NotificationFact {
+    const fn user_id(&self) -> UserId {
+        match self {
+            Self::Stored { user_id, .. } | Self::Read { user_id, .. } => *user_id,
+        }
+    }
+
+    /// Tells the connections of this node; encodes only where somebody listens.
+    fn tell(self, hub: &Hub<UserId, NotificationEvent>) {
+        let user_id = self.user_id();
+        if hub.has_subscribers(&user_id) {
+            self.into_events().into_iter().for_each(|event| hub.publish(&user_id, event));
+        }
+    }
+
+    fn into_events(self) -> Vec<NotificationEvent> {
+        match self {
+            Self::Stored { notification, .. } => {
+                vec![NotificationEvent { id: Some(notification.id), frame: frame(notification) }]
+            }
+            Self::Read { ids, .. } => {
+                ids.into_iter().map(|id| NotificationEvent { id: None, frame: read_frame(id) }).collect()
+            }
+        }
+    }
+}
+
 /// What marking a notification as read came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marked {
@@ -64,12 +100,16 @@ pub enum Marked {
 pub struct Notifications {
     storage: Storage,
     hub: Arc<Hub<UserId, NotificationEvent>>,
+    facts: Topic<NotificationFact>,
 }
 
 impl Notifications {
     /// Notifications in this database.
     pub fn new(storage: Storage) -> Arc<Self> {
-        Arc::new(Self { storage, hub: Hub::new() })
+        let hub = Hub::new();
+        let listeners = Arc::clone(&hub);
+        let facts = storage.topic("notifications", move |fact: NotificationFact| fact.tell(&listeners));
+        Arc::new(Self { storage, hub, facts })
     }
 
     /// Stores a notification, and sends it to all of the user's connections once the transaction is on disk.
@@ -79,13 +119,7 @@ impl Notifications {
     pub fn notify(&self, tx: &mut Tx<'_>, new: NewNotification) -> Result<Notification, StorageError> {
         let user_id = new.user_id;
         let notification = store::insert(tx, new)?;
-        let (hub, stored) = (Arc::clone(&self.hub), notification.clone());
-        tx.after_commit(move || {
-            if hub.has_subscribers(&user_id) {
-                let event = NotificationEvent { id: Some(stored.id), frame: frame(stored) };
-                hub.publish(&user_id, event);
-            }
-        });
+        tx.publish(&self.facts, NotificationFact::Stored { user_id, notification: notification.clone() });
         Ok(notification)
     }
 
@@ -95,7 +129,7 @@ impl Notifications {
     /// When the database refuses or fails; so with the other functions.
     pub fn mark_read(&self, tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<Marked, StorageError> {
         if store::mark_read(tx, user_id, id)? {
-            self.publish_read(tx, user_id, vec![id]);
+            tx.publish(&self.facts, NotificationFact::Read { user_id, ids: vec![id] });
             return Ok(Marked::Now);
         }
         Ok(if store::find(tx, user_id, id)?.is_some() { Marked::Before } else { Marked::NotFound })
@@ -105,7 +139,7 @@ impl Notifications {
     pub fn mark_all_read(&self, tx: &mut Tx<'_>, user_id: UserId) -> Result<u64, StorageError> {
         let ids = store::mark_all_read(tx, user_id)?;
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-        self.publish_read(tx, user_id, ids);
+        tx.publish(&self.facts, NotificationFact::Read { user_id, ids });
         Ok(count)
     }
 
@@ -159,17 +193,6 @@ impl Notifications {
 
     pub(super) fn hub(&self) -> &Arc<Hub<UserId, NotificationEvent>> {
         &self.hub
-    }
-
-    fn publish_read(&self, tx: &mut Tx<'_>, user_id: UserId, ids: Vec<NotificationId>) {
-        let hub = Arc::clone(&self.hub);
-        tx.after_commit(move || {
-            if hub.has_subscribers(&user_id) {
-                for id in ids {
-                    hub.publish(&user_id, NotificationEvent { id: None, frame: read_frame(id) });
-                }
-            }
-        });
     }
 }
 

@@ -107,4 +107,8 @@ impl Subscriber<NotificationEvent> for Listener {
             self.deliveries.written(id);
         }
     }
+
+    fn lost(&self) {
+        self.connection.close(Close::slow_consumer());
+    }
 }

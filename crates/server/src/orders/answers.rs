@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     accounts::User,
+    dispatch::Change,
     gateway::ConnectionId,
     storage::{StorageError, Tx},
     telemetry::OfferOutcome,
@@ -37,11 +38,8 @@ impl Orders {
         };
         let order = load_order(tx, order_id)?;
         let order = self.open_conversation(tx, order, driver.id)?;
-        let driver_id = driver.id;
-        self.change_board(tx, move |board| {
-            board.offer_ended(offer_id);
-            board.trip_started(driver_id, order_id);
-        });
+        self.change_board(tx, Change::OfferEnded(offer_id));
+        self.change_board(tx, Change::TripStarted(driver.id, order_id));
         self.metrics.offer_ended(OfferOutcome::Accepted);
         let view = Box::new(self.view(&order));
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });

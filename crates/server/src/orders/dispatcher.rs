@@ -32,16 +32,13 @@ impl Orders {
                 next_sweep = self.sweep_at(now).await;
             } else {
                 // A change of the board and a deadline are equally good reasons to plan again.
-                let _ = timeout(until(plan.wake_at, now), self.board_changed.notified()).await;
+                let _ = timeout(until(plan.wake_at, now), self.board.changed()).await;
             }
         }
     }
 
     pub(super) fn plan(&self, now: Timestamp) -> Plan {
-        let mut board = self.board.lock();
-        let plan = board.plan(now);
-        let (offers, waiting) = board.counts();
-        drop(board);
+        let (plan, (offers, waiting)) = self.board.look(|board| (board.plan(now), board.counts()));
         self.metrics.live_offers(i64::try_from(offers).unwrap_or(i64::MAX));
         self.metrics.waiting_orders(i64::try_from(waiting).unwrap_or(i64::MAX));
         plan
@@ -60,14 +57,14 @@ impl Orders {
         let now = self.storage.clock().now();
         match made {
             Ok(Offering::Made) => {}
-            Ok(Offering::NotFree) => self.with_board(|board| board.offer_refused(&found, later(now, REFUSED_FOR))),
+            Ok(Offering::NotFree) => self.board.update(|board| board.offer_refused(&found, later(now, REFUSED_FOR))),
             Ok(Offering::NotADriver) => {
                 let until = later(now, self.config.order_reoffer_after.max(REFUSED_FOR));
-                self.with_board(|board| board.offer_refused(&found, until));
+                self.board.update(|board| board.offer_refused(&found, until));
             }
             Err(error) => {
                 tracing::warn!(%error, order_id = found.order_id, "an offer could not be made");
-                self.with_board(|board| board.offer_failed(&found, later(now, RETRY_AFTER)));
+                self.board.update(|board| board.offer_failed(&found, later(now, RETRY_AFTER)));
             }
         }
     }
@@ -80,7 +77,7 @@ impl Orders {
             tracing::error!(%error, "overdue offers could not be ended; trying again");
         }
         // What the board still takes for overdue was not so for the database, whose clock was set back.
-        if swept.is_err() || self.board.lock().is_overdue(now) && !is_full(&swept) {
+        if swept.is_err() || self.board.look(|board| board.is_overdue(now)) && !is_full(&swept) {
             sleep(RETRY_AFTER).await;
         }
         Instant::now() + if is_full(&swept) { Duration::ZERO } else { SWEEP_INTERVAL }

@@ -66,7 +66,7 @@ impl Endpoint for DriverOrdersEndpoint {
             }
         }
         self.connected.lock().insert(connection.id(), Arc::clone(&connection));
-        self.orders.with_board(|board| board.driver_connected(driver_id));
+        self.orders.board.update(|board| board.driver_connected(driver_id));
         let connected = Arc::clone(&self.connected);
         Ok(DriverSession { orders: Arc::clone(&self.orders), connection, _subscription: subscription, connected })
     }
@@ -156,6 +156,10 @@ impl Subscriber<DriverEvent> for Screen {
             DriverEventKind::TripCancelled { message } => self.send(message),
         }
     }
+
+    fn lost(&self) {
+        self.connection.close(Close::slow_consumer());
+    }
 }
 
 /// One driver socket.
@@ -198,7 +202,7 @@ impl Session for DriverSession {
     async fn closed(&self) {
         self.connected.lock().remove(&self.connection.id());
         let now = self.orders.storage.clock().now();
-        self.orders.with_board(|board| board.driver_disconnected(self.connection.user_id(), now));
+        self.orders.board.update(|board| board.driver_disconnected(self.connection.user_id(), now));
     }
 }
 

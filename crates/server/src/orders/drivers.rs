@@ -6,7 +6,7 @@ use holodrive_protocol::{UserId, http::DriverStatus};
 
 use super::{error::OrderError, record::OrderRecord, service::Orders, store};
 use crate::{
-    dispatch::{Point, Position},
+    dispatch::{Change, Point, Position},
     storage::{StorageError, Tx},
 };
 
@@ -40,7 +40,7 @@ impl Orders {
             self.deliver(tx, offer.id, driver_id)?;
         }
         let now = tx.now();
-        self.change_board(tx, move |board| board.driver_seen(driver_id, now));
+        self.change_board(tx, Change::DriverSeen(driver_id, now));
         Ok(snapshot)
     }
 
@@ -53,7 +53,7 @@ impl Orders {
     ) -> Result<(), StorageError> {
         store::set_driver_status(tx, driver_id, status_text(status))?;
         let now = tx.now();
-        self.change_board(tx, move |board| board.driver_status(driver_id, Some(status), Some(now)));
+        self.change_board(tx, Change::DriverStatus(driver_id, Some(status), Some(now)));
         Ok(())
     }
 
@@ -66,10 +66,11 @@ impl Orders {
     ) -> Result<(), StorageError> {
         let position = Position { point, at: tx.now() };
         store::set_driver_position(tx, driver_id, position)?;
+        self.change_board(tx, Change::DriverMoved(driver_id, position));
         let orders = Arc::clone(self);
         tx.after_commit(move || {
             orders.positions.is_saved(driver_id);
-            orders.driver_moved(driver_id, position);
+            orders.tell_followers(driver_id, position);
         });
         Ok(())
     }
@@ -78,16 +79,13 @@ impl Orders {
     pub(super) fn move_driver(&self, driver_id: UserId, point: Point) {
         let position = Position { point, at: self.storage.clock().now() };
         self.positions.save_later(driver_id, position);
-        self.driver_moved(driver_id, position);
+        self.board.apply(Change::DriverMoved(driver_id, position));
+        self.tell_followers(driver_id, position);
     }
 
-    fn driver_moved(&self, driver_id: UserId, position: Position) {
+    fn tell_followers(&self, driver_id: UserId, position: Position) {
         self.metrics.position_received();
-        let trip = self.with_board(|board| {
-            board.driver_moved(driver_id, position);
-            board.trip(driver_id)
-        });
-        if let Some(order_id) = trip {
+        if let Some(order_id) = self.board.look(|board| board.trip(driver_id)) {
             self.positions.tell_followers(driver_id, order_id, position);
         }
     }
@@ -99,7 +97,7 @@ impl Orders {
             Some(_) => Some(DriverStatus::Offline),
             None => None,
         };
-        self.with_board(|board| {
+        self.board.update(|board| {
             if let Some((point, at)) = driver.position {
                 board.driver_moved(driver.driver_id, Position { point, at });
             }

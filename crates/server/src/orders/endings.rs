@@ -11,7 +11,7 @@ use super::{
     texts::{self, RiderNotice},
     transitions::{self, EndedOffer, OfferEnd, Revocation},
 };
-use crate::{gateway::ConnectionId, storage::Tx, telemetry::OfferOutcome};
+use crate::{dispatch::Change, gateway::ConnectionId, storage::Tx, telemetry::OfferOutcome};
 
 /// Overdue offers, and overdue searches, that one transaction ends.
 pub(super) const SWEEP: usize = 500;
@@ -67,7 +67,7 @@ impl Orders {
     ) -> Result<Option<EndedOffer>, OrderError> {
         let Withdrawal { end, actor_id, declined_by, message } = withdrawal;
         let Some(ended) = transitions::end_offer(tx, offer_id, end, actor_id)? else { return Ok(None) };
-        self.change_board(tx, move |board| board.offer_ended(offer_id));
+        self.change_board(tx, Change::OfferEnded(offer_id));
         self.metrics.offer_ended(outcome(end));
         if end == OfferEnd::Expired {
             let late = tx.now().as_micros().saturating_sub(ended.expires_at.as_micros());
@@ -81,7 +81,7 @@ impl Orders {
 
     fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
         let Some(seq) = transitions::give_up(tx, order_id)? else { return Ok(false) };
-        self.change_board(tx, move |board| board.stop_search(order_id));
+        self.change_board(tx, Change::StopSearch(order_id));
         let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::NoDriver, seq)?;
         Ok(true)

@@ -1,26 +1,94 @@
-use holodrive_protocol::{OfferId, Order, OrderId, driver::DriverServerMessage};
+use std::sync::Arc;
 
+use holodrive_protocol::{OfferId, Order, OrderId, UserId, driver::DriverServerMessage, rider::RiderServerMessage};
+use serde::{Deserialize, Serialize};
+
+use super::live_board::LiveBoard;
 use crate::{
-    fanout::Sequenced,
+    dispatch::Change,
+    fanout::{Hub, Sequenced},
     gateway::{ConnectionId, Frame},
+    storage::{Storage, Topic},
 };
 
+/// What orders tell every node.
+pub(super) struct Topics {
+    pub(super) board: Topic<Change>,
+    pub(super) drivers: Topic<DriverFact>,
+    pub(super) riders: Topic<RiderFact>,
+}
+
+impl Topics {
+    pub(super) fn new(
+        storage: &Storage,
+        board: &Arc<LiveBoard>,
+        drivers: &Arc<Hub<UserId, DriverEvent>>,
+        riders: &Arc<Hub<UserId, RiderEvent>>,
+    ) -> Self {
+        let (board, drivers, riders) = (Arc::clone(board), Arc::clone(drivers), Arc::clone(riders));
+        Self {
+            board: storage.topic("board", move |change| board.apply(change)),
+            drivers: storage
+                .topic("drivers", move |DriverFact { driver_id, event }| drivers.publish(&driver_id, event)),
+            riders: storage.topic("riders", move |fact: RiderFact| fact.tell(&riders)),
+        }
+    }
+}
+
+/// Something that a driver is to hear.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DriverFact {
+    pub(super) driver_id: UserId,
+    pub(super) event: DriverEvent,
+}
+
+/// How a rider's order stands, after this entry of the history.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RiderFact {
+    pub(super) rider_id: UserId,
+    pub(super) seq: i64,
+    pub(super) order: Order,
+}
+
+impl RiderFact {
+    /// Tells the rider's connections of this node; encodes only where somebody listens.
+    fn tell(self, hub: &Hub<UserId, RiderEvent>) {
+        if hub.has_subscribers(&self.rider_id) {
+            let frame = Frame::json(&RiderServerMessage::RiderOrderUpdated { order: self.order });
+            hub.publish(&self.rider_id, RiderEvent { seq: self.seq, frame });
+        }
+    }
+}
+
 /// What the connections of a driver hear.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DriverEvent {
     /// The entry of the history that it comes from; a snapshot that holds this entry has the event in it.
     pub(super) seq: i64,
     pub(super) kind: DriverEventKind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum DriverEventKind {
     /// An order is offered to him.
     Offered { offer_id: OfferId, order: Box<Order> },
     /// He has the order. `by` is the connection that accepted.
-    Accepted { offer_id: OfferId, order: Box<Order>, by: Option<ConnectionId> },
+    Accepted {
+        offer_id: OfferId,
+        order: Box<Order>,
+        /// Means nothing to another node; the same holds for `declined_by`.
+        #[serde(skip)]
+        by: Option<ConnectionId>,
+    },
     /// An offer ended without him. `declined_by` is the connection that declined.
-    Ended { offer_id: OfferId, order_id: OrderId, message: DriverServerMessage, declined_by: Option<ConnectionId> },
+    Ended {
+        offer_id: OfferId,
+        order_id: OrderId,
+        message: DriverServerMessage,
+        #[serde(skip)]
+        declined_by: Option<ConnectionId>,
+    },
     /// The order that he drives was cancelled.
     TripCancelled { message: DriverServerMessage },
 }

@@ -17,6 +17,7 @@ mod endings;
 mod error;
 mod events;
 mod http;
+mod live_board;
 mod offers;
 mod positions;
 mod record;

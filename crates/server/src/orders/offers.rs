@@ -14,7 +14,7 @@ use super::{
     transitions::{self, NewOffer, OfferEnd, Revocation},
 };
 use crate::{
-    dispatch::{Match, OfferTimes},
+    dispatch::{Change, Match, OfferTimes},
     storage::{StorageError, Tx},
 };
 
@@ -77,7 +77,7 @@ impl Orders {
             }
             None => {}
         }
-        let distance_km = self.driver_at(driver_id).map(|at| at.distance_km(order.from));
+        let distance_km = self.board.driver_at(driver_id).map(|at| at.distance_km(order.from));
         self.make_offer(tx, &Match { order_id, driver_id, distance_km }, actor_id)?;
         load_order(tx, order_id)
     }
@@ -101,7 +101,7 @@ impl Orders {
         let order = load_order(tx, found.order_id)?;
         let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
         let times = times(order.id, &live, new.unreachable_at);
-        self.change_board(tx, move |board| board.offer_made(offer_id, times));
+        self.change_board(tx, Change::OfferMade(offer_id, times));
         let offered = DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order)) };
         self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
@@ -117,7 +117,7 @@ impl Orders {
         driver_id: UserId,
     ) -> Result<(), StorageError> {
         if transitions::deliver(tx, offer_id, driver_id)? {
-            self.change_board(tx, move |board| board.offer_delivered(offer_id));
+            self.change_board(tx, Change::OfferDelivered(offer_id));
         }
         Ok(())
     }

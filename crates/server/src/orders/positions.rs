@@ -96,6 +96,10 @@ impl Sequenced for FollowedPosition {
     fn position(&self) -> Option<i64> {
         None
     }
+
+    fn is_transient(&self) -> bool {
+        true
+    }
 }
 
 impl Orders {
@@ -106,7 +110,7 @@ impl Orders {
             let now = self.storage.clock().now();
             let held_back = std::mem::take(&mut *self.positions.held_back.lock());
             for (driver_id, (order_id, position)) in held_back {
-                if self.board.lock().trip(driver_id) == Some(order_id) {
+                if self.board.look(|board| board.trip(driver_id)) == Some(order_id) {
                     // As far as is known he is still there.
                     let position = Position { at: now, ..position };
                     self.positions.tell_followers(driver_id, order_id, position);

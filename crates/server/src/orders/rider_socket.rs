@@ -66,6 +66,10 @@ impl Subscriber<RiderEvent> for Listener {
     fn deliver(&self, event: &RiderEvent) {
         self.0.send(event.frame.clone());
     }
+
+    fn lost(&self) {
+        self.0.close(Close::slow_consumer());
+    }
 }
 
 /// One rider socket.

@@ -1,13 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OrderId, Timestamp, UserId, rider::RiderServerMessage};
-use parking_lot::Mutex;
+use holodrive_protocol::{OrderId, Timestamp, UserId};
 use serde_json::json;
-use tokio::sync::Notify;
 
 use super::{
     error::OrderError,
-    events::{DriverEvent, DriverEventKind, RiderEvent},
+    events::{DriverEvent, DriverEventKind, DriverFact, RiderEvent, RiderFact, Topics},
+    live_board::LiveBoard,
     positions::Positions,
     record::{NewOrder, OrderRecord},
     store,
@@ -17,9 +16,8 @@ use crate::{
     accounts::Accounts,
     chat::Chat,
     config::{Config, DispatchMode},
-    dispatch::{Board, NEVER, Point, Rules, Waiting},
+    dispatch::{Board, Change, NEVER, Rules, Waiting},
     fanout::Hub,
-    gateway::Frame,
     notifications::Notifications,
     storage::{Storage, StorageError, Tx},
     telemetry::Metrics,
@@ -33,11 +31,10 @@ pub struct Orders {
     pub(super) notifications: Arc<Notifications>,
     pub(super) chat: Arc<Chat>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) board: Mutex<Board>,
-    /// Wakes the dispatcher after the board changed.
-    pub(super) board_changed: Notify,
+    pub(super) board: Arc<LiveBoard>,
     pub(super) driver_hub: Arc<Hub<UserId, DriverEvent>>,
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
+    pub(super) topics: Topics,
     pub(super) positions: Positions,
 }
 
@@ -64,11 +61,13 @@ impl Orders {
     /// When the database cannot be read.
     pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
         let OrdersParts { config, storage, accounts, notifications, chat, metrics } = parts;
+        let board = Arc::new(LiveBoard::new(rules(&config)));
+        let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
         let orders = Arc::new(Self {
-            board: Mutex::new(Board::new(rules(&config))),
-            board_changed: Notify::new(),
-            driver_hub: Hub::new(),
-            rider_hub: Hub::new(),
+            topics: Topics::new(&storage, &board, &driver_hub, &rider_hub),
+            board,
+            driver_hub,
+            rider_hub,
             positions: Positions::default(),
             config,
             storage,
@@ -77,7 +76,8 @@ impl Orders {
             chat,
             metrics,
         });
-        orders.rebuild_board().await?;
+        let loading = Arc::clone(&orders);
+        orders.storage.join(move |tx| loading.fill_board(tx)).await?;
         Ok(orders)
     }
 
@@ -101,9 +101,9 @@ impl Orders {
     }
 
     /// After the commit, the dispatcher looks for a driver.
-    pub(super) fn search(self: &Arc<Self>, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
+    pub(super) fn search(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
         let waiting = self.waiting(tx, order)?;
-        self.change_board(tx, move |board| board.search(waiting));
+        self.change_board(tx, Change::Search(waiting));
         Ok(())
     }
 
@@ -122,40 +122,20 @@ impl Orders {
         Ok(barred.collect())
     }
 
-    /// After the commit, changes the dispatcher's view and lets it plan again.
-    pub(super) fn change_board(self: &Arc<Self>, tx: &mut Tx<'_>, change: impl FnOnce(&mut Board) + Send + 'static) {
-        let orders = Arc::clone(self);
-        tx.after_commit(move || orders.with_board(change));
-    }
-
-    /// Changes the dispatcher's view and lets it plan again.
-    pub(super) fn with_board<T>(&self, change: impl FnOnce(&mut Board) -> T) -> T {
-        let result = change(&mut self.board.lock());
-        self.board_changed.notify_one();
-        result
-    }
-
-    /// Where a driver was last.
-    pub(super) fn driver_at(&self, driver_id: UserId) -> Option<Point> {
-        self.board.lock().position(driver_id).map(|position| position.point)
+    /// After the commit, changes the view of every node's dispatcher.
+    pub(super) fn change_board(&self, tx: &mut Tx<'_>, change: Change) {
+        tx.publish(&self.topics.board, change);
     }
 
     /// The order as its driver, or whoever it is offered to, sees it.
     pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
         let driver = order.driver_id.or(order.offer.map(|offer| offer.driver_id));
-        order.view(driver.and_then(|driver| self.driver_at(driver)))
+        order.view(driver.and_then(|driver| self.board.driver_at(driver)))
     }
 
     /// After the commit, tells the rider's connections how the order stands.
     pub(super) fn tell_rider(&self, tx: &mut Tx<'_>, order: &OrderRecord, seq: i64) {
-        let hub = Arc::clone(&self.rider_hub);
-        let (rider_id, view) = (order.rider_id, self.view(order));
-        tx.after_commit(move || {
-            if hub.has_subscribers(&rider_id) {
-                let frame = Frame::json(&RiderServerMessage::RiderOrderUpdated { order: view });
-                hub.publish(&rider_id, RiderEvent { seq, frame });
-            }
-        });
+        tx.publish(&self.topics.riders, RiderFact { rider_id: order.rider_id, seq, order: self.view(order) });
     }
 
     /// Notifies the rider, and tells his connections how the order stands.
@@ -173,17 +153,21 @@ impl Orders {
 
     /// After the commit, tells the driver's connections.
     pub(super) fn tell_driver(&self, tx: &mut Tx<'_>, driver_id: UserId, seq: i64, kind: DriverEventKind) {
-        let hub = Arc::clone(&self.driver_hub);
-        tx.after_commit(move || hub.publish(&driver_id, DriverEvent { seq, kind }));
+        tx.publish(&self.topics.drivers, DriverFact { driver_id, event: DriverEvent { seq, kind } });
     }
 
     /// Makes the dispatcher's view of orders and drivers anew from the database.
-    async fn rebuild_board(self: &Arc<Self>) -> Result<(), StorageError> {
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn rebuild_board(self: &Arc<Self>) -> Result<(), StorageError> {
         let orders = Arc::clone(self);
-        self.storage.read(move |tx| orders.fill_board(tx)).await
+        self.storage.write(move |tx| orders.fill_board(tx)).await
     }
 
+    /// Runs on the writer, so that no change comes between what is read and what is heard.
     fn fill_board(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        self.board.update(Board::forget_orders);
         for driver in store::drivers(tx)? {
             self.restore_driver(&driver);
         }
@@ -195,15 +179,15 @@ impl Orders {
 
     fn restore_order(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
         match (order.driver_id, order.offer) {
-            (Some(driver_id), _) => self.with_board(|board| board.trip_started(driver_id, order.id)),
+            (Some(driver_id), _) => self.board.apply(Change::TripStarted(driver_id, order.id)),
             (None, Some(offer)) => {
                 let unreachable_at = store::unreachable_at(tx, offer.id)?;
                 let times = super::offers::times(order.id, &offer, unreachable_at);
-                self.with_board(|board| board.offer_made(offer.id, times));
+                self.board.apply(Change::OfferMade(offer.id, times));
             }
             (None, None) => {
                 let waiting = self.waiting(tx, order)?;
-                self.with_board(|board| board.search(waiting));
+                self.board.apply(Change::Search(waiting));
             }
         }
         Ok(())

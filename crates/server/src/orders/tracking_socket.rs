@@ -56,7 +56,8 @@ impl Endpoint for TrackingEndpoint {
         // Positions replace each other, so it does not matter whether some were not kept.
         while subscription.open(FROM_NOW_ON).is_err() {}
         let driver_id = order.driver_id.filter(|_| order.status.is_trip());
-        if let Some((driver_id, position)) = driver_id.and_then(|id| Some((id, self.orders.board.lock().position(id)?)))
+        if let Some((driver_id, position)) =
+            driver_id.and_then(|id| Some((id, self.orders.board.look(|board| board.position(id))?)))
         {
             listener.deliver(&FollowedPosition::new(driver_id, order_id, position));
         }
@@ -76,6 +77,10 @@ impl Subscriber<FollowedPosition> for Listener {
             let message = TrackingServerMessage::DriverLocationUpdate(event.location);
             self.connection.send_transient(POSITION, Frame::json(&message));
         }
+    }
+
+    fn lost(&self) {
+        self.connection.close(Close::slow_consumer());
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     texts::{self, RiderNotice},
     transitions::{self, OfferEnd, Revocation, TripStep},
 };
-use crate::{accounts::User, storage::Tx};
+use crate::{accounts::User, dispatch::Change, storage::Tx};
 
 impl Orders {
     /// The driver arrives, starts or completes.
@@ -98,7 +98,7 @@ impl Orders {
         let Some(seq) = transitions::cancel(tx, order_id, user.id, by)? else {
             return Err(wrong_state(tx, order_id, "it is too late to cancel")?);
         };
-        self.change_board(tx, move |board| board.stop_search(order_id));
+        self.change_board(tx, Change::StopSearch(order_id));
         if let Some(driver_id) = order.driver_id {
             self.end_trip(tx, driver_id);
             self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message: message(order_id) });
@@ -109,7 +109,7 @@ impl Orders {
     }
 
     fn end_trip(self: &Arc<Self>, tx: &mut Tx<'_>, driver_id: UserId) {
-        self.change_board(tx, move |board| board.trip_ended(driver_id));
+        self.change_board(tx, Change::TripEnded(driver_id));
     }
 }
 

@@ -15,7 +15,7 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, config::Config};
+use crate::{app::App, config::Config, gateway::Close};
 use accept::Acceptor;
 use background::Background;
 pub use front::ClientAddress;
@@ -24,6 +24,9 @@ pub use wiring::open_storage;
 
 /// What ending takes at least: with `DRAIN_TIMEOUT` 0 all connections are closed at once, which still takes a moment.
 const SHORTEST_DRAIN: Duration = Duration::from_secs(1);
+
+/// How long to wait before the database is asked again.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// A server that accepts connections.
 pub struct Server {
@@ -91,10 +94,17 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, listener: TcpListener, sto
     }
     drop(background);
     app.orders.save_positions().await;
+    if let Err(error) = app.storage.leave().await {
+        tracing::warn!(%error, "the other nodes could not be told that this one stops");
+    }
 }
 
 fn background(app: &Arc<App>) -> Background {
     let mut background = Background::default();
+    let storage = app.storage.clone();
+    background.spawn("outbox", move || storage.clone().follow_for_ever());
+    let beginning = Arc::clone(app);
+    background.spawn("misses", move || begin_anew_for_ever(Arc::clone(&beginning)));
     let orders = Arc::clone(&app.orders);
     background.spawn("dispatcher", move || Arc::clone(&orders).dispatch_for_ever());
     let orders = Arc::clone(&app.orders);
@@ -106,4 +116,16 @@ fn background(app: &Arc<App>) -> Background {
         background.spawn("recheck", move || Arc::clone(&gateway).recheck_for_ever(interval));
     }
     background
+}
+
+/// Makes everything in memory anew whenever events of other nodes were missed.
+async fn begin_anew_for_ever(app: Arc<App>) {
+    let mut misses = app.storage.misses();
+    while misses.changed().await.is_ok() {
+        app.gateway.close_all(Close::missed_events);
+        while let Err(error) = app.orders.rebuild_board().await {
+            tracing::error!(%error, "the orders cannot be read; trying again");
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
 }

@@ -12,6 +12,7 @@ const DJANGO: &str = include_str!("../../migrations/django.sql");
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "notification_delivery", include_str!("../../migrations/0002_notification_delivery.sql")),
+    (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
 ];
 
 pub(super) fn run(

@@ -4,13 +4,15 @@
 //! parameters that SQLite and PostgreSQL both understand. Storage does not know what the rows mean.
 //!
 //! All writes pass through one writer ([`writer`]): it takes what is waiting into one transaction and one sync, and
-//! answers after the commit. What a write wants to tell the world goes to [`Tx::after_commit`], which runs in commit
-//! order and only when the commit succeeded.
+//! answers after the commit. What a write wants to tell the world goes to [`Tx::publish`]: every node on the database
+//! hears of it, in commit order and only when the commit succeeded ([`outbox`]).
 
 mod database;
 mod error;
 mod inspect;
 mod migrations;
+mod node;
+mod outbox;
 mod readers;
 mod tx;
 mod value;
@@ -21,6 +23,7 @@ use std::{path::Path, sync::Arc};
 pub use database::UserKey;
 pub use error::StorageError;
 pub use inspect::Inspection;
+pub use outbox::{Event, Topic};
 pub use tx::Tx;
 pub use value::{Columns, FromValue, Row, Value};
 
@@ -43,6 +46,7 @@ pub struct StorageOptions {
 pub struct Storage {
     writer: writer::Writer,
     readers: readers::Readers,
+    outbox: Arc<outbox::Outbox>,
     clock: SharedClock,
 }
 
@@ -60,8 +64,10 @@ impl Storage {
         let mut connection = database::open_writer(path)?;
         migrations::run(&mut connection, options, clock.as_ref())?;
         let readers = readers::Readers::open(path, options.readers.max(1), &clock)?;
-        let writer = writer::Writer::start(connection, options.write_batch, clock.clone(), metrics)?;
-        Ok(Self { writer, readers, clock })
+        let outbox = Arc::new(outbox::Outbox::new());
+        let writer =
+            writer::Writer::start(connection, options.write_batch, clock.clone(), metrics, Arc::clone(&outbox))?;
+        Ok(Self { writer, readers, outbox, clock })
     }
 
     /// Runs `job` in a transaction with others that are waiting, and answers after the commit.
@@ -96,6 +102,13 @@ impl Storage {
     /// When the database cannot store anything at the moment.
     pub async fn probe(&self) -> Result<(), StorageError> {
         self.write(|tx| tx.execute("UPDATE holodrive_migration SET name = name WHERE id = 1", &[]).map(|_| ())).await
+    }
+
+    /// A kind of event that transactions publish; `hear` tells this node of one, whichever node it comes from.
+    ///
+    /// It runs on the writer's thread, so it must be quick and must not wait.
+    pub fn topic<E: Event>(&self, name: &'static str, hear: impl Fn(E) + Send + Sync + 'static) -> Topic<E> {
+        self.outbox.topic(name, hear)
     }
 
     /// The clock of this database.

@@ -1,27 +1,43 @@
-use std::{path::Path, sync::Arc};
+//! Many readers, each with a connection and a thread of its own; reads that wait for one share its snapshot.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{StorageError, Tx, database};
 use crate::clock::SharedClock;
 
+/// Reads that may wait; whoever finds the queue full waits as well.
+const QUEUE: usize = 4_096;
+/// Reads that share a snapshot at the most: the others are left to the other readers.
+const BATCH: usize = 32;
+
+/// Gets a transaction, or the reason why there is none.
+type Job = Box<dyn FnOnce(Result<&mut Tx<'_>, StorageError>) + Send>;
+
 /// A fixed set of read-only connections.
 #[derive(Clone)]
-pub(super) struct Readers(Arc<Pool>);
-
-struct Pool {
-    /// One permit for each connection, so that a holder of a permit always finds one in `idle`.
-    permits: Semaphore,
-    idle: Mutex<Vec<Connection>>,
-    clock: SharedClock,
-}
+pub(super) struct Readers(mpsc::Sender<Job>);
 
 impl Readers {
     pub(super) fn open(path: &Path, count: usize, clock: &SharedClock) -> Result<Self, StorageError> {
-        let idle = (0..count).map(|_| database::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self(Arc::new(Pool { permits: Semaphore::new(count), idle: Mutex::new(idle), clock: clock.clone() })))
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let queue = Arc::new(Mutex::new(queue));
+        for number in 0..count {
+            let reader =
+                Reader { connection: database::open_reader(path)?, queue: Arc::clone(&queue), clock: clock.clone() };
+            std::thread::Builder::new()
+                .name(format!("storage-read-{number}"))
+                .spawn(move || reader.run())
+                .map_err(|error| StorageError::Setup(format!("cannot start a reader: {error}")))?;
+        }
+        Ok(Self(jobs))
     }
 
     pub(super) async fn read<T, E>(
@@ -32,42 +48,43 @@ impl Readers {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        let pool = Arc::clone(&self.0);
-        let _permit = self.0.permits.acquire().await.map_err(|_| StorageError::Unavailable)?;
-        tokio::task::spawn_blocking(move || {
-            let lease = Lease::take(&pool)?;
-            lease.snapshot(pool.clock.now(), job)
-        })
-        .await
-        .map_err(|_| StorageError::Unavailable)?
+        let (answer, result) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            // A caller that went away does not need the answer.
+            let _ = answer.send(tx.map_err(E::from).and_then(job));
+        });
+        self.0.send(job).await.map_err(|_| StorageError::Unavailable)?;
+        result.await.map_err(|_| StorageError::Unavailable)?
     }
 }
 
-/// A borrowed connection, which goes back to the pool even when the job panics.
-struct Lease<'p> {
-    pool: &'p Pool,
-    connection: Option<Connection>,
+struct Reader {
+    connection: Connection,
+    queue: Arc<Mutex<mpsc::Receiver<Job>>>,
+    clock: SharedClock,
 }
 
-impl<'p> Lease<'p> {
-    fn take(pool: &'p Pool) -> Result<Self, StorageError> {
-        let connection = pool.idle.lock().pop().ok_or(StorageError::Unavailable)?;
-        Ok(Self { pool, connection: Some(connection) })
+impl Reader {
+    fn run(self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            // One reader waits for reads, the others for their turn to wait.
+            if self.queue.lock().blocking_recv_many(&mut batch, BATCH) == 0 {
+                return;
+            }
+            self.answer(&mut batch);
+        }
     }
 
-    fn snapshot<T, E: From<StorageError>>(
-        &self,
-        now: holodrive_protocol::Timestamp,
-        job: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let connection = self.connection.as_ref().ok_or(StorageError::Unavailable)?;
-        let transaction = connection.unchecked_transaction().map_err(StorageError::from)?;
-        job(&mut Tx::new(&transaction, now))
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        self.pool.idle.lock().extend(self.connection.take());
+    /// The caller of a job that panics learns of it because its answer is dropped.
+    fn answer(&self, batch: &mut Vec<Job>) {
+        let snapshot = self.connection.unchecked_transaction().map_err(StorageError::from);
+        for job in batch.drain(..) {
+            let mut tx = snapshot.as_ref().map(|snapshot| Tx::new(snapshot, self.clock.now()));
+            let tx = tx.as_mut().map_err(|error| error.clone());
+            if catch_unwind(AssertUnwindSafe(|| job(tx))).is_err() {
+                tracing::error!("a read panicked");
+            }
+        }
     }
 }

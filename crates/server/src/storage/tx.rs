@@ -1,7 +1,12 @@
+use std::sync::Arc;
+
 use holodrive_protocol::Timestamp;
 use rusqlite::{Connection, ToSql, params_from_iter, types};
 
-use super::{Row, StorageError, Value};
+use super::{
+    Row, StorageError, Value,
+    outbox::{Event, Outgoing, Topic},
+};
 
 /// Parameters of one `IN`; engines allow more, but longer lists gain nothing.
 const IN_MAX: usize = 512;
@@ -14,11 +19,13 @@ pub struct Tx<'c> {
     connection: &'c Connection,
     now: Timestamp,
     after_commit: Vec<AfterCommit>,
+    /// For other nodes; `None` where there are none.
+    pub(super) outgoing: Option<Outgoing>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection, now: Timestamp) -> Self {
-        Self { connection, now, after_commit: Vec::new() }
+        Self { connection, now, after_commit: Vec::new(), outgoing: None }
     }
 
     /// The time of this transaction by the database's clock: the same for every statement in it.
@@ -83,21 +90,45 @@ impl<'c> Tx<'c> {
         self.after_commit.push(Box::new(action));
     }
 
-    pub(super) fn batch(&self, sql: &str) -> Result<(), StorageError> {
-        Ok(self.connection.execute_batch(sql)?)
+    /// Tells every node on the database of `event` once the transaction is on disk, in the order of the commits.
+    pub fn publish<E: Event>(&mut self, topic: &Topic<E>, event: E) {
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.add(topic, &event);
+        }
+        let hear = Arc::clone(topic.hear());
+        self.after_commit(move || hear(event));
     }
 
-    pub(super) fn actions_len(&self) -> usize {
-        self.after_commit.len()
+    /// Begins what [`Tx::keep`] or [`Tx::undo`] ends.
+    pub(super) fn savepoint(&mut self) -> Result<Mark, StorageError> {
+        self.execute("SAVEPOINT job", &[])?;
+        Ok(Mark { actions: self.after_commit.len(), outgoing: self.outgoing.as_ref().map_or(0, Outgoing::len) })
     }
 
-    pub(super) fn truncate_actions(&mut self, len: usize) {
-        self.after_commit.truncate(len);
+    /// Keeps what came after the savepoint.
+    pub(super) fn keep(&mut self) -> Result<(), StorageError> {
+        self.execute("RELEASE job", &[]).map(drop)
+    }
+
+    /// Undoes what came after the savepoint, and tells nothing of it.
+    pub(super) fn undo(&mut self, to: Mark) -> Result<(), StorageError> {
+        self.after_commit.truncate(to.actions);
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.truncate(to.outgoing);
+        }
+        self.execute("ROLLBACK TO job", &[])?;
+        self.keep()
     }
 
     pub(super) fn into_actions(self) -> Vec<AfterCommit> {
         self.after_commit
     }
+}
+
+/// How much was to be told at a savepoint.
+pub(super) struct Mark {
+    actions: usize,
+    outgoing: usize,
 }
 
 /// `$1,$2,…` for a list of `count` parameters, the first of them numbered `first`.

@@ -14,7 +14,7 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StorageError, Tx};
+use super::{StorageError, Tx, outbox::Outbox};
 use crate::{clock::SharedClock, telemetry::Metrics};
 
 /// Writes that may wait; a sender that finds the queue full waits as well, and so stops reading from its socket.
@@ -36,10 +36,11 @@ impl Writer {
         batch: usize,
         clock: SharedClock,
         metrics: Arc<Metrics>,
+        outbox: Arc<Outbox>,
     ) -> Result<Self, StorageError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let healthy = Arc::new(AtomicBool::new(true));
-        let worker = Worker { connection, batch: batch.max(1), clock, metrics, healthy: Arc::clone(&healthy) };
+        let worker = Worker { connection, batch: batch.max(1), clock, metrics, outbox, healthy: Arc::clone(&healthy) };
         std::thread::Builder::new()
             .name("storage-writer".into())
             .spawn(move || worker.run(queue))
@@ -80,6 +81,7 @@ struct Worker {
     batch: usize,
     clock: SharedClock,
     metrics: Arc<Metrics>,
+    outbox: Arc<Outbox>,
     healthy: Arc<AtomicBool>,
 }
 
@@ -114,15 +116,18 @@ impl Worker {
             Err(error) => return refuse(batch, &error.into()),
         };
         let mut tx = Tx::new(&transaction, now);
+        let mut news = self.outbox.begin(&mut tx)?;
         for job in batch {
             answers.extend(run_in_savepoint(&mut tx, job)?);
         }
+        news.record(&mut tx)?;
         let actions = tx.into_actions();
         #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.before_commit");
         transaction.commit()?;
         #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.after_commit");
+        self.outbox.publish(news);
         for action in actions {
             if catch_unwind(AssertUnwindSafe(action)).is_err() {
                 tracing::error!("an action after a commit panicked");
@@ -140,14 +145,12 @@ fn refuse(batch: Vec<Job>, error: &StorageError) -> Result<(), StorageError> {
 
 /// A panicking job is undone like a failed one; its caller learns of it because its answer is dropped.
 fn run_in_savepoint(tx: &mut Tx<'_>, job: Job) -> Result<Option<Answer>, StorageError> {
-    let actions = tx.actions_len();
-    tx.batch("SAVEPOINT job")?;
+    let savepoint = tx.savepoint()?;
     let outcome = catch_unwind(AssertUnwindSafe(|| job(tx)));
     if matches!(outcome, Ok(Ok(_))) {
-        tx.batch("RELEASE job")?;
+        tx.keep()?;
     } else {
-        tx.truncate_actions(actions);
-        tx.batch("ROLLBACK TO job; RELEASE job")?;
+        tx.undo(savepoint)?;
     }
     Ok(outcome.ok().map(|answer| answer.unwrap_or_else(|refused| refused)))
 }
@@ -175,7 +178,9 @@ mod tests {
     async fn transactions_of_four(batch: usize) -> [i64; 4] {
         let clock = Arc::new(Ticking(AtomicI64::new(0)));
         let connection = Connection::open_in_memory().unwrap();
-        let writer = Writer::start(connection, batch, clock, Arc::new(Metrics::new())).unwrap();
+        connection.execute_batch("CREATE TABLE holodrive_node (node TEXT)").unwrap();
+        let (metrics, outbox) = (Arc::new(Metrics::new()), Arc::new(Outbox::new()));
+        let writer = Writer::start(connection, batch, clock, metrics, outbox).unwrap();
         let ((begun, begins), (release, released)) = (oneshot::channel(), blocking::channel());
         let busy = writer.clone();
         let first = tokio::spawn(async move {

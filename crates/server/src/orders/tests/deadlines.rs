@@ -125,7 +125,7 @@ async fn nothing_to_do_means_sleeping_until_the_next_deadline() {
         assert!(wake_at > town.now(), "the dispatcher would spin");
         town.clock.set(wake_at);
         town.settle().await;
-        if town.orders.board.lock().counts() == (0, 0) {
+        if town.orders.board.look(|board| board.counts()) == (0, 0) {
             break;
         }
     }

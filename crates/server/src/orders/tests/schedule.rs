@@ -232,7 +232,7 @@ impl World {
         for screen in &self.screens {
             assert!(screen.shown.is_empty(), "I9: driver {} was not told how {:?} ended", screen.driver, screen.shown);
         }
-        assert_eq!(self.town.orders.board.lock().counts(), (0, 0), "the board remembers what is over");
+        assert_eq!(self.town.orders.board.look(|board| board.counts()), (0, 0), "the board remembers what is over");
         assert_eq!(self.town.orders.plan(self.town.now()).wake_at, None);
     }
 }

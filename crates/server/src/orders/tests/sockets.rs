@@ -174,7 +174,7 @@ async fn a_position_from_the_socket_counts_at_once_and_is_stored() {
     assert_eq!(peer.hear_type("new_order").await["order"]["distance_to_pickup_km"], 5.0);
     town.orders.save_positions().await;
     town.restart().await;
-    assert!(town.orders.driver_at(driver.id).is_some());
+    assert!(town.orders.board.driver_at(driver.id).is_some());
     assert_eq!(town.asked(order).await, Some(driver.id));
 }
 

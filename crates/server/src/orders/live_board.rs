@@ -1,0 +1,44 @@
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::dispatch::{Board, Change, Point, Rules};
+
+/// The dispatcher's view, shared by all who tell it something.
+pub(super) struct LiveBoard {
+    board: Mutex<Board>,
+    /// Wakes the dispatcher after the board changed.
+    changed: Notify,
+}
+
+impl LiveBoard {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { board: Mutex::new(Board::new(rules)), changed: Notify::new() }
+    }
+
+    /// Takes in what the database holds.
+    pub(super) fn apply(&self, change: Change) {
+        self.update(|board| board.apply(change));
+    }
+
+    /// Changes the view and lets the dispatcher plan again.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Board) -> T) -> T {
+        let result = change(&mut self.board.lock());
+        self.changed.notify_one();
+        result
+    }
+
+    /// Looks at the view, or plans by it.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut Board) -> T) -> T {
+        look(&mut self.board.lock())
+    }
+
+    /// Waits until the view has changed.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Where a driver was last.
+    pub(super) fn driver_at(&self, driver_id: holodrive_protocol::UserId) -> Option<Point> {
+        self.look(|board| board.position(driver_id)).map(|position| position.point)
+    }
+}

@@ -1,0 +1,153 @@
+//! What is committed is told to every node on the database, in commit order, whoever dies in between.
+//!
+//! The writer tells its own node right after the commit. For the others it leaves a row in `holodrive_outbox` in the same
+//! transaction; each follows the rows from the position at which it joined (`holodrive_node`). A node reads the rows of
+//! others at the beginning of every transaction of its own, and publishes them before its own events: so all nodes publish
+//! in one order, that of the commits. A node that is alone writes no rows: whoever comes later reads the database.
+
+mod entries;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod tests;
+mod topic;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use holodrive_protocol::Timestamp;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use self::{entries::Entry, topic::Topics};
+use super::{StorageError, Tx};
+pub(super) use entries::Outgoing;
+pub use topic::{Event, Topic};
+
+/// A node that was not seen for so long is taken for dead: nobody keeps rows for it any more.
+const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// The position of a node that follows nothing: a command, or a server that is still starting.
+const NOT_JOINED: i64 = -1;
+
+/// This process's part in the outbox.
+pub(super) struct Outbox {
+    node: String,
+    topics: Topics,
+    /// The last row that this node has published. Only the writer moves it.
+    position: AtomicI64,
+    /// Counts how often this node was taken for dead and missed rows.
+    misses: watch::Sender<u64>,
+}
+
+/// What a transaction finds when it begins.
+pub(super) struct News {
+    entries: Vec<Entry>,
+    /// Where this node stands once the entries are published.
+    position: i64,
+    missed: bool,
+}
+
+impl News {
+    /// Leaves what the transaction has to tell for the other nodes, where there are any.
+    pub(super) fn record(&mut self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        if let Some(id) = entries::record(tx)?
+            && self.position != NOT_JOINED
+        {
+            self.position = id;
+        }
+        Ok(())
+    }
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        let (topics, misses) = (Topics::default(), watch::Sender::default());
+        Self { node: Uuid::new_v4().simple().to_string(), topics, position: AtomicI64::new(NOT_JOINED), misses }
+    }
+
+    pub(super) fn topic<E: Event>(&self, name: &'static str, hear: impl Fn(E) + Send + Sync + 'static) -> Topic<E> {
+        self.topics.add(name, hear)
+    }
+
+    pub(super) fn misses(&self) -> watch::Receiver<u64> {
+        self.misses.subscribe()
+    }
+
+    fn position(&self) -> i64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// Makes this process a node, from this transaction on.
+    pub(super) fn join(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        let position = self.enter(tx)?;
+        let outbox = Arc::clone(self);
+        tx.after_commit(move || outbox.position.store(position, Ordering::Relaxed));
+        Ok(())
+    }
+
+    fn enter(&self, tx: &mut Tx<'_>) -> Result<i64, StorageError> {
+        let position = entries::last(tx)?;
+        let sql = "INSERT INTO holodrive_node (node, position, seen_at) VALUES ($1, $2, $3)";
+        tx.execute(sql, &[self.node.as_str().into(), position.into(), tx.now().into()])?;
+        Ok(position)
+    }
+
+    /// Ends this node's part: nobody keeps rows for it any more.
+    pub(super) fn leave(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        tx.execute("DELETE FROM holodrive_node WHERE node = $1", &[self.node.as_str().into()])?;
+        let outbox = Arc::clone(self);
+        tx.after_commit(move || outbox.position.store(NOT_JOINED, Ordering::Relaxed));
+        Ok(())
+    }
+
+    /// Looks who else is there, and what they have committed.
+    pub(super) fn begin(&self, tx: &mut Tx<'_>) -> Result<News, StorageError> {
+        let nodes = tx.query("SELECT node FROM holodrive_node", &[])?;
+        let nodes = nodes.into_iter().map(super::Row::first::<String>).collect::<Result<Vec<_>, _>>()?;
+        let here = nodes.contains(&self.node);
+        if nodes.len() > usize::from(here) {
+            tx.outgoing = Some(Outgoing::default());
+        }
+        let position = self.position();
+        match (position, here) {
+            (NOT_JOINED, _) => Ok(News { entries: Vec::new(), position, missed: false }),
+            (_, false) => Ok(News { entries: Vec::new(), position: self.enter(tx)?, missed: true }),
+            (_, true) => {
+                let entries = entries::after(tx, position)?;
+                let position = entries.last().map_or(position, |entry| entry.id);
+                Ok(News { entries, position, missed: false })
+            }
+        }
+    }
+
+    /// After the commit: tells this node what others have committed before.
+    pub(super) fn publish(&self, news: News) {
+        self.position.store(news.position, Ordering::Relaxed);
+        if news.missed {
+            tracing::warn!("this node was silent for so long that the others gave it up: it begins anew");
+            self.misses.send_modify(|count| *count += 1);
+        }
+        for entry in news.entries {
+            entry.for_each(|name, event| self.topics.hear(name, event));
+        }
+    }
+
+    /// Whether there are rows that this node has not published.
+    pub(super) fn is_behind(&self, tx: &mut Tx<'_>) -> Result<bool, StorageError> {
+        let position = self.position();
+        Ok(position != NOT_JOINED && entries::last(tx)? > position)
+    }
+
+    /// Shows that this node lives; forgets the dead, and rows that everybody has published. True when more are left.
+    pub(super) fn attend(&self, tx: &mut Tx<'_>) -> Result<bool, StorageError> {
+        let sql = "UPDATE holodrive_node SET position = $2, seen_at = $3 WHERE node = $1";
+        tx.execute(sql, &[self.node.as_str().into(), self.position().into(), tx.now().into()])?;
+        let dead_since = tx.now().as_micros() - i64::try_from(DEAD_AFTER.as_micros()).unwrap_or(i64::MAX);
+        tx.execute("DELETE FROM holodrive_node WHERE seen_at < $1", &[Timestamp::from_micros(dead_since).into()])?;
+        entries::forget_published(tx)
+    }
+}
