@@ -12,11 +12,12 @@ use holodrive_protocol::{
     Timestamp, UserId,
     socket::{CommonClientMessage, CommonServerMessage, ErrorCode, ErrorMessage},
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::{
     Close, Frame,
     outbound::{Outbound, TransientKey},
+    pings::Pings,
     terms::Terms,
 };
 use crate::accounts::{Credential, Identity, Refusal, User};
@@ -55,18 +56,9 @@ struct State {
     identity: Identity,
     outbound: Outbound,
     pings: Pings,
-    /// What [`Connection::send_when_room`] waits with.
-    waits_for_room: Option<Waker>,
+    close: Option<Box<Close>>,
     /// Whether the credential was replaced, and the carrier has not looked yet.
     reauthenticated: bool,
-}
-
-/// Pings on their way, and what their pongs prove. A pong answers all pings before it, too.
-#[derive(Default)]
-struct Pings {
-    last: u64,
-    answered: u64,
-    receipts: Vec<(u64, i64)>,
 }
 
 /// What the carrier finds when it looks at a connection.
@@ -84,7 +76,7 @@ impl Connection {
             identity,
             outbound: Outbound::default(),
             pings: Pings::default(),
-            waits_for_room: None,
+            close: None,
             reauthenticated: false,
         };
         Arc::new(Self {
@@ -138,7 +130,7 @@ impl Connection {
 
     /// Whether the connection is to be closed: it takes no more messages.
     pub fn is_closing(&self) -> bool {
-        self.state.lock().outbound.close.is_some()
+        self.state.lock().close.is_some()
     }
 
     /// Sends a message, and has [`super::Session::received`] told once the client has proved that it got it: a ping
@@ -157,7 +149,7 @@ impl Connection {
     /// dropped when the connection is behind.
     pub fn send_transient(&self, key: TransientKey, frame: Frame) {
         let mut state = self.state.lock();
-        if state.outbound.close.is_some() {
+        if state.close.is_some() {
             return;
         }
         if state.outbound.push_transient(key, frame, self.terms.profile.outbound_bytes) {
@@ -169,7 +161,7 @@ impl Connection {
 
     /// Ends the connection with an error message and a close frame. The first reason counts.
     pub fn close(&self, close: Close) {
-        self.state.lock().outbound.close.get_or_insert_with(|| Box::new(close));
+        self.state.lock().close.get_or_insert_with(|| Box::new(close));
         self.tell();
     }
 
@@ -196,10 +188,10 @@ impl Connection {
     fn poll_send(&self, frame: &Frame, context: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         let half = self.terms.profile.outbound_bytes.map(|limit| limit / 2);
-        if state.outbound.close.is_some() || state.outbound.push(frame.clone(), half).is_ok() {
+        if state.close.is_some() || state.outbound.push(frame.clone(), half).is_ok() {
             return Poll::Ready(());
         }
-        state.waits_for_room = Some(context.waker().clone());
+        state.outbound.wait_for_room(context.waker().clone());
         Poll::Pending
     }
 
@@ -224,22 +216,22 @@ impl Connection {
     /// Takes what waits for the socket.
     pub(super) fn take(&self) -> Waiting {
         let mut state = self.state.lock();
-        let frames = state.outbound.take();
+        let (frames, waits_for_room) = state.outbound.take();
         let reauthenticated = std::mem::take(&mut state.reauthenticated);
-        release(state);
+        drop(state);
+        waits_for_room.into_iter().for_each(Waker::wake);
         Waiting { frames, reauthenticated }
     }
 
     /// Tells how many bytes of what was taken the socket could not send yet.
     pub(super) fn set_unsent(&self, bytes: usize) {
-        let mut state = self.state.lock();
-        state.outbound.set_unsent(bytes);
-        release(state);
+        let waits_for_room = self.state.lock().outbound.set_unsent(bytes);
+        waits_for_room.into_iter().for_each(Waker::wake);
     }
 
     /// The reason to close, where there is one.
     pub(super) fn closing(&self) -> Option<Close> {
-        self.state.lock().outbound.close.as_deref().cloned()
+        self.state.lock().close.as_deref().cloned()
     }
 
     /// What the connection rests on.
@@ -309,51 +301,7 @@ impl Wake for Connection {
 }
 
 fn queue(state: &mut State, frame: Frame, terms: &Terms) {
-    if state.outbound.close.is_none() && state.outbound.push(frame, terms.profile.outbound_bytes).is_err() {
-        state.outbound.close = Some(Box::new(Close::slow_consumer()));
-    }
-}
-
-/// Unlocks, then wakes whoever waits for room: he may send at once.
-fn release(mut state: MutexGuard<'_, State>) {
-    let waits_for_room = state.waits_for_room.take();
-    drop(state);
-    if let Some(waker) = waits_for_room {
-        waker.wake();
-    }
-}
-
-impl Pings {
-    fn begin(&mut self, receipt: Option<i64>) -> u64 {
-        self.last += 1;
-        self.receipts.extend(receipt.map(|receipt| (self.last, receipt)));
-        self.last
-    }
-
-    fn end(&mut self, number: u64) -> Option<Vec<i64>> {
-        if number <= self.answered || number > self.last {
-            return None;
-        }
-        self.answered = number;
-        let proved = self.receipts.partition_point(|(ping, _)| *ping <= number);
-        Some(self.receipts.drain(..proved).map(|(_, receipt)| receipt).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pong_proves_everything_before_it_once_and_an_unasked_one_nothing() {
-        let mut pings = Pings::default();
-        assert_eq!(pings.end(0), None);
-        assert_eq!(pings.end(1), None, "nobody asked");
-        let (first, plain, second) = (pings.begin(Some(7)), pings.begin(None), pings.begin(Some(8)));
-        assert_eq!(pings.end(plain), Some(vec![7]));
-        assert_eq!(pings.end(first), None, "a later pong has answered it");
-        assert_eq!(pings.end(second), Some(vec![8]));
-        assert_eq!(pings.end(second), None, "once");
-        assert_eq!(pings.end(u64::MAX), None);
+    if state.close.is_none() && state.outbound.push(frame, terms.profile.outbound_bytes).is_err() {
+        state.close = Some(Box::new(Close::slow_consumer()));
     }
 }

@@ -20,9 +20,10 @@ use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
 
 use super::{
     Close, Connection, Frame, Gateway, Opening, Route, credentials,
-    engine::{Member, Newcomer, Role, Stay},
+    engine::{Member, Newcomer, Role},
     path::PathMatch,
     registry::ConnectionLimits,
+    stay::Stay,
 };
 use crate::{
     accounts::{Credential, Identity, Refusal},
@@ -149,17 +150,15 @@ impl Gateway {
     async fn open(&self, identity: Identity, arrival: &Arrival) -> Result<Member, Close> {
         let Route { endpoint, terms, .. } = &arrival.route;
         let connection = Connection::new(identity, arrival.address, Arc::clone(terms));
-        let admission = match endpoint.guest() {
-            Some(_) => None,
-            None => Some(self.registry.admit(&connection, self.limits())?),
-        };
+        let registry = endpoint.guest().is_none().then_some(&self.registry);
+        let mut stay = Stay::begin(Arc::clone(&connection), registry, self.limits(), self.tasks.token())?;
         let session = endpoint.open(Arc::clone(&connection), arrival.opening).await?;
         if arrival.odd_since {
             let error = ErrorMessage::new(ErrorCode::InvalidMessage, "since must be an id: nothing is replayed");
             connection.send(Frame::json(&CommonServerMessage::Error(error)));
         }
-        let stay = Stay::new(Arc::clone(terms), self.tasks.token(), admission);
-        Ok(Member { connection, session, stay })
+        stay.opened();
+        Ok(Member { session, stay })
     }
 
     fn limits(&self) -> ConnectionLimits {

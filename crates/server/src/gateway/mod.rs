@@ -16,10 +16,12 @@ mod handshake;
 mod heartbeat;
 mod outbound;
 mod path;
+mod pings;
 mod proxies;
 mod rate;
 mod recheck;
 mod registry;
+mod stay;
 mod terms;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]

@@ -1,19 +1,24 @@
-use super::{Close, Frame};
+use std::task::Waker;
 
-/// What waits for one socket, bounded in bytes.
+use super::Frame;
+
+/// What waits for one socket, bounded in bytes; nothing but a pointer while nothing waits.
 ///
 /// Durable messages are never dropped: when they do not fit, the connection is closed and resumes. Transient ones are
 /// dropped when half of the room is taken, and a newer one replaces an older one of its kind.
 #[derive(Debug, Default)]
-pub(super) struct Outbound {
-    queue: Vec<Frame>,
+pub(super) struct Outbound(Option<Box<Queue>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: Vec<Frame>,
     /// The places in the queue of messages that newer ones replace.
     transient: Vec<(TransientKey, usize)>,
-    /// How many bytes the queue has.
-    queued: usize,
+    /// How many bytes the frames have.
+    bytes: usize,
     /// How many bytes were taken off the queue, and not by the kernel yet.
     unsent: usize,
-    pub(super) close: Option<Box<Close>>,
+    waits_for_room: Option<Waker>,
 }
 
 /// Which transient messages replace each other, such as the typing state of one user.
@@ -26,42 +31,63 @@ impl Outbound {
     /// Queues a message. One always fits when nothing waits, and a ping behind it: there is never more than one for each
     /// message.
     pub(super) fn push(&mut self, frame: Frame, limit: Option<usize>) -> Result<(), Full> {
-        let waiting = self.queued + self.unsent;
-        let bounded = waiting > 0 && !frame.is_ping();
-        if bounded && limit.is_some_and(|limit| waiting + frame.size() > limit) {
+        let queue = self.0.get_or_insert_default();
+        let bounded = queue.waiting() > 0 && !frame.is_ping();
+        if bounded && limit.is_some_and(|limit| queue.waiting() + frame.size() > limit) {
             return Err(Full);
         }
-        self.queued += frame.size();
-        self.queue.push(frame);
+        queue.push(frame);
         Ok(())
     }
 
     /// Queues a transient message, and tells whether one was dropped for it or instead of it.
     pub(super) fn push_transient(&mut self, key: TransientKey, frame: Frame, limit: Option<usize>) -> bool {
-        let place = self.transient.iter().find(|(other, _)| *other == key).map(|(_, place)| *place);
-        if let Some(waiting) = place.and_then(|place| self.queue.get_mut(place)) {
-            self.queued = self.queued - waiting.size() + frame.size();
+        let queue = self.0.get_or_insert_default();
+        let place = queue.transient.iter().find(|(other, _)| *other == key).map(|(_, place)| *place);
+        if let Some(waiting) = place.and_then(|place| queue.frames.get_mut(place)) {
+            queue.bytes = queue.bytes - waiting.size() + frame.size();
             *waiting = frame;
             return true;
         }
-        if limit.is_some_and(|limit| self.queued + self.unsent + frame.size() > limit / 2) {
+        if limit.is_some_and(|limit| queue.waiting() + frame.size() > limit / 2) {
             return true;
         }
-        self.transient.push((key, self.queue.len()));
-        self.queued += frame.size();
-        self.queue.push(frame);
+        queue.transient.push((key, queue.frames.len()));
+        queue.push(frame);
         false
     }
 
-    /// Takes everything that waits.
-    pub(super) fn take(&mut self) -> Vec<Frame> {
-        self.queued = 0;
-        self.transient = Vec::new();
-        std::mem::take(&mut self.queue)
+    /// Has this waker given back as soon as something was taken.
+    pub(super) fn wait_for_room(&mut self, waker: Waker) {
+        self.0.get_or_insert_default().waits_for_room = Some(waker);
     }
 
-    /// Counts what was taken and could not be sent.
-    pub(super) fn set_unsent(&mut self, bytes: usize) {
-        self.unsent = bytes;
+    /// Takes everything that waits, and who waits for room.
+    pub(super) fn take(&mut self) -> (Vec<Frame>, Option<Waker>) {
+        let Some(queue) = &mut self.0 else { return Default::default() };
+        let Queue { frames, waits_for_room, unsent, .. } = std::mem::take(&mut **queue);
+        queue.unsent = unsent;
+        self.0.take_if(|queue| queue.unsent == 0);
+        (frames, waits_for_room)
+    }
+
+    /// Counts what was taken and could not be sent yet; gives who waits for room.
+    pub(super) fn set_unsent(&mut self, bytes: usize) -> Option<Waker> {
+        let queue = self.0.get_or_insert_default();
+        queue.unsent = bytes;
+        let waits_for_room = queue.waits_for_room.take();
+        self.0.take_if(|queue| queue.waiting() == 0);
+        waits_for_room
+    }
+}
+
+impl Queue {
+    fn waiting(&self) -> usize {
+        self.bytes + self.unsent
+    }
+
+    fn push(&mut self, frame: Frame) {
+        self.bytes += frame.size();
+        self.frames.push(frame);
     }
 }

@@ -33,11 +33,7 @@ pub(super) struct ConnectionLimits {
 
 impl Registry {
     /// Counts a connection in, or says why it may not stay.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        connection: &Arc<Connection>,
-        limits: ConnectionLimits,
-    ) -> Result<Admission, Close> {
+    pub(super) fn admit(&self, connection: &Arc<Connection>, limits: ConnectionLimits) -> Result<(), Close> {
         let mut inner = self.inner.lock();
         if inner.draining {
             return Err(Close::going_away(std::time::Duration::ZERO));
@@ -51,7 +47,7 @@ impl Registry {
         *inner.users.entry(connection.user_id()).or_default() += 1;
         *inner.addresses.entry(connection.address()).or_default() += 1;
         inner.connections.insert(connection.id(), Arc::clone(connection));
-        Ok(Admission { registry: Arc::clone(self), connection: Arc::clone(connection) })
+        Ok(())
     }
 
     /// The connections of this moment.
@@ -65,23 +61,12 @@ impl Registry {
         self.connections()
     }
 
-    fn leave(&self, connection: &Connection) {
+    /// Counts out a connection that was admitted.
+    pub(super) fn leave(&self, connection: &Connection) {
         let mut inner = self.inner.lock();
         inner.connections.remove(&connection.id());
         decrement(&mut inner.users, connection.user_id());
         decrement(&mut inner.addresses, connection.address());
-    }
-}
-
-/// A connection's place in the registry; dropping it gives the place up.
-pub(super) struct Admission {
-    registry: Arc<Registry>,
-    connection: Arc<Connection>,
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        self.registry.leave(&self.connection);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::{io, time::Duration};
 
 use super::{
-    Desk, Stay,
+    super::{Frame, stay::Stay},
+    Desk,
     decoder::{Decoder, Event},
     pipe::Pipe,
 };
@@ -15,19 +16,24 @@ pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(5);
 /// the close frame with it.
 pub(super) struct Closing {
     /// Looks for the peer's close frame; after it, nothing that comes matters.
-    decoder: Option<Decoder>,
+    decoder: Option<Box<Decoder>>,
+    /// What the peer hears last.
+    farewell: Vec<Frame>,
     shut_down: bool,
     _stay: Option<Stay>,
 }
 
 impl Closing {
-    pub(super) fn new(decoder: Option<Decoder>, stay: Option<Stay>) -> Self {
-        Self { decoder, shut_down: false, _stay: stay }
+    /// Begins; `decoder` reads on from `unread` to the peer's close frame, where that is still to come.
+    pub(super) fn new(farewell: Vec<Frame>, decoder: Option<Decoder>, unread: &[u8], stay: Option<Stay>) -> Self {
+        let mut closing = Self { decoder: decoder.map(Box::new), farewell, shut_down: false, _stay: stay };
+        closing.hear(unread);
+        closing
     }
 
     /// Does what can be done; an error is the end.
     pub(super) fn drive(&mut self, pipe: &mut Pipe, desk: &mut Desk) -> io::Result<()> {
-        pipe.flush()?;
+        pipe.send(std::mem::take(&mut self.farewell))?;
         if let Some(bytes) = pipe.read(&mut desk.buffer)? {
             self.hear(bytes);
         }
@@ -39,7 +45,7 @@ impl Closing {
     }
 
     /// Only a close frame counts now.
-    pub(super) fn hear(&mut self, mut bytes: &[u8]) {
+    fn hear(&mut self, mut bytes: &[u8]) {
         while let Some(decoder) = &mut self.decoder {
             match decoder.next(&mut bytes) {
                 Ok(Some(Event::Close(_))) | Err(_) => self.decoder = None,

@@ -24,6 +24,7 @@ pub(super) struct Entry {
 enum Stage {
     Serving(Serving),
     Closing(Closing),
+    Over,
 }
 
 /// Why the loop looks at a connection.
@@ -42,14 +43,12 @@ pub(super) enum Occasion {
 pub(super) struct Over;
 
 impl Entry {
-    pub(super) fn new(mut pipe: Pipe, role: Role, unread: Bytes, now: Instant) -> Self {
+    pub(super) fn new(pipe: Pipe, role: Role, unread: Bytes, now: Instant) -> Self {
         let stage = match role {
             Role::Member(member) => Stage::Serving(Serving::new(member, unread, now)),
             Role::Refused { close, max_message_bytes } => {
-                pipe.queue(close.farewell());
-                let mut closing = Closing::new(Some(Decoder::new(max_message_bytes)), None);
-                closing.hear(&unread);
-                Stage::Closing(closing)
+                let decoder = Decoder::new(max_message_bytes);
+                Stage::Closing(Closing::new(close.farewell(), Some(decoder), &unread, None))
             }
         };
         Self { pipe, stage, tick: Tick::NEVER }
@@ -64,15 +63,16 @@ impl Entry {
             },
             Stage::Closing(_) if occasion == Occasion::Time => Err(Over),
             Stage::Closing(closing) => closing.drive(&mut self.pipe, desk).map(|()| None).map_err(|_| Over),
+            Stage::Over => Err(Over),
         }
     }
 
-    /// Ends the session and begins the farewell.
+    /// Ends the session, and begins with the farewell.
     pub(super) fn end(&mut self, end: End, desk: &mut Desk) -> Result<Option<Instant>, Over> {
-        if let Stage::Serving(serving) = &mut self.stage {
+        if let Stage::Serving(serving) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.stage = Stage::Closing(serving.end(end, &mut self.pipe).ok_or(Over)?);
-            self.drive(Occasion::Ready, desk)?;
         }
+        self.drive(Occasion::Attention, desk)?;
         Ok(Some(desk.now + CLOSE_GRACE))
     }
 
@@ -80,7 +80,7 @@ impl Entry {
     pub(super) fn first_look(&self, now: Instant) -> Instant {
         match &self.stage {
             Stage::Serving(serving) => serving.next_tick(now),
-            Stage::Closing(_) => now + CLOSE_GRACE,
+            Stage::Closing(_) | Stage::Over => now + CLOSE_GRACE,
         }
     }
 
@@ -89,6 +89,7 @@ impl Entry {
         match &self.stage {
             Stage::Serving(serving) => serving.wants_more(&self.pipe),
             Stage::Closing(_) => self.pipe.is_readable(),
+            Stage::Over => false,
         }
     }
 }

@@ -12,7 +12,7 @@ use slab::Slab;
 use tokio::runtime::Handle;
 
 use super::{
-    Desk, Newcomer, Role,
+    Desk, Member, Newcomer, Role,
     entry::{Entry, Occasion, Over},
     inbox::{Inbox, Mail},
     pipe::Pipe,
@@ -120,11 +120,14 @@ impl EventLoop {
             Ok(pipe) => pipe,
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be served");
-                return role.abandon();
+                if let Role::Member(Member { session, stay }) = role {
+                    Member::leave(session, None, &stay);
+                }
+                return;
             }
         };
         if let Role::Member(member) = &role {
-            member.connection.carried_by(Arc::clone(&self.inbox) as Arc<_>, token);
+            member.stay.connection.carried_by(Arc::clone(&self.inbox) as Arc<_>, token);
         }
         let entry = Entry::new(pipe, role, unread, self.desk.now);
         let first_look = entry.first_look(self.desk.now);

@@ -35,20 +35,18 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     thread,
     time::Instant,
 };
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
-    Close, Connection,
+    Close,
     endpoint::{AnySession, BoxFuture},
-    registry::Admission,
-    terms::Terms,
+    stay::Stay,
 };
 use event_loop::EventLoop;
 use inbox::Inbox;
@@ -80,18 +78,8 @@ pub(super) enum Role {
 
 /// Somebody who is in.
 pub(super) struct Member {
-    pub(super) connection: Arc<Connection>,
     pub(super) session: Arc<dyn AnySession>,
     pub(super) stay: Stay,
-}
-
-/// The time that somebody is in: what counts him, until it is dropped.
-pub(super) struct Stay {
-    terms: Arc<Terms>,
-    /// The close code, in the end.
-    code: u16,
-    drain: TaskTrackerToken,
-    _admission: Option<Admission>,
 }
 
 /// What a loop needs for whatever it does.
@@ -130,24 +118,9 @@ impl Drop for Engine {
     }
 }
 
-impl Role {
-    /// The socket is gone before it was served.
-    fn abandon(self) {
-        if let Self::Member(Member { session, stay, .. }) = self {
-            stay.finish(session, None);
-        }
-    }
-}
-
-impl Stay {
-    /// Somebody comes in; `drain` is waited for when the server ends.
-    pub(super) fn new(terms: Arc<Terms>, drain: TaskTrackerToken, admission: Option<Admission>) -> Self {
-        terms.metrics.connection_opened(terms.endpoint);
-        Self { terms, code: 1000, drain, _admission: admission }
-    }
-
+impl Member {
     /// Tells the session that its connection is gone, once it is done with its last event.
-    fn finish(&self, session: Arc<dyn AnySession>, event: Option<BoxFuture<'static, ()>>) {
+    fn leave(session: Arc<dyn AnySession>, event: Option<BoxFuture<'static, ()>>, stay: &Stay) {
         let mut rest: BoxFuture<'static, ()> = Box::pin(async move {
             if let Some(event) = event {
                 event.await;
@@ -155,15 +128,9 @@ impl Stay {
             session.closed().await;
         });
         // Most sessions have nothing to wait for; only those that do become a task.
-        if Pin::as_mut(&mut rest).poll(&mut Context::from_waker(Waker::noop())) == Poll::Pending {
-            self.drain.task_tracker().spawn(rest);
+        if Pin::as_mut(&mut rest).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            stay.drain().spawn(rest);
         }
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        self.terms.metrics.connection_closed(self.terms.endpoint, self.code);
     }
 }
 

@@ -22,8 +22,14 @@ pub(super) struct Pipe {
     ending: bool,
     /// Whether the kernel takes bytes.
     writable: bool,
-    unsent: VecDeque<Frame>,
-    /// How many bytes of the first of these frames were sent.
+    /// What the kernel did not take; nothing but a pointer while there is nothing.
+    unsent: Option<Box<Unsent>>,
+}
+
+#[derive(Default)]
+struct Unsent {
+    frames: VecDeque<Frame>,
+    /// How many bytes of the first of them were sent.
     sent_of_first: usize,
 }
 
@@ -32,7 +38,7 @@ impl Pipe {
         let mut stream = TcpStream::from_std(stream);
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         // What came before is told by the first event, but there need be none for an empty socket that can be written.
-        Ok(Self { stream, readable: true, ending: false, writable: true, unsent: VecDeque::new(), sent_of_first: 0 })
+        Ok(Self { stream, readable: true, ending: false, writable: true, unsent: None })
     }
 
     /// Takes over what the kernel tells of the socket.
@@ -72,47 +78,86 @@ impl Pipe {
         }
     }
 
-    /// Adds to what is to be sent.
-    pub(super) fn queue(&mut self, frames: Vec<Frame>) {
-        if self.unsent.is_empty() {
-            self.unsent = frames.into();
-        } else {
-            self.unsent.extend(frames);
-        }
-    }
-
-    /// Sends as much as the kernel takes.
+    /// Sends frames behind what is not sent yet, as far as the kernel takes them.
     ///
     /// # Errors
     /// When the socket is broken.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        while self.writable && !self.unsent.is_empty() {
-            match self.write_once() {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => self.advance(count),
+    pub(super) fn send(&mut self, frames: Vec<Frame>) -> io::Result<()> {
+        let mut unsent = self.unsent.take().map_or_else(Unsent::default, |unsent| *unsent);
+        unsent.add(frames);
+        while self.writable && !unsent.frames.is_empty() {
+            match unsent.write_to(&mut self.stream) {
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        if self.unsent.is_empty() {
-            self.unsent = VecDeque::new();
+        if !unsent.frames.is_empty() {
+            self.unsent = Some(Box::new(unsent));
         }
         Ok(())
     }
 
-    fn write_once(&mut self) -> io::Result<usize> {
+    /// [`Pipe::send`], with nothing more to send.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if self.writable && self.unsent.is_some() { self.send(Vec::new()) } else { Ok(()) }
+    }
+
+    /// Whether the kernel has taken everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.unsent.is_none()
+    }
+
+    /// How many bytes the kernel did not take yet.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.bytes())
+    }
+
+    /// Forgets what no byte of was sent.
+    pub(super) fn forget_unbegun(&mut self) {
+        if let Some(unsent) = &mut self.unsent {
+            unsent.frames.truncate(usize::from(unsent.sent_of_first > 0));
+        }
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(super) fn shut_down(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+}
+
+impl Unsent {
+    fn add(&mut self, frames: Vec<Frame>) {
+        if self.frames.is_empty() {
+            self.frames = frames.into();
+        } else {
+            self.frames.extend(frames);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.frames.iter().map(Frame::size).sum::<usize>() - self.sent_of_first
+    }
+
+    /// Writes once: as many frames as fit into one system call.
+    fn write_to(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut skip = self.sent_of_first;
-        for (slice, frame) in slices.iter_mut().zip(&self.unsent) {
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
             *slice = IoSlice::new(&frame.wire()[skip..]);
             skip = 0;
         }
-        self.stream.write_vectored(&slices[..self.unsent.len().min(SLICES_MAX)])
+        let count = stream.write_vectored(&slices[..self.frames.len().min(SLICES_MAX)])?;
+        if count == 0 {
+            return Err(ErrorKind::WriteZero.into());
+        }
+        self.advance(count);
+        Ok(())
     }
 
     fn advance(&mut self, mut count: usize) {
-        while let Some(first) = self.unsent.front() {
+        while let Some(first) = self.frames.front() {
             let left = first.size() - self.sent_of_first;
             if count < left {
                 self.sent_of_first += count;
@@ -120,27 +165,7 @@ impl Pipe {
             }
             count -= left;
             self.sent_of_first = 0;
-            self.unsent.pop_front();
+            self.frames.pop_front();
         }
-    }
-
-    /// How many bytes the kernel did not take yet.
-    pub(super) fn unsent(&self) -> usize {
-        self.unsent.iter().map(Frame::size).sum::<usize>() - self.sent_of_first
-    }
-
-    /// Whether the kernel has taken everything.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.unsent.is_empty()
-    }
-
-    /// Forgets what no byte of was sent.
-    pub(super) fn forget_unbegun(&mut self) {
-        self.unsent.truncate(usize::from(self.sent_of_first > 0));
-    }
-
-    /// Tells the peer that nothing more comes.
-    pub(super) fn shut_down(&self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
     }
 }

@@ -6,13 +6,14 @@ use bytes::{Buf, Bytes};
 
 use super::{
     super::{
-        Close, Connection, Frame,
+        Close, Frame,
         connection::Waiting,
         endpoint::{AnySession, BoxFuture},
         heartbeat::Heartbeat,
         rate::TokenBucket,
+        stay::Stay,
     },
-    Desk, Member, Stay,
+    Desk, Member,
     closing::Closing,
     decoder::{Decoder, Event},
     pipe::Pipe,
@@ -24,11 +25,10 @@ const PANICKED: u16 = 1011;
 
 /// What a quiet connection is: no task, no timer, no buffer.
 pub(super) struct Serving {
-    connection: Arc<Connection>,
+    stay: Stay,
     session: Arc<dyn AnySession>,
-    stay: Option<Stay>,
     heartbeat: Heartbeat,
-    bucket: Option<TokenBucket>,
+    bucket: TokenBucket,
     /// What only a busy connection has.
     work: Option<Box<Work>>,
 }
@@ -52,19 +52,17 @@ impl End {
 impl Serving {
     /// Begins; `unread` came behind the handshake.
     pub(super) fn new(member: Member, unread: Bytes, now: Instant) -> Self {
-        let Member { connection, session, stay } = member;
-        let terms = connection.terms();
-        let (heartbeat, bucket) =
-            (Heartbeat::new(terms, now), terms.profile.rate.map(|rate| TokenBucket::new(rate, now)));
+        let Member { session, stay } = member;
+        let heartbeat = Heartbeat::new(stay.connection.terms(), now);
         let work = Work { opening: Some(Arc::clone(&session).opened()), unread, ..Work::default() };
-        Self { connection, session, stay: Some(stay), heartbeat, bucket, work: Some(Box::new(work)) }
+        Self { stay, session, heartbeat, bucket: TokenBucket::new(now), work: Some(Box::new(work)) }
     }
 
     /// Whether the session may be told of a further event.
     fn listens(&self, pipe: &Pipe) -> bool {
         let busy = self.work.as_ref().is_some_and(|work| work.event.is_some());
-        let behind = self.connection.terms().profile.pause_when_behind && !pipe.is_flushed();
-        !busy && !behind && !self.connection.is_closing()
+        let behind = self.stay.connection.terms().profile.pause_when_behind && !pipe.is_flushed();
+        !busy && !behind && !self.stay.connection.is_closing()
     }
 
     /// Whether it would read on at once.
@@ -103,7 +101,7 @@ impl Serving {
     /// Takes events off `bytes` for as long as the session listens; gives how many bytes that were.
     fn take_bytes(&mut self, bytes: &[u8], pipe: &Pipe, now: Instant) -> Result<usize, End> {
         let kept = self.work.as_mut().and_then(|work| work.decoder.take());
-        let limit = self.connection.terms().profile.max_message_bytes;
+        let limit = self.stay.connection.terms().profile.max_message_bytes;
         let (mut decoder, mut rest) = (kept.unwrap_or_else(|| Decoder::new(limit)), bytes);
         while self.listens(pipe) {
             match decoder.next(&mut rest) {
@@ -119,22 +117,22 @@ impl Serving {
     }
 
     fn take_event(&mut self, event: Event, now: Instant) -> Result<(), End> {
-        self.heartbeat.heard(self.connection.terms(), now);
+        self.heartbeat.heard(self.stay.connection.terms(), now);
         let receipts = match &event {
             Event::Close(code) => return Err(End::ByPeer(*code)),
-            Event::Pong(payload) => self.connection.pong(payload),
+            Event::Pong(payload) => self.stay.connection.pong(payload),
             _ => None,
         };
         // A pong that answers nothing is the peer's own idea, and counts as its messages do.
         if receipts.is_none() && !self.may_send(now) {
-            self.connection.close(Close::rate_limited("too many messages: slow down"));
+            self.stay.connection.close(Close::rate_limited("too many messages: slow down"));
             return Ok(());
         }
-        let (session, received) = (Arc::clone(&self.session), &self.connection.terms().received);
+        let (session, received) = (Arc::clone(&self.session), &self.stay.connection.terms().received);
         match (event, receipts) {
             (_, Some(receipts)) if receipts.is_empty() => {}
             (_, Some(receipts)) => self.begin(session.received(receipts), now),
-            (Event::Ping(payload), _) => self.connection.send(Frame::pong(&payload)),
+            (Event::Ping(payload), _) => self.stay.connection.send(Frame::pong(&payload)),
             (Event::Text(text), _) => {
                 received.inc();
                 self.begin(session.text(text), now);
@@ -149,16 +147,16 @@ impl Serving {
     }
 
     fn may_send(&mut self, now: Instant) -> bool {
-        let rate = self.connection.terms().profile.rate;
-        rate.zip(self.bucket.as_mut()).is_none_or(|(rate, bucket)| bucket.take(rate, now))
+        let rate = self.stay.connection.terms().profile.rate;
+        rate.is_none_or(|rate| self.bucket.take(rate, now))
     }
 
     /// Begins with an event; most are dealt with at once, and leave nothing.
     fn begin(&mut self, event: BoxFuture<'static, ()>, now: Instant) {
-        let waker = Waker::from(Arc::clone(&self.connection));
+        let waker = Waker::from(Arc::clone(&self.stay.connection));
         let mut event = Some(event);
         if poll(&mut event, &waker) {
-            self.heartbeat.heard(self.connection.terms(), now);
+            self.heartbeat.heard(self.stay.connection.terms(), now);
         } else {
             self.work().event = event;
         }
@@ -166,15 +164,15 @@ impl Serving {
 
     fn poll_futures(&mut self, now: Instant) {
         let Some(work) = &mut self.work else { return };
-        if work.poll(&Waker::from(Arc::clone(&self.connection))) {
-            self.heartbeat.heard(self.connection.terms(), now);
+        if work.poll(&Waker::from(Arc::clone(&self.stay.connection))) {
+            self.heartbeat.heard(self.stay.connection.terms(), now);
         }
     }
 
     /// The reason to close counts once the session is done with its event.
     fn end_if_closing(&self) -> Result<(), End> {
         let busy = self.work.as_ref().is_some_and(|work| work.event.is_some());
-        match self.connection.closing() {
+        match self.stay.connection.closing() {
             Some(close) if !busy => Err(End::ByUs(close)),
             _ => Ok(()),
         }
@@ -190,12 +188,13 @@ impl Serving {
         if !pipe.is_flushed() {
             return Ok(false);
         }
-        let Waiting { frames, reauthenticated } = self.connection.take();
-        self.connection.terms().sent.inc_by(frames.len() as u64);
-        pipe.queue(frames);
-        pipe.flush().map_err(|_| End::Gone)?;
+        let Waiting { frames, reauthenticated } = self.stay.connection.take();
+        self.stay.connection.terms().sent.inc_by(frames.len() as u64);
+        if !frames.is_empty() {
+            pipe.send(frames).map_err(|_| End::Gone)?;
+        }
         if !pipe.is_flushed() {
-            self.connection.set_unsent(pipe.unsent());
+            self.stay.connection.set_unsent(pipe.unsent());
         }
         Ok(reauthenticated)
     }
@@ -206,69 +205,58 @@ impl Serving {
             return Ok(());
         }
         let flushed = pipe.flush().map_err(|_| End::Gone);
-        self.connection.set_unsent(pipe.unsent());
+        self.stay.connection.set_unsent(pipe.unsent());
         flushed
     }
 
     /// The loop looks because the connection asked for it.
     pub(super) fn look(&self) {
-        self.connection.look();
+        self.stay.connection.look();
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self, pipe: &Pipe, now: Instant) {
-        if let Err(close) = self.heartbeat.tick(&self.connection, self.listens(pipe), now) {
+        if let Err(close) = self.heartbeat.tick(&self.stay.connection, self.listens(pipe), now) {
             // A peer that does not take what it is sent cannot have seen the ping.
             let behind = !pipe.is_flushed() && close.code == Close::IDLE_TIMEOUT;
-            self.connection.close(if behind { Close::slow_consumer() } else { close });
+            self.stay.connection.close(if behind { Close::slow_consumer() } else { close });
         }
     }
 
     /// When [`Serving::tick`] is due.
     pub(super) fn next_tick(&self, now: Instant) -> Instant {
-        self.heartbeat.next(&self.connection, now)
+        self.heartbeat.next(&self.stay.connection, now)
     }
 
     /// Ends it: the session is told, and the peer, where it can be.
-    pub(super) fn end(&mut self, end: End, pipe: &mut Pipe) -> Option<Closing> {
-        let work = self.work.take().map_or_else(Work::default, |work| *work);
-        let farewell = self.farewell(&end, pipe);
-        let code = match &end {
-            End::ByUs(Close { code, .. }) | End::Violation(code) => *code,
-            End::ByPeer(_) | End::Gone => 1000,
-        };
-        // From here on it takes no more messages.
-        self.connection.close(Close { code, error: None });
-        let mut stay = self.stay.take()?;
-        stay.code = code;
-        stay.finish(Arc::clone(&self.session), work.event);
-        pipe.queue(farewell);
-        match end {
-            End::ByUs(_) => {
-                let limit = self.connection.terms().profile.max_message_bytes;
-                let mut closing = Closing::new(Some(work.decoder.unwrap_or_else(|| Decoder::new(limit))), Some(stay));
-                closing.hear(&work.unread);
-                Some(closing)
-            }
-            End::Violation(_) | End::ByPeer(_) => Some(Closing::new(None, Some(stay))),
-            End::Gone => None,
-        }
-    }
-
-    /// The last that the peer hears of us.
-    fn farewell(&self, end: &End, pipe: &mut Pipe) -> Vec<Frame> {
-        match end {
+    pub(super) fn end(mut self, end: End, pipe: &mut Pipe) -> Option<Closing> {
+        let Work { event, decoder, unread, .. } = self.work.take().map_or_else(Work::default, |work| *work);
+        let mut farewell = Vec::new();
+        let (code, decoder) = match end {
             End::ByUs(close) => {
                 if close.code == Close::SLOW_CONSUMER {
                     pipe.forget_unbegun();
                 } else {
-                    pipe.queue(self.connection.take().frames);
+                    farewell = self.stay.connection.take().frames;
                 }
-                close.farewell()
+                farewell.extend(close.farewell());
+                let limit = self.stay.connection.terms().profile.max_message_bytes;
+                (close.code, decoder.or_else(|| Some(Decoder::new(limit))))
             }
-            End::Violation(code) => vec![Frame::close(Some(*code), "")],
-            End::ByPeer(code) => vec![Frame::close(*code, "")],
-            End::Gone => Vec::new(),
-        }
+            End::Violation(code) => {
+                farewell.push(Frame::close(Some(code), ""));
+                (code, None)
+            }
+            End::ByPeer(code) => {
+                farewell.push(Frame::close(code, ""));
+                (1000, None)
+            }
+            End::Gone => (1000, None),
+        };
+        // From here on it takes no more messages.
+        self.stay.connection.close(Close { code, error: None });
+        self.stay.ends_with(code);
+        Member::leave(self.session, event, &self.stay);
+        (!farewell.is_empty()).then(|| Closing::new(farewell, decoder, &unread, Some(self.stay)))
     }
 }
