@@ -256,7 +256,7 @@ async fn an_added_user_can_log_in() {
     let account = site.accounts.login("sobir", "parol".into()).await.unwrap();
     assert_eq!(account.user().id, id);
     assert_eq!(account.user().display_name(), "Sobirjon Bobojonov");
-    assert_eq!(account.user().groups, ["Driver", "Night"]);
+    assert_eq!(*account.user().groups, ["Driver", "Night"]);
     assert_eq!(site.accounts.active_staff().await.unwrap(), [id]);
     assert!(matches!(site.accounts.add_user(user).await, Err(AddUserError::Taken)));
     let second = UserToAdd {
@@ -289,8 +289,8 @@ async fn a_custom_user_model_with_uuid_keys_works_alike() {
     let id: UserId = common::CUSTOM_USER.parse().unwrap();
     let account = site.accounts.login("rider@example.com", "pw-5".into()).await.unwrap();
     assert_eq!(account.user().id, id);
-    assert_eq!(account.user().username, "rider@example.com");
-    assert_eq!(account.user().groups, ["Driver"]);
+    assert_eq!(*account.user().username, *"rider@example.com");
+    assert_eq!(*account.user().groups, ["Driver"]);
 
     let pair = site.accounts.token_pair(&account).unwrap();
     assert_eq!(common::claims(&pair.access)["user_id"], common::CUSTOM_USER);

@@ -8,15 +8,15 @@ pub struct User {
     /// His key.
     pub id: UserId,
     /// His login name.
-    pub username: String,
+    pub username: Box<str>,
     /// May be empty.
-    pub first_name: String,
+    pub first_name: Box<str>,
     /// May be empty.
-    pub last_name: String,
+    pub last_name: Box<str>,
     /// Whether he is staff.
     pub is_staff: bool,
-    /// The names of his groups.
-    pub groups: Vec<String>,
+    /// The names of his groups; shared by those who are in the same ones.
+    pub groups: Arc<[String]>,
 }
 
 impl User {
@@ -24,7 +24,7 @@ impl User {
     pub fn display_name(&self) -> String {
         let name = format!("{} {}", self.first_name, self.last_name);
         match name.trim() {
-            "" => self.username.clone(),
+            "" => self.username.to_string(),
             name => name.to_owned(),
         }
     }

@@ -59,8 +59,8 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Hub<K, E> {
 
     /// Hears of `key` from now on; nothing is delivered before [`Subscription::open`].
     pub fn subscribe(self: &Arc<Self>, key: K, subscriber: Arc<dyn Subscriber<E>>) -> Subscription<K, E> {
-        let slot = Arc::new(Slot { subscriber, gate: Mutex::new(Gate::Waiting(Waiting::default())) });
-        self.shard(&key).lock().entry(key.clone()).or_default().push(Arc::clone(&slot));
+        let slot = Arc::new(Slot { subscriber, gate: Mutex::new(Gate::Waiting(Box::default())) });
+        self.shard(&key).lock().entry(key.clone()).or_insert_with(|| Vec::with_capacity(1)).push(Arc::clone(&slot));
         Subscription { hub: Arc::clone(self), key, slot }
     }
 
@@ -158,11 +158,10 @@ struct Slot<E> {
 }
 
 enum Gate<E> {
-    Waiting(Waiting<E>),
+    /// Boxed, since an open gate is what most are most of the time.
+    Waiting(Box<Waiting<E>>),
     /// A snapshot sees a commit before its event is published, so the event may still come when the gate is open.
-    Open {
-        after: i64,
-    },
+    Open { after: i64 },
 }
 
 struct Waiting<E> {

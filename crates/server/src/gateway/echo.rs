@@ -31,10 +31,10 @@ impl AnyEndpoint for Echo {
         let user = User {
             id: UserId::Int(0),
             username: "guest".into(),
-            first_name: String::new(),
-            last_name: String::new(),
+            first_name: "".into(),
+            last_name: "".into(),
             is_staff: false,
-            groups: Vec::new(),
+            groups: Arc::default(),
         };
         Some(Identity { user: Arc::new(user), proof: Proof::Token { password_hash: None }, expires_at: None })
     }

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Close, Gateway};
+use super::{Close, Connection, Gateway};
 use crate::accounts::{Refusal, Standing};
+
+/// How many connections are looked after at once: with all of them, all users would be in memory twice.
+const AT_ONCE: usize = 500;
 
 impl Gateway {
     /// Looks again for as long as the server runs.
@@ -22,14 +25,20 @@ impl Gateway {
         if connections.is_empty() {
             return;
         }
-        let identities = connections.iter().map(|connection| connection.identity()).collect();
-        let standings = match self.accounts.recheck(identities).await {
-            Ok(standings) => standings,
-            Err(Refusal::Unavailable | Refusal::Unauthorized | Refusal::TokenExpired) => {
+        for some in connections.chunks(AT_ONCE) {
+            if self.recheck_some(some).await.is_err() {
                 tracing::warn!("live connections cannot be checked: the database cannot be read");
                 return;
             }
-        };
+        }
+        for endpoint in self.endpoints() {
+            endpoint.recheck().await;
+        }
+    }
+
+    async fn recheck_some(&self, connections: &[Arc<Connection>]) -> Result<(), Refusal> {
+        let identities = connections.iter().map(|connection| connection.identity()).collect();
+        let standings = self.accounts.recheck(identities).await?;
         for (connection, standing) in connections.iter().zip(standings) {
             match standing {
                 Standing::Good(user) => connection.refresh(user),
@@ -42,8 +51,6 @@ impl Gateway {
                 }
             }
         }
-        for endpoint in self.endpoints() {
-            endpoint.recheck().await;
-        }
+        Ok(())
     }
 }

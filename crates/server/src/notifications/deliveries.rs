@@ -9,16 +9,17 @@ use std::{collections::VecDeque, sync::Arc};
 use holodrive_protocol::{NotificationId, Timestamp};
 use parking_lot::Mutex;
 
-use super::store;
+use super::{NotificationEvent, Notifications, store};
 use crate::{
-    gateway::Connection,
-    storage::{Storage, Tx},
+    fanout::Subscriber,
+    gateway::{Close, Connection},
+    storage::Tx,
 };
 
-/// What one connection has written, and no pong has proved yet.
+/// Hands notifications to one connection, and remembers what no pong has proved yet.
 pub(super) struct Deliveries {
     connection: Arc<Connection>,
-    storage: Storage,
+    notifications: Arc<Notifications>,
     /// In the order of ids; while it is not empty, a receipt is asked for.
     unproved: Mutex<VecDeque<Written>>,
 }
@@ -31,8 +32,8 @@ pub(super) struct Written {
 }
 
 impl Deliveries {
-    pub(super) fn new(connection: Arc<Connection>, storage: Storage) -> Self {
-        Self { connection, storage, unproved: Mutex::default() }
+    pub(super) fn new(connection: Arc<Connection>, notifications: Arc<Notifications>) -> Self {
+        Self { connection, notifications, unproved: Mutex::default() }
     }
 
     /// The connection was handed this notification; ids come in growing order.
@@ -41,7 +42,7 @@ impl Deliveries {
             return;
         }
         let mut unproved = self.unproved.lock();
-        unproved.push_back(Written { id, at: self.storage.clock().now() });
+        unproved.push_back(Written { id, at: self.notifications.storage().clock().now() });
         if unproved.len() == 1 {
             self.connection.ask_receipt(id);
         }
@@ -49,7 +50,7 @@ impl Deliveries {
 
     /// The device has proved that it has everything up to this notification.
     pub(super) async fn confirmed(&self, id: NotificationId) {
-        let confirmed_at = self.storage.clock().now();
+        let confirmed_at = self.notifications.storage().clock().now();
         let proved = self.take_proved(id);
         self.store(proved, Some(confirmed_at)).await;
     }
@@ -64,8 +65,10 @@ impl Deliveries {
         let mut unproved = self.unproved.lock();
         let count = unproved.partition_point(|written| written.id <= id);
         let proved = unproved.drain(..count).collect();
-        if let Some(last) = unproved.back() {
-            self.connection.ask_receipt(last.id);
+        match unproved.back() {
+            Some(last) => self.connection.ask_receipt(last.id),
+            // A quiet connection keeps no room for what may never come.
+            None => *unproved = VecDeque::new(),
         }
         proved
     }
@@ -75,8 +78,21 @@ impl Deliveries {
             return;
         }
         let store = move |tx: &mut Tx<'_>| store::insert_deliveries(tx, &deliveries, confirmed_at);
-        if let Err(error) = self.storage.write(store).await {
+        if let Err(error) = self.notifications.storage().write(store).await {
             tracing::warn!(%error, "deliveries of notifications could not be stored");
         }
+    }
+}
+
+impl Subscriber<NotificationEvent> for Deliveries {
+    fn deliver(&self, event: &NotificationEvent) {
+        self.connection.send(event.frame.clone());
+        if let Some(id) = event.id {
+            self.written(id);
+        }
+    }
+
+    fn lost(&self) {
+        self.connection.close(Close::slow_consumer());
     }
 }

@@ -44,9 +44,8 @@ impl Endpoint for NotificationsEndpoint {
 
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
         let user_id = connection.user_id();
-        let storage = self.notifications.storage().clone();
-        let deliveries = Arc::new(Deliveries::new(Arc::clone(&connection), storage));
-        let listener = Arc::new(Listener { connection: Arc::clone(&connection), deliveries: Arc::clone(&deliveries) });
+        let deliveries = Arc::new(Deliveries::new(Arc::clone(&connection), Arc::clone(&self.notifications)));
+        let listener = Arc::clone(&deliveries) as Arc<dyn Subscriber<_>>;
         let subscription = self.notifications.hub().subscribe(user_id, listener);
         connection.send(Frame::json(&NotificationsServerMessage::ConnectionEstablished {
             message: "Connected to notifications".into(),
@@ -92,23 +91,5 @@ impl Session for NotificationsSession {
 
     async fn closed(&self) {
         self.deliveries.closed().await;
-    }
-}
-
-struct Listener {
-    connection: Arc<Connection>,
-    deliveries: Arc<Deliveries>,
-}
-
-impl Subscriber<NotificationEvent> for Listener {
-    fn deliver(&self, event: &NotificationEvent) {
-        self.connection.send(event.frame.clone());
-        if let Some(id) = event.id {
-            self.deliveries.written(id);
-        }
-    }
-
-    fn lost(&self) {
-        self.connection.close(Close::slow_consumer());
     }
 }

@@ -1,6 +1,7 @@
 //! The queries on Django's tables. Columns are named one by one, because their order differs from project to project, and
 //! qualified, because SQLite takes an unknown quoted name that stands alone for a text.
 
+mod group_lists;
 mod sessions;
 mod users;
 

@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use holodrive_protocol::UserId;
 
-use super::{Account, UserTables, stored_date};
+use super::{Account, UserTables, group_lists::GroupLists, stored_date};
 use crate::{
     accounts::User,
     storage::{Row, StorageError, Tx, Value},
@@ -26,6 +26,7 @@ pub(in super::super) struct Users {
     /// The column that tokens name users by.
     token_field: String,
     select: String,
+    group_lists: GroupLists,
 }
 
 impl Users {
@@ -35,7 +36,7 @@ impl Users {
             r#"SELECT u."id", u."{login}", u."first_name", u."last_name", u."is_staff", u."is_active", u."password",
             u."{token_field}" FROM "{users}" u"#
         );
-        Self { tables, token_field, select }
+        Self { tables, token_field, select, group_lists: GroupLists::default() }
     }
 
     /// The user whose login name this is.
@@ -78,7 +79,7 @@ impl Users {
         let mut groups = self.groups(tx, &ids)?;
         for account in &mut accounts {
             let user = Arc::make_mut(&mut account.user);
-            user.groups = groups.remove(&user.id).unwrap_or_default();
+            user.groups = self.group_lists.shared(groups.remove(&user.id).unwrap_or_default());
         }
         Ok(accounts)
     }
@@ -88,11 +89,11 @@ impl Users {
         let mut columns = row.columns();
         let user = User {
             id: columns.take()?,
-            username: columns.take()?,
-            first_name: columns.take()?,
-            last_name: columns.take()?,
+            username: columns.take::<String>()?.into(),
+            first_name: columns.take::<String>()?.into(),
+            last_name: columns.take::<String>()?.into(),
             is_staff: columns.take()?,
-            groups: Vec::new(),
+            groups: self.group_lists.none(),
         };
         let (is_active, password) = (columns.take()?, columns.take()?);
         let token_name = match columns.take()? {

@@ -33,9 +33,9 @@ pub(super) async fn show(
 pub(super) fn describe(app: &App, user: &User) -> Me {
     Me {
         id: user.id,
-        username: user.username.clone(),
+        username: user.username.to_string(),
         name: user.display_name(),
-        groups: user.groups.clone(),
+        groups: user.groups.to_vec(),
         is_staff: user.is_staff,
         websocket_url: app.config.websocket_url.clone(),
     }
