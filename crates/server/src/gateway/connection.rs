@@ -42,7 +42,6 @@ pub(super) trait Carrier: Send + Sync {
 /// One open socket, as features see it: who is there, and how to reach him.
 pub struct Connection {
     id: ConnectionId,
-    user_id: UserId,
     address: IpAddr,
     terms: Arc<Terms>,
     state: Mutex<State>,
@@ -71,7 +70,6 @@ pub(super) struct Waiting {
 
 impl Connection {
     pub(super) fn new(identity: Identity, address: IpAddr, terms: Arc<Terms>) -> Arc<Self> {
-        let user_id = identity.user.id;
         let state = State {
             identity,
             outbound: Outbound::default(),
@@ -81,7 +79,6 @@ impl Connection {
         };
         Arc::new(Self {
             id: ConnectionId::next(),
-            user_id,
             address,
             terms,
             state: Mutex::new(state),
@@ -97,7 +94,7 @@ impl Connection {
 
     /// Whose it is; never changes.
     pub fn user_id(&self) -> UserId {
-        self.user_id
+        self.state.lock().identity.user.id
     }
 
     /// Whose it is, as of the last look at the database.
@@ -280,7 +277,7 @@ impl Connection {
                 return Err(refused("the token is not valid; the old credential still counts"));
             }
         };
-        if identity.user.id != self.user_id {
+        if identity.user.id != self.user_id() {
             return Err(refused("the token belongs to another user; the old credential still counts"));
         }
         let expires_at = identity.expires_at;

@@ -18,8 +18,8 @@ use crate::{
 
 /// Hands notifications to one connection, and remembers what no pong has proved yet.
 pub(super) struct Deliveries {
-    connection: Arc<Connection>,
-    notifications: Arc<Notifications>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) notifications: Arc<Notifications>,
     /// In the order of ids; while it is not empty, a receipt is asked for.
     unproved: Mutex<VecDeque<Written>>,
 }

@@ -30,8 +30,6 @@ impl NotificationsEndpoint {
 
 /// One connection to it.
 pub struct NotificationsSession {
-    notifications: Arc<Notifications>,
-    connection: Arc<Connection>,
     deliveries: Arc<Deliveries>,
     subscription: Subscription<UserId, NotificationEvent>,
     since: Option<NotificationId>,
@@ -51,13 +49,7 @@ impl Endpoint for NotificationsEndpoint {
             message: "Connected to notifications".into(),
             user_id: user_id.to_string(),
         }));
-        Ok(NotificationsSession {
-            notifications: Arc::clone(&self.notifications),
-            connection,
-            deliveries,
-            subscription,
-            since: opening.since,
-        })
+        Ok(NotificationsSession { deliveries, subscription, since: opening.since })
     }
 }
 
@@ -65,19 +57,21 @@ impl Session for NotificationsSession {
     type Message = NotificationsClientMessage;
 
     async fn opened(&self) {
-        let page = async |after| Ok(self.notifications.stored_after(self.connection.user_id(), after).await?);
+        let Deliveries { connection, notifications, .. } = &*self.deliveries;
+        let page = async |after| Ok(notifications.stored_after(connection.user_id(), after).await?);
         let sent = |id| self.deliveries.written(id);
-        begin(&self.connection, &self.subscription, self.since, page, sent).await;
+        begin(connection, &self.subscription, self.since, page, sent).await;
     }
 
     async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
         let NotificationsClientMessage::MarkAsRead { notification_id } = message;
-        let (notifications, user_id) = (Arc::clone(&self.notifications), self.connection.user_id());
-        let mark = move |tx: &mut Tx<'_>| notifications.mark_read(tx, user_id, notification_id);
-        let marked = self.notifications.storage().write(mark).await?;
+        let Deliveries { connection, notifications, .. } = &*self.deliveries;
+        let (rules, user_id) = (Arc::clone(notifications), connection.user_id());
+        let mark = move |tx: &mut Tx<'_>| rules.mark_read(tx, user_id, notification_id);
+        let marked = notifications.storage().write(mark).await?;
         match marked {
             Marked::Now => {}
-            Marked::Before => self.connection.send(read_frame(notification_id)),
+            Marked::Before => connection.send(read_frame(notification_id)),
             Marked::NotFound => {
                 return Err(ErrorMessage::new(ErrorCode::NotFound, "you have no notification with this id"));
             }
