@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use holodrive_protocol::UserId;
 use serde_json::Value;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -43,12 +44,11 @@ impl Peer {
         user: &Arc<User>,
         accounts: &Arc<Accounts>,
         opening: Opening,
-        outbound_limit: Option<usize>,
+        outbound_bytes: Option<usize>,
     ) -> Result<Self, Close> {
-        let proof = Proof::Token { password_hash: None };
-        let identity = Identity { user: Arc::clone(user), proof, expires_at: None };
-        let terms = terms(endpoint, accounts, outbound_limit);
-        let connection = Connection::new(identity, IpAddr::V4(Ipv4Addr::LOCALHOST), terms);
+        let profile = Profile { max_message_bytes: None, outbound_bytes, rate: None, pause_when_behind: false };
+        let terms = Arc::new(quiet_terms(E::NAME, accounts, profile));
+        let connection = Connection::new(identity(user), IpAddr::V4(Ipv4Addr::LOCALHOST), terms);
         let bell = Arc::new(Bell::default());
         connection.carried_by(Arc::clone(&bell) as Arc<dyn Carrier>, 0);
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
@@ -142,13 +142,29 @@ fn header_length(wire: &[u8]) -> usize {
     }
 }
 
-/// What a connection is held to that is not under load.
-fn terms<E: Endpoint>(endpoint: &E, accounts: &Arc<Accounts>, outbound_bytes: Option<usize>) -> Arc<Terms> {
+/// Somebody.
+pub(super) fn guest() -> Identity {
+    let user = User {
+        id: UserId::Int(1),
+        username: "guest".into(),
+        first_name: "".into(),
+        last_name: "".into(),
+        is_staff: false,
+        groups: Arc::default(),
+    };
+    identity(&Arc::new(user))
+}
+
+fn identity(user: &Arc<User>) -> Identity {
+    Identity { user: Arc::clone(user), proof: Proof::Token { password_hash: None }, expires_at: None }
+}
+
+/// Terms without heartbeat.
+pub(super) fn quiet_terms(endpoint: &'static str, accounts: &Arc<Accounts>, profile: Profile) -> Terms {
     let metrics = Arc::new(Metrics::new());
-    let (received, sent) = metrics.messages(E::NAME);
-    let profile = Profile { max_message_bytes: None, outbound_bytes, rate: None, pause_when_behind: false };
-    Arc::new(Terms {
-        endpoint: endpoint.name(),
+    let (received, sent) = metrics.messages(endpoint);
+    Terms {
+        endpoint,
         accounts: Arc::clone(accounts),
         metrics,
         received,
@@ -157,7 +173,7 @@ fn terms<E: Endpoint>(endpoint: &E, accounts: &Arc<Accounts>, outbound_bytes: Op
         profile,
         heartbeat_interval: None,
         heartbeat_timeout: None,
-    })
+    }
 }
 
 /// Rings when the connection wants to be looked at.

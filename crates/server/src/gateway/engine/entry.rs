@@ -103,8 +103,10 @@ fn serve(serving: &mut Serving, pipe: &mut Pipe, occasion: Occasion, desk: &mut 
     if asked {
         serving.look();
     }
+    // What was queued behind unsent frames has asked already, and could not be sent.
+    let behind = !pipe.is_flushed();
     serving.send_unsent(pipe)?;
     serving.read(pipe, desk)?;
-    let reauthenticated = asked && serving.send(pipe)?;
+    let reauthenticated = (asked || behind) && serving.send(pipe)?;
     Ok(reauthenticated.then(|| serving.next_tick(desk.now)))
 }

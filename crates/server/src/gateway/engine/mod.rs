@@ -23,6 +23,9 @@ mod event_loop;
 mod inbox;
 mod pipe;
 mod serving;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod timers;
 pub(super) mod wire;
 mod work;
