@@ -37,7 +37,7 @@ pub trait Endpoint: Send + Sync + 'static {
 }
 
 /// One open connection of a feature. The next event comes when the last one was dealt with, beside [`Session::opened`];
-/// dropping it is `closed`.
+/// dropping it is `closed`. What it does runs on the event loop that carries the connection, so it must never block.
 pub trait Session: Send + Sync + 'static {
     /// What the client may send.
     type Message: ClientMessage + Send;

@@ -81,7 +81,7 @@ struct Route {
 }
 
 impl Gateway {
-    /// A gateway without paths, with an event loop for each core. The runtime around the call is that of the sessions.
+    /// A gateway without paths, with its event loops. The runtime around the call is that of the sessions.
     ///
     /// # Errors
     /// When the loops cannot be started.
@@ -94,7 +94,8 @@ impl Gateway {
     ) -> io::Result<Self> {
         let trusted = TrustedProxies::new(config.trusted_proxies.clone());
         let (registry, tasks, routes) = (Arc::default(), TaskTracker::new(), Vec::new());
-        let engine = Engine::start(thread::available_parallelism()?.get(), &Handle::current())?;
+        let loops = config.event_loops.map_or_else(|| thread::available_parallelism().map(usize::from), Ok)?;
+        let engine = Engine::start(loops, &Handle::current())?;
         let gateway = Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, tasks };
         #[cfg(feature = "test-hooks")]
         let gateway = gateway.with_echo();

@@ -75,7 +75,7 @@ impl Serving {
         self.poll_futures(desk.now);
         self.end_if_closing()?;
         self.read_unread(pipe, desk.now)?;
-        if self.listens(pipe)
+        if self.wants_more(pipe)
             && let Some(bytes) = pipe.read(&mut desk.buffer).map_err(|_| End::Gone)?
         {
             let used = self.take_bytes(bytes, pipe, desk.now)?;
