@@ -35,6 +35,7 @@ impl Orders {
         let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id)? else {
             return accepted_before(tx, order_id, driver.id);
         };
+        tx.after_commit(|| crate::failpoint::pass("orders.accept_committed"));
         let order = load_order(tx, order_id)?;
         let order = self.open_conversation(tx, order, driver.id)?;
         let driver_id = driver.id;
@@ -49,6 +50,7 @@ impl Orders {
         for other in transitions::live_offers_of(tx, driver.id)? {
             self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None)?;
         }
+        crate::failpoint::pass("orders.accepted");
         Ok(Accepted::Now(order))
     }
 

@@ -23,7 +23,9 @@ impl Orders {
         let offers = transitions::overdue_offers(tx, None, SWEEP)?;
         let mut ended = offers.len();
         for (offer_id, end) in offers {
+            tx.after_commit(|| crate::failpoint::pass("orders.sweep_committed"));
             self.end_offer(tx, offer_id, end, None)?;
+            crate::failpoint::pass("orders.swept");
         }
         for order_id in transitions::overdue_searches(tx, SWEEP)? {
             ended += usize::from(self.give_up(tx, order_id)?);

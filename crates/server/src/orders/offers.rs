@@ -98,6 +98,7 @@ impl Orders {
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
+        tx.after_commit(|| crate::failpoint::pass("orders.offer_committed"));
         let order = load_order(tx, found.order_id)?;
         let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
         let times = times(order.id, &live, new.unreachable_at);
@@ -106,6 +107,7 @@ impl Orders {
         self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
         self.metrics.offer_created();
+        crate::failpoint::pass("orders.offer_made");
         Ok(true)
     }
 
