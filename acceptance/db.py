@@ -73,6 +73,7 @@ DRIVER_OF_ORDER = "SELECT driver_id FROM holodrive_order WHERE id = ?"
 MESSAGE_TEXTS = "SELECT id, message FROM holodrive_message"
 MESSAGES = "SELECT id, message FROM holodrive_message WHERE conversation_id = ? ORDER BY id"
 MESSAGES_READ_BY = "SELECT message_id FROM holodrive_message_read WHERE user_id = ?"
+READ_MESSAGES = "SELECT message_id, user_id, read_at FROM holodrive_message_read"
 # Messages that were not notified to each other participant once; where no support is involved.
 MESSAGES_NOT_TOLD = (
     "WITH told AS (SELECT json_extract(data, '$.message_id') AS message_id, count(DISTINCT user_id) AS people,"
@@ -84,8 +85,14 @@ MESSAGES_NOT_TOLD = (
 NOTIFICATIONS = "SELECT id, title FROM holodrive_notification WHERE user_id = ? ORDER BY id"
 NOTIFICATIONS_OF_TYPE = "SELECT id, title FROM holodrive_notification WHERE user_id = ? AND notification_type = ?"
 NOTIFICATIONS_READ = "SELECT id FROM holodrive_notification WHERE user_id = ? AND read_at IS NOT NULL"
+NOTIFICATIONS_READ_AT = "SELECT id, read_at FROM holodrive_notification WHERE user_id = ?"
+CONVERSATIONS_OF_ORDER = "SELECT id FROM holodrive_conversation WHERE order_id = ?"
 OFFERS_TO_DRIVER = "SELECT order_id, expires_at, state FROM holodrive_offer WHERE driver_id = ? ORDER BY id"
 ORDERS_OF_DRIVER = "SELECT id, status FROM holodrive_order WHERE driver_id = ?"
+ORDERS_WITH_STATUS = "SELECT address_from, status FROM holodrive_order WHERE address_from LIKE 'trip-%'"
+POSITIONS = "SELECT driver_id, latitude, longitude FROM holodrive_driver"
+# What requests leave behind.
+EFFECTS = [f"SELECT id FROM holodrive_{table}" for table in ("order", "order_event", "message", "notification")]
 UNFINISHED_ORDERS = "SELECT id FROM holodrive_order WHERE status NOT IN ('completed', 'cancelled', 'no_driver')"
 ORDERS_BY_ADDRESS = "SELECT id, address_from FROM holodrive_order"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"

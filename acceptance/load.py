@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import db
-from load_drivers import Decliner, DeclinerOverTheSocket, Silent, Taker, TakerOverTheSocket
+from load_drivers import Decliner, DeclinerOverTheSocket, SecondPhone, Silent, Taker, TakerOverTheSocket
 from load_users import Author, BackEnd, ChatReader, NotificationReader, Rider
 from orders import PICKUP
 
@@ -12,6 +12,7 @@ class Load:
     """Several authors in each of three conversations, back ends, riders, drivers of every kind, and their readers."""
 
     DRIVERS = (Taker, Taker, TakerOverTheSocket, Decliner, DeclinerOverTheSocket, Silent, Silent, Silent)
+    WITH_TWO_PHONES = (Decliner, DeclinerOverTheSocket)
 
     def __init__(self, server):
         self.server = server
@@ -25,7 +26,9 @@ class Load:
         riders = [Rider(server.user()) for _ in range(3)]
         readers.append(NotificationReader(riders[0].user))
         self.drivers, self.readers = [kind(server.driver(at=PICKUP)) for kind in self.DRIVERS], readers
-        self.actors = [*authors, BackEnd(first), BackEnd(second), *riders, *self.drivers, *readers]
+        self.phones = [SecondPhone(driver.user) for driver in self.drivers if type(driver) in self.WITH_TWO_PHONES]
+        self.actors = [*authors, BackEnd(first), BackEnd(second), *riders, *self.drivers, *self.phones,
+                       *readers]
 
     def conversation(self, *users) -> int:
         body = {"participant_ids": [user.id for user in users]}

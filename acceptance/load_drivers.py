@@ -53,8 +53,8 @@ class Driver(Actor):
 
     def show(self, order: dict):
         """An offer is seen once, and not before the end of the one before."""
-        assert self.offer is None, f"offered {order['id']} while {self.offer} is live"
-        assert offer_key(order) not in self.seen, f"offered twice: {order['id']}"
+        assert offer_key(order) not in self.seen, f"{offer_key(order)} was offered twice"
+        assert self.offer is None, f"{offer_key(order)} was offered before the end of {self.seen[-1]}"
         self.seen.append(offer_key(order))
         self.offer = order["id"]
         self.socket.send({"type": "location", "latitude": PICKUP[0], "longitude": PICKUP[1]})
@@ -140,3 +140,15 @@ class Silent(Driver):
     def order_timeout(self, message):
         super().order_timeout(message)
         self.acknowledged[self.seen[-1]] = "expired"
+
+
+class SecondPhone(Driver):
+    """A driver's other connection, which only looks on, and comes anew every few offers, in the middle of them."""
+
+    CONNECTIONS_LAST = 5
+
+    def answer(self, order):
+        if len(self.seen) > self.CONNECTIONS_LAST:
+            self.check()
+            self.socket.close()
+            self.open()

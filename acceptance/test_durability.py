@@ -25,7 +25,7 @@ def at_a_random_moment(server, load, chance):
     server.env.pop("HOLODRIVE_FAILPOINT", None)
     server.start()
     load.resume()
-    enough = load.acknowledged() + chance.randint(5, 1000)
+    enough = load.acknowledged() + chance.randint(5, 600)
 
     def has_enough():
         assert server.process.poll() is None, server.logs()
@@ -79,4 +79,4 @@ def test_crashes_under_load(start_server):
     load.assert_nothing_lost()
     server.start()
     load.resume()
-    assert all(actor.acknowledged for actor in load.actors)
+    assert all(actor.acknowledged for actor in load.actors if actor not in load.phones)
