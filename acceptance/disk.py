@@ -12,6 +12,8 @@ from test_chat import direct, enter, say
 # Where an order stands, as far as an acknowledgement is concerned.
 STANDING = {name: place for place, names in enumerate((
     ("searching", "pending"), ("accepted",), ("arrived",), ("in_progress",), ("completed",))) for name in names}
+# Nobody is refused so often before it is done after all.
+TOO_OFTEN = 2000
 
 
 class Client:
@@ -20,6 +22,10 @@ class Client:
     def __init__(self):
         self.attempts = self.refused = 0
         self.acknowledged = {}
+
+    def was_refused(self):
+        self.refused += 1
+        assert self.refused < TOO_OFTEN, "refused again and again"
 
     def fragments(self, key) -> tuple[str, ...]:
         """What tells the frames that acknowledge `key` from all others."""
@@ -45,7 +51,7 @@ class Author(Client):
         answer = socket.receive(timeout=20)
         if answer["type"] == "error":
             assert answer["code"] == "unavailable", answer
-            self.refused += 1
+            self.was_refused()
             return False
         assert (answer["type"], answer["message"]) == ("chat_message", text)
         self.acknowledged[text] = answer["message_id"]
@@ -90,7 +96,7 @@ class Passenger(Client):
 
     def ask(self, address: str, request) -> dict:
         while (response := request()).status_code == 503:
-            self.refused += 1
+            self.was_refused()
         assert response.is_success, response.text
         self.acknowledged[address, response.json()["status"]] = True
         return response.json()
@@ -104,7 +110,7 @@ class Passenger(Client):
         self.socket.send({"type": "accept_order", "order_id": order_id})
         while (answer := self.socket.receive(timeout=20))["type"] == "error":
             assert answer["code"] == "unavailable", answer
-            self.refused += 1
+            self.was_refused()
             self.socket.send({"type": "accept_order", "order_id": order_id})
         assert (answer["type"], answer["order"]["id"]) == ("order_accepted", order_id)
         self.acknowledged[address, "accepted"] = True
