@@ -234,6 +234,7 @@ def test_dispatch_on_a_full_disk(small_disk):
     assert [message["type"] for message in newcomer.so_far()] == ["connection_established", "initial_orders"]
     failures = server.metric(FAILED_COMMITS)
     wait_until(lambda: server.metric(FAILED_COMMITS) > failures, "the offer to the newcomer fails again and again")
+    wait_until(lambda: "positions could not be stored" in server.logs(), "positions cannot be stored")
 
     filler.unlink()
     assert newcomer.until("new_order", timeout=10)["order"]["id"] == nobodys["id"]

@@ -68,8 +68,8 @@ impl Orders {
         store::set_driver_position(tx, driver_id, position)?;
         let orders = Arc::clone(self);
         tx.after_commit(move || {
-            orders.positions.is_saved(driver_id);
             orders.driver_moved(driver_id, position);
+            orders.positions.is_saved(driver_id);
         });
         Ok(())
     }
