@@ -11,7 +11,9 @@ import strace
 from disk import Author, Passenger, Traced, assert_survives_power_cuts, fill, sends
 from holodrive import Server, wait_until
 from orders import PICKUP, accepted_order, act, online_driver, open_driver_socket, order_body, order_status, place_order
+from sockets import PING, PONG
 from test_chat import enter
+from test_driver_orders import driver_side_events, raw_driver
 from test_notifications import BODY, listen
 
 # The faults of a sweep: every N-th call fails, for each N up to this.
@@ -246,6 +248,27 @@ def test_dispatch_on_a_full_disk(small_disk):
     server.kill()
     db.assert_consistent(server.database)
     server.start()
+
+
+def test_a_delivery_on_a_full_disk(small_disk):
+    """An offer that the device has must not be withdrawn as undelivered: it is asked for its proof again."""
+    server, filler = small_disk()
+    driver, raw = raw_driver(server, at=PICKUP)
+    with raw:
+        order = place_order(server.user())
+        raw.until("new_order")
+
+        def prove():
+            opcode, payload = raw.receive_frame()
+            assert opcode == PING
+            raw.send_frame(PONG, payload)
+
+        fill_until_refused(filler, driver)
+        prove()
+        wait_until(lambda: "a delivery could not be stored" in server.logs(), "the delivery cannot be stored")
+        filler.unlink()
+        prove()
+        wait_until(lambda: "delivered" in driver_side_events(server, order["id"]), "the delivery is stored")
 
 
 def test_an_offer_that_runs_out_on_a_full_disk(small_disk):
