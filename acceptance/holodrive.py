@@ -110,9 +110,9 @@ class Server:
             return False
 
     def metric(self, name: str) -> float:
-        """The value of a metric that has no labels."""
+        """The value of a metric, whose name includes its labels."""
         lines = self.http.get("/metrics").text.splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+        return next(float(line.removeprefix(name)) for line in lines if line.startswith(f"{name} "))
 
     def logs(self) -> str:
         paths = [path for path in (self.stdout_path, self.stderr_path) if path.exists()]

@@ -19,6 +19,7 @@ from test_notifications import BODY, listen
 # The faults of a sweep: every N-th call fails, for each N up to this.
 LAST = 100
 FAILED_COMMITS = "holodrive_commit_failures_total"
+EXPIRED_OFFERS = 'holodrive_offers_ended_total{outcome="expired"}'
 # Out of everybody's reach.
 ELSEWHERE = (10.0, 10.0)
 
@@ -286,6 +287,8 @@ def test_an_offer_that_runs_out_on_a_full_disk(small_disk):
     assert offers.expect("order_timeout")["order_id"] == order["id"]
     assert others.expect("new_order")["order"]["id"] == order["id"]
     assert offers.so_far() == []
+    counted = server.metric("holodrive_offers_created_total"), server.metric(EXPIRED_OFFERS)
+    assert counted == (2, 1), "what was tried in vain is not counted"
     server.kill()
     db.assert_consistent(server.database)
     server.start()

@@ -43,7 +43,7 @@ impl Orders {
             board.offer_ended(offer_id);
             board.trip_started(driver_id, order_id);
         });
-        self.metrics.offer_ended(OfferOutcome::Accepted);
+        self.count(tx, |metrics| metrics.offer_ended(OfferOutcome::Accepted));
         let view = Box::new(self.view(&order));
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     dispatch::{Match, OfferTimes},
     storage::{StorageError, Tx},
+    telemetry::Metrics,
 };
 
 /// What came of the dispatcher's wish to make an offer.
@@ -106,7 +107,7 @@ impl Orders {
         let offered = DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order)) };
         self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
-        self.metrics.offer_created();
+        self.count(tx, Metrics::offer_created);
         crate::failpoint::pass("orders.offer_made");
         Ok(true)
     }

@@ -177,6 +177,12 @@ impl Orders {
         tx.after_commit(move || hub.publish(&driver_id, DriverEvent { seq, kind }));
     }
 
+    /// After the commit, counts.
+    pub(super) fn count(&self, tx: &mut Tx<'_>, count: impl FnOnce(&Metrics) + Send + 'static) {
+        let metrics = Arc::clone(&self.metrics);
+        tx.after_commit(move || count(&metrics));
+    }
+
     /// Makes the dispatcher's view of orders and drivers anew from the database.
     async fn rebuild_board(self: &Arc<Self>) -> Result<(), StorageError> {
         let orders = Arc::clone(self);
