@@ -231,7 +231,7 @@ def test_dispatch_on_a_full_disk(small_disk):
     assert offers.expect("error")["code"] == "unavailable"
     assert order_status(rider, offered["id"]) == "pending"
     on_trip.send({"type": "location", "latitude": 41.4, "longitude": 69.3})
-    wait_until(lambda: tracking.until("driver_location_update")["latitude"] == "41.400000", "the rider sees his driver move")
+    wait_until(lambda: tracking.until("driver_location_update")["latitude"] == "41.400000", "the rider sees him move")
     newcomer = late.connect("/ws/driver/orders/")
     newcomer.send({"type": "location", "latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]})
     assert [message["type"] for message in newcomer.so_far()] == ["connection_established", "initial_orders"]
