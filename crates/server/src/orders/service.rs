@@ -156,6 +156,12 @@ impl Orders {
         tx.publish(&self.topics.drivers, DriverFact { driver_id, event: DriverEvent { seq, kind } });
     }
 
+    /// After the commit, counts.
+    pub(super) fn count(&self, tx: &mut Tx<'_>, count: impl FnOnce(&Metrics) + Send + 'static) {
+        let metrics = Arc::clone(&self.metrics);
+        tx.after_commit(move || count(&metrics));
+    }
+
     /// Makes the dispatcher's view of orders and drivers anew from the database.
     ///
     /// # Errors

@@ -102,7 +102,6 @@ impl Worker {
             self.metrics.commit_failed();
             tracing::error!(%error, writes = answers.len(), "a commit failed; nothing of it was acknowledged");
         }
-        #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.before_acknowledge");
         for answer in answers {
             answer(committed.clone());
@@ -122,10 +121,8 @@ impl Worker {
         }
         news.record(&mut tx)?;
         let actions = tx.into_actions();
-        #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.before_commit");
         transaction.commit()?;
-        #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.after_commit");
         self.outbox.publish(news);
         for action in actions {
