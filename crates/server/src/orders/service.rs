@@ -77,7 +77,11 @@ impl Orders {
             metrics,
         });
         let loading = Arc::clone(&orders);
-        orders.storage.join(move |tx| loading.fill_board(tx)).await?;
+        if let Err(error) = orders.storage.join(move |tx| loading.fill_board(tx)).await {
+            tracing::error!(%error, "the database cannot store anything; what it holds is served meanwhile");
+            let loading = Arc::clone(&orders);
+            orders.storage.read(move |tx| loading.fill_board(tx)).await?;
+        }
         Ok(orders)
     }
 
