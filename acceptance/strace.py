@@ -38,7 +38,7 @@ def command(log: Path, fault: str | None = None) -> list[str]:
 
 @dataclass
 class Call:
-    """One system call; `began` and `ended` are places in the log. One that outlived the process counts as failed."""
+    """One system call; `began` and `ended` are places in the log. Cut short by the end of the process: failed."""
 
     name: str
     file: str
