@@ -100,6 +100,11 @@ NODES = "SELECT node FROM holodrive_node"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
 
 
+def assert_readable(database):
+    """A connection that has read holds the log's index open."""
+    assert database.execute("SELECT count(*) FROM holodrive_migration").fetchone()[0]
+
+
 def assert_sound(path):
     with connect(path) as database:
         assert [row[0] for row in database.execute("PRAGMA integrity_check")] == ["ok"]

@@ -135,18 +135,20 @@ class Traced:
     def __init__(self, server):
         self.server = server
 
-    def run(self, fault, work) -> tuple[strace.Disk, list[strace.Call]]:
+    def run(self, fault, work, checkpoint=True) -> tuple[strace.Disk, list[strace.Call]]:
         """Starts the server anew for this work; gives the disk as it was before, and the calls since.
 
-        The database stays open meanwhile, as in a Django beside us, and is due for a checkpoint: the faults are to meet
-        writes and checkpoints, not the start.
+        The database stays open meanwhile, as in a Django beside us, and with `checkpoint` is due for one: the faults are to
+        meet writes and checkpoints, not the start.
         """
         server, log = self.server, self.server.directory / "strace.log"
         server.kill()
         log.unlink(missing_ok=True)
         server.wrapper = strace.command(log, fault)
         with db.connect(server.database) as neighbour:
-            db.fill_log(neighbour)
+            db.assert_readable(neighbour)
+            if checkpoint:
+                db.fill_log(neighbour)
             disk = strace.Disk(server.database, self.log)
             server.start()
             work()
