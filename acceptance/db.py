@@ -53,6 +53,18 @@ INVARIANTS = {
         " WHERE NOT EXISTS (SELECT 1 FROM holodrive_order_event e WHERE e.order_id = o.id)",
     "an ended offer without its end":
         "SELECT id FROM holodrive_offer WHERE state <> 'live' AND ended_at IS NULL",
+    "an offer whose history does not begin once, and end once when it has ended":
+        "SELECT f.id FROM holodrive_offer f WHERE f.state || '|' || ("
+        " SELECT coalesce(group_concat(e.type, ' '), '') FROM holodrive_order_event e WHERE e.order_id = f.order_id"
+        " AND json_extract(e.details, '$.offer_id') = f.id AND e.type <> 'delivered')"
+        " NOT IN ('live|offered', 'accepted|offered accepted', 'released|offered accepted',"
+        " 'declined|offered offer_declined', 'expired|offered offer_expired', 'revoked|offered offer_revoked')",
+    "an order that does not stand where its history ends":
+        "SELECT o.id FROM holodrive_order o WHERE o.status IS NOT ("
+        " SELECT CASE e.type WHEN 'created' THEN 'searching' WHEN 'offered' THEN 'pending'"
+        " WHEN 'started' THEN 'in_progress' WHEN 'released' THEN 'searching' WHEN 'offer_declined' THEN 'searching'"
+        " WHEN 'offer_expired' THEN 'searching' WHEN 'offer_revoked' THEN 'searching' ELSE e.type END"
+        " FROM holodrive_order_event e WHERE e.order_id = o.id AND e.type <> 'delivered' ORDER BY e.id DESC LIMIT 1)",
 }
 LIVE_OVERDUE = "SELECT id FROM holodrive_offer WHERE state = 'live' AND expires_at < ?"
 OFFERS_OF_DRIVER = "SELECT order_id, created_at, expires_at, ended_at FROM holodrive_offer WHERE driver_id = ?"
@@ -60,11 +72,37 @@ ORDER_IDS = "SELECT id FROM holodrive_order"
 DRIVER_OF_ORDER = "SELECT driver_id FROM holodrive_order WHERE id = ?"
 MESSAGE_TEXTS = "SELECT id, message FROM holodrive_message"
 MESSAGES = "SELECT id, message FROM holodrive_message WHERE conversation_id = ? ORDER BY id"
+MESSAGES_READ_BY = "SELECT message_id FROM holodrive_message_read WHERE user_id = ?"
+READ_MESSAGES = "SELECT message_id, user_id, read_at FROM holodrive_message_read"
+# Messages that were not notified to each other participant once; where no support is involved.
+MESSAGES_NOT_TOLD = (
+    "WITH told AS (SELECT json_extract(data, '$.message_id') AS message_id, count(DISTINCT user_id) AS people,"
+    " count(*) AS notices FROM holodrive_notification WHERE notification_type = 'chat_message' GROUP BY 1)"
+    " SELECT m.id FROM holodrive_message m LEFT JOIN told ON told.message_id = m.id"
+    " WHERE told.people IS NOT told.notices OR told.people IS NOT (SELECT count(*) - 1"
+    " FROM holodrive_conversation_participant p WHERE p.conversation_id = m.conversation_id)"
+)
 NOTIFICATIONS = "SELECT id, title FROM holodrive_notification WHERE user_id = ? ORDER BY id"
+NOTIFICATIONS_OF_TYPE = "SELECT id, title FROM holodrive_notification WHERE user_id = ? AND notification_type = ?"
+NOTIFICATIONS_READ = "SELECT id FROM holodrive_notification WHERE user_id = ? AND read_at IS NOT NULL"
+NOTIFICATIONS_READ_AT = "SELECT id, read_at FROM holodrive_notification WHERE user_id = ?"
+CONVERSATIONS_OF_ORDER = "SELECT id FROM holodrive_conversation WHERE order_id = ?"
+OFFERS_TO_DRIVER = "SELECT order_id, expires_at, state FROM holodrive_offer WHERE driver_id = ? ORDER BY id"
+ORDERS_OF_DRIVER = "SELECT id, status FROM holodrive_order WHERE driver_id = ?"
+ORDERS_WITH_STATUS = "SELECT address_from, status FROM holodrive_order WHERE address_from LIKE 'trip-%'"
+POSITIONS = "SELECT driver_id, latitude, longitude FROM holodrive_driver"
+# What requests leave behind.
+EFFECTS = [f"SELECT id FROM holodrive_{table}" for table in ("order", "order_event", "message", "notification")]
+UNFINISHED_ORDERS = "SELECT id FROM holodrive_order WHERE status NOT IN ('completed', 'cancelled', 'no_driver')"
 ORDERS_BY_ADDRESS = "SELECT id, address_from FROM holodrive_order"
 OUTBOX = "SELECT id FROM holodrive_outbox"
 NODES = "SELECT node FROM holodrive_node"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
+
+
+def assert_readable(database):
+    """A connection that has read holds the log's index open."""
+    assert database.execute("SELECT count(*) FROM holodrive_migration").fetchone()[0]
 
 
 def assert_sound(path):

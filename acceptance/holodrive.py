@@ -109,6 +109,11 @@ class Server:
         except httpx.TransportError:
             return False
 
+    def metric(self, name: str) -> float:
+        """The value of a metric, whose name includes its labels."""
+        lines = self.http.get("/metrics").text.splitlines()
+        return next(float(line.removeprefix(name)) for line in lines if line.startswith(f"{name} "))
+
     def logs(self) -> str:
         paths = [path for path in (self.stdout_path, self.stderr_path) if path.exists()]
         return "\n".join(path.read_text(errors="replace")[-6000:] for path in paths)

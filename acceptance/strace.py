@@ -15,7 +15,7 @@ STRING_LIMIT = 8192
 _LINE = re.compile(r"(\d+) +(.*)")
 _UNFINISHED = " <unfinished ...>"
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
-_CALL = re.compile(r"(\w+)\(\d+<([^>]*)>(.*)\) += (-?\d+)(.*)")
+_CALL = re.compile(r"(\w+)\(\d+<([^>]*)>(.*)\) += (-?\d+|\?)(.*)")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
@@ -38,7 +38,7 @@ def command(log: Path, fault: str | None = None) -> list[str]:
 
 @dataclass
 class Call:
-    """One system call; `began` and `ended` are places in the log."""
+    """One system call; `began` and `ended` are places in the log. Cut short by the end of the process: failed."""
 
     name: str
     file: str
@@ -70,9 +70,10 @@ def read(log: Path) -> list[Call]:
             text = start + resumed[1]
         if call := _CALL.match(text):
             name, file, arguments, result, rest = call.groups()
+            result = -1 if result == "?" else int(result)
             calls.append(Call(
                 name, _decoded(file).decode(), b"".join(map(_decoded, _STRING.findall(arguments))),
-                [int(number) for number in re.findall(r", (\d+)(?=,|$)", arguments)], int(result),
+                [int(number) for number in re.findall(r", (\d+)(?=,|$)", arguments)], result,
                 "INJECTED" in rest, thread, began, place,
             ))
     return calls

@@ -187,6 +187,11 @@ impl Board {
         self.fleet.driver(driver_id)?.trip
     }
 
+    /// Whether an order waits for a driver.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// How many offers are live, and how many orders wait.
     pub fn counts(&self) -> (usize, usize) {
         (self.offers.len(), self.waiting.len())

@@ -36,17 +36,19 @@ impl Orders {
         let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id)? else {
             return accepted_before(tx, order_id, driver.id);
         };
+        tx.after_commit(|| crate::failpoint::pass("orders.accept_committed"));
         let order = load_order(tx, order_id)?;
         let order = self.open_conversation(tx, order, driver.id)?;
         self.change_board(tx, Change::OfferEnded(offer_id));
         self.change_board(tx, Change::TripStarted(driver.id, order_id));
-        self.metrics.offer_ended(OfferOutcome::Accepted);
+        self.count(tx, |metrics| metrics.offer_ended(OfferOutcome::Accepted));
         let view = Box::new(self.view(&order));
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
         for other in transitions::live_offers_of(tx, driver.id)? {
             self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None)?;
         }
+        crate::failpoint::pass("orders.accepted");
         Ok(Accepted::Now(order))
     }
 

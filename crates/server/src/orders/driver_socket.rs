@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use holodrive_protocol::{
@@ -11,6 +12,7 @@ use holodrive_protocol::{
     socket::ErrorMessage,
 };
 use parking_lot::Mutex;
+use tokio::time::sleep;
 
 use super::{
     answers::Accepted,
@@ -26,6 +28,9 @@ use crate::{
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, ConnectionId, Endpoint, Frame, Opening, Session},
 };
+
+/// When a device whose proof of a delivery could not be stored is asked for it again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// The open sockets of drivers.
 type Connected = Arc<Mutex<HashMap<ConnectionId, Arc<Connection>>>>;
@@ -195,7 +200,12 @@ impl Session for DriverSession {
     async fn received(&self, offer_id: i64) {
         let (orders, driver_id) = (Arc::clone(&self.orders), self.connection.user_id());
         if let Err(error) = self.orders.storage.write(move |tx| orders.deliver(tx, offer_id, driver_id)).await {
-            tracing::warn!(%error, offer_id, "a delivery could not be stored");
+            tracing::warn!(%error, offer_id, "a delivery could not be stored; the device is asked again");
+            let connection = Arc::clone(&self.connection);
+            tokio::spawn(async move {
+                sleep(ASK_AGAIN_AFTER).await;
+                connection.ask_receipt(offer_id);
+            });
         }
     }
 

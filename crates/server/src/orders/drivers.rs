@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holodrive_protocol::{UserId, http::DriverStatus};
+use holodrive_protocol::{OrderId, UserId, http::DriverStatus};
 
 use super::{error::OrderError, record::OrderRecord, service::Orders, store};
 use crate::{
@@ -70,7 +70,8 @@ impl Orders {
         let orders = Arc::clone(self);
         tx.after_commit(move || {
             orders.positions.is_saved(driver_id);
-            orders.tell_followers(driver_id, position);
+            let trip = orders.board.look(|board| board.trip(driver_id));
+            orders.tell_followers(driver_id, position, trip);
         });
         Ok(())
     }
@@ -79,13 +80,13 @@ impl Orders {
     pub(super) fn move_driver(&self, driver_id: UserId, point: Point) {
         let position = Position { point, at: self.storage.clock().now() };
         self.positions.save_later(driver_id, position);
-        self.board.apply(Change::DriverMoved(driver_id, position));
-        self.tell_followers(driver_id, position);
+        let trip = self.board.driver_moved(driver_id, position);
+        self.tell_followers(driver_id, position, trip);
     }
 
-    fn tell_followers(&self, driver_id: UserId, position: Position) {
+    fn tell_followers(&self, driver_id: UserId, position: Position, trip: Option<OrderId>) {
         self.metrics.position_received();
-        if let Some(order_id) = self.board.look(|board| board.trip(driver_id)) {
+        if let Some(order_id) = trip {
             self.positions.tell_followers(driver_id, order_id, position);
         }
     }

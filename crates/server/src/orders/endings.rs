@@ -23,7 +23,9 @@ impl Orders {
         let offers = transitions::overdue_offers(tx, None, SWEEP)?;
         let mut ended = offers.len();
         for (offer_id, end) in offers {
+            tx.after_commit(|| crate::failpoint::pass("orders.sweep_committed"));
             self.end_offer(tx, offer_id, end, None)?;
+            crate::failpoint::pass("orders.swept");
         }
         for order_id in transitions::overdue_searches(tx, SWEEP)? {
             ended += usize::from(self.give_up(tx, order_id)?);
@@ -68,10 +70,10 @@ impl Orders {
         let Withdrawal { end, actor_id, declined_by, message } = withdrawal;
         let Some(ended) = transitions::end_offer(tx, offer_id, end, actor_id)? else { return Ok(None) };
         self.change_board(tx, Change::OfferEnded(offer_id));
-        self.metrics.offer_ended(outcome(end));
+        self.count(tx, move |metrics| metrics.offer_ended(outcome(end)));
         if end == OfferEnd::Expired {
             let late = tx.now().as_micros().saturating_sub(ended.expires_at.as_micros());
-            self.metrics.deadline_met(Duration::from_micros(late.max(0).unsigned_abs()));
+            self.count(tx, move |metrics| metrics.deadline_met(Duration::from_micros(late.max(0).unsigned_abs())));
         }
         let (order_id, message) = (ended.order_id, message(ended.order_id));
         let kind = DriverEventKind::Ended { offer_id, order_id, message, declined_by };

@@ -1,7 +1,8 @@
+use holodrive_protocol::{OrderId, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::dispatch::{Board, Change, Point, Rules};
+use crate::dispatch::{Board, Change, Point, Position, Rules};
 
 /// The dispatcher's view, shared by all who tell it something.
 pub(super) struct LiveBoard {
@@ -27,6 +28,17 @@ impl LiveBoard {
         result
     }
 
+    /// A driver told where he is; gives the order that he drives. The dispatcher need not wake where nobody waits: this is
+    /// by far the most frequent of all changes.
+    pub(super) fn driver_moved(&self, driver_id: UserId, position: Position) -> Option<OrderId> {
+        let mut board = self.board.lock();
+        board.driver_moved(driver_id, position);
+        if board.has_waiting() {
+            self.changed.notify_one();
+        }
+        board.trip(driver_id)
+    }
+
     /// Looks at the view, or plans by it.
     pub(super) fn look<T>(&self, look: impl FnOnce(&mut Board) -> T) -> T {
         look(&mut self.board.lock())
@@ -38,7 +50,7 @@ impl LiveBoard {
     }
 
     /// Where a driver was last.
-    pub(super) fn driver_at(&self, driver_id: holodrive_protocol::UserId) -> Option<Point> {
+    pub(super) fn driver_at(&self, driver_id: UserId) -> Option<Point> {
         self.look(|board| board.position(driver_id)).map(|position| position.point)
     }
 }

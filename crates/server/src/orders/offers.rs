@@ -16,6 +16,7 @@ use super::{
 use crate::{
     dispatch::{Change, Match, OfferTimes},
     storage::{StorageError, Tx},
+    telemetry::Metrics,
 };
 
 /// What came of the dispatcher's wish to make an offer.
@@ -98,6 +99,7 @@ impl Orders {
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
+        tx.after_commit(|| crate::failpoint::pass("orders.offer_committed"));
         let order = load_order(tx, found.order_id)?;
         let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
         let times = times(order.id, &live, new.unreachable_at);
@@ -105,7 +107,8 @@ impl Orders {
         let offered = DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order)) };
         self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
-        self.metrics.offer_created();
+        self.count(tx, Metrics::offer_created);
+        crate::failpoint::pass("orders.offer_made");
         Ok(true)
     }
 

@@ -127,16 +127,30 @@ impl Orders {
         }
     }
 
-    /// Stores the positions that are not stored yet.
+    /// Stores the positions that are not stored yet. Those that cannot be stored wait for the next time.
     pub async fn save_positions(&self) {
         let unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
-        for some in unsaved.chunks(SAVED_AT_ONCE).map(<[_]>::to_vec) {
+        for some in unsaved.chunks(SAVED_AT_ONCE) {
+            let positions = some.to_vec();
             let saved = self.storage.write(move |tx| {
-                some.into_iter().try_for_each(|(driver_id, at)| store::set_driver_position(tx, driver_id, at))
+                positions.into_iter().try_for_each(|(driver_id, at)| store::set_driver_position(tx, driver_id, at))
             });
             if let Err::<(), StorageError>(error) = saved.await {
-                tracing::warn!(%error, "positions could not be stored; the next ones will be");
+                tracing::warn!(%error, "positions could not be stored; they will be with the next ones");
+                self.save_again(some);
             }
         }
+    }
+
+    /// Keeps those positions that are still the newest ones of their drivers.
+    fn save_again(&self, positions: &[(UserId, Position)]) {
+        self.board.look(|board| {
+            let mut unsaved = self.positions.unsaved.lock();
+            for (driver_id, position) in positions {
+                if board.position(*driver_id) == Some(*position) {
+                    unsaved.entry(*driver_id).or_insert(*position);
+                }
+            }
+        });
     }
 }

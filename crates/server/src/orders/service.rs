@@ -77,7 +77,11 @@ impl Orders {
             metrics,
         });
         let loading = Arc::clone(&orders);
-        orders.storage.join(move |tx| loading.fill_board(tx)).await?;
+        if let Err(error) = orders.storage.join(move |tx| loading.fill_board(tx)).await {
+            tracing::error!(%error, "the database cannot store anything; what it holds is served meanwhile");
+            let loading = Arc::clone(&orders);
+            orders.storage.read(move |tx| loading.fill_board(tx)).await?;
+        }
         Ok(orders)
     }
 
@@ -154,6 +158,12 @@ impl Orders {
     /// After the commit, tells the driver's connections.
     pub(super) fn tell_driver(&self, tx: &mut Tx<'_>, driver_id: UserId, seq: i64, kind: DriverEventKind) {
         tx.publish(&self.topics.drivers, DriverFact { driver_id, event: DriverEvent { seq, kind } });
+    }
+
+    /// After the commit, counts.
+    pub(super) fn count(&self, tx: &mut Tx<'_>, count: impl FnOnce(&Metrics) + Send + 'static) {
+        let metrics = Arc::clone(&self.metrics);
+        tx.after_commit(move || count(&metrics));
     }
 
     /// Makes the dispatcher's view of orders and drivers anew from the database.

@@ -2,7 +2,7 @@
 
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::StorageError;
 
@@ -12,6 +12,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const SYNCHRONOUS_FULL: i64 = 2;
 /// Prepared statements that each connection keeps.
 const STATEMENT_CACHE: usize = 256;
+
+/// Pages that each connection keeps in memory, in KiB.
+const CACHE_KIB: i32 = 8 * 1024;
 
 /// The type of the user table's primary key, which our own tables copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,11 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
 pub(super) fn configure(connection: &Connection) -> Result<(), StorageError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // A plan that depended on bound values would be made anew whenever they change, for nothing.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // What a savepoint may have to undo is kept in memory, not in a temporary file.
+    connection.execute_batch("PRAGMA temp_store=MEMORY")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(())
 }
 

@@ -96,13 +96,16 @@ impl Worker {
 
     fn commit(&mut self, batch: Vec<Job>) {
         let mut answers = Vec::with_capacity(batch.len());
+        let changes = self.connection.total_changes();
         let committed = self.transaction(batch, &mut answers);
-        self.healthy.store(committed.is_ok(), Ordering::Relaxed);
+        // A commit of nothing succeeds on a broken disk, too.
+        if committed.is_err() || self.connection.total_changes() != changes {
+            self.healthy.store(committed.is_ok(), Ordering::Relaxed);
+        }
         if let Err(error) = &committed {
             self.metrics.commit_failed();
             tracing::error!(%error, writes = answers.len(), "a commit failed; nothing of it was acknowledged");
         }
-        #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.before_acknowledge");
         for answer in answers {
             answer(committed.clone());
@@ -122,10 +125,8 @@ impl Worker {
         }
         news.record(&mut tx)?;
         let actions = tx.into_actions();
-        #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.before_commit");
         transaction.commit()?;
-        #[cfg(feature = "failpoints")]
         crate::failpoint::pass("writer.after_commit");
         self.outbox.publish(news);
         for action in actions {

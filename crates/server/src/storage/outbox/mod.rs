@@ -39,7 +39,7 @@ pub(super) struct Outbox {
     topics: Topics,
     /// The last row that this node has published. Only the writer moves it.
     position: AtomicI64,
-    /// Counts how often this node was taken for dead and missed rows.
+    /// Counts how often this node may have missed rows: it was taken for dead, or could not join at its start.
     misses: watch::Sender<u64>,
 }
 
@@ -128,12 +128,16 @@ impl Outbox {
     pub(super) fn publish(&self, news: News) {
         self.position.store(news.position, Ordering::Relaxed);
         if news.missed {
-            tracing::warn!("this node was silent for so long that the others gave it up: it begins anew");
-            self.misses.send_modify(|count| *count += 1);
+            self.missed();
         }
         for entry in news.entries {
             entry.for_each(|name, event| self.topics.hear(name, event));
         }
+    }
+
+    fn missed(&self) {
+        tracing::warn!("this node may have missed what others committed: it begins anew");
+        self.misses.send_modify(|count| *count += 1);
     }
 
     /// Whether there are rows that this node has not published.
@@ -143,7 +147,13 @@ impl Outbox {
     }
 
     /// Shows that this node lives; forgets the dead, and rows that everybody has published. True when more are left.
-    pub(super) fn attend(&self, tx: &mut Tx<'_>) -> Result<bool, StorageError> {
+    pub(super) fn attend(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<bool, StorageError> {
+        if self.position() == NOT_JOINED {
+            self.join(tx)?;
+            let outbox = Arc::clone(self);
+            tx.after_commit(move || outbox.missed());
+            return Ok(false);
+        }
         let sql = "UPDATE holodrive_node SET position = $2, seen_at = $3 WHERE node = $1";
         tx.execute(sql, &[self.node.as_str().into(), self.position().into(), tx.now().into()])?;
         let dead_since = tx.now().as_micros() - i64::try_from(DEAD_AFTER.as_micros()).unwrap_or(i64::MAX);

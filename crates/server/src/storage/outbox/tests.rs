@@ -193,3 +193,13 @@ async fn what_another_version_tells_is_passed_over() {
     b.say(1).await;
     assert_eq!(b.heard().await, [1]);
 }
+
+#[tokio::test]
+async fn a_node_that_could_not_join_at_its_start_joins_later_and_begins_anew() {
+    let folder = folder();
+    let (a, late) = (Node::start(folder.path()).await, Node::command(folder.path()));
+    a.say(1).await;
+    late.storage.attend().await.unwrap();
+    a.say(2).await;
+    assert_eq!((*late.storage.misses().borrow(), late.heard().await), (1, vec![2]));
+}
