@@ -3,17 +3,15 @@
 pub(super) struct Pings {
     last: u64,
     answered: u64,
-    /// What is to be proved, with the ping that does; a quiet connection has none.
-    receipts: Option<Box<Vec<(u64, i64)>>>,
+    /// What is to be proved, with the ping that does.
+    receipts: Vec<(u64, i64)>,
 }
 
 impl Pings {
     /// The number of the next ping, whose pong proves this receipt.
     pub(super) fn begin(&mut self, receipt: Option<i64>) -> u64 {
         self.last += 1;
-        if let Some(receipt) = receipt {
-            self.receipts.get_or_insert_default().push((self.last, receipt));
-        }
+        self.receipts.extend(receipt.map(|receipt| (self.last, receipt)));
         self.last
     }
 
@@ -23,10 +21,12 @@ impl Pings {
             return None;
         }
         self.answered = number;
-        let Some(receipts) = &mut self.receipts else { return Some(Vec::new()) };
-        let proved = receipts.partition_point(|(ping, _)| *ping <= number);
-        let proved = receipts.drain(..proved).map(|(_, receipt)| receipt).collect();
-        self.receipts.take_if(|receipts| receipts.is_empty());
+        let proved = self.receipts.partition_point(|(ping, _)| *ping <= number);
+        let proved = self.receipts.drain(..proved).map(|(_, receipt)| receipt).collect();
+        if self.receipts.is_empty() {
+            // A quiet connection keeps no room for what may never come.
+            self.receipts = Vec::new();
+        }
         Some(proved)
     }
 }

@@ -58,7 +58,7 @@ fn message() -> impl Strategy<Value = (Event, Vec<u8>)> {
         }),
         vec(any::<u8>(), 0..70_000).prop_map(|data| (Event::Binary(data.clone()), frame(FIN | 2, &data))),
         control().prop_map(|data| (Event::Ping(data.clone()), frame(FIN | 9, &data))),
-        control().prop_map(|data| (Event::Pong(data.clone()), frame(FIN | 10, &data))),
+        control().prop_map(|data| (Event::Pong(data.clone()), frame(FIN | 0xA, &data))),
     ]
 }
 

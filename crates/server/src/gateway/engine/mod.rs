@@ -1,4 +1,4 @@
-//! Carries the bytes of all WebSockets: event loops of our own, one for each core.
+//! Carries the bytes of all sockets: event loops of our own, one for each core.
 //!
 //! After the handshake a connection belongs to one loop for the rest of its life. While it is quiet it is an entry there,
 //! and nothing else: no task, no timer, no buffer.
