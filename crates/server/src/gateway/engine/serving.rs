@@ -47,6 +47,14 @@ pub(super) enum End {
 
 impl End {
     pub(super) const PANICKED: Self = Self::Violation(PANICKED);
+
+    /// The code in metrics.
+    fn code(&self) -> u16 {
+        match self {
+            Self::ByUs(Close { code, .. }) | Self::Violation(code) => *code,
+            Self::ByPeer(_) | Self::Gone => 1000,
+        }
+    }
 }
 
 impl Serving {
@@ -231,32 +239,30 @@ impl Serving {
     /// Ends it: the session is told, and the peer, where it can be.
     pub(super) fn end(mut self, end: End, pipe: &mut Pipe) -> Option<Closing> {
         let Work { event, decoder, unread, .. } = self.work.take().map_or_else(Work::default, |work| *work);
-        let mut farewell = Vec::new();
-        let (code, decoder) = match end {
-            End::ByUs(close) => {
-                if close.code == Close::SLOW_CONSUMER {
-                    pipe.forget_unbegun();
-                } else {
-                    farewell = self.stay.connection.take().frames;
-                }
-                farewell.extend(close.farewell());
-                let limit = self.stay.connection.terms().profile.max_message_bytes;
-                (close.code, decoder.or_else(|| Some(Decoder::new(limit))))
-            }
-            End::Violation(code) => {
-                farewell.push(Frame::close(Some(code), ""));
-                (code, None)
-            }
-            End::ByPeer(code) => {
-                farewell.push(Frame::close(code, ""));
-                (1000, None)
-            }
-            End::Gone => (1000, None),
-        };
+        let code = end.code();
         // From here on it takes no more messages.
         self.stay.connection.close(Close { code, error: None });
+        let waiting = self.stay.connection.take().frames;
         self.stay.ends_with(code);
         Member::leave(self.session, event, &self.stay);
-        (!farewell.is_empty()).then(|| Closing::new(farewell, decoder, &unread, Some(self.stay)))
+        let (farewell, decoder) = match end {
+            End::ByUs(close) => {
+                let limit = self.stay.connection.terms().profile.max_message_bytes;
+                (last_frames(&close, waiting, pipe), decoder.or_else(|| Some(Decoder::new(limit))))
+            }
+            End::Violation(code) => (vec![Frame::close(Some(code), "")], None),
+            End::ByPeer(code) => (vec![Frame::close(code, "")], None),
+            End::Gone => return None,
+        };
+        Some(Closing::new(farewell, decoder, &unread, Some(self.stay)))
     }
+}
+
+/// What still goes out before we close. Somebody who reads too slowly gets the reason, and nothing of what he missed.
+fn last_frames(close: &Close, waiting: Vec<Frame>, pipe: &mut Pipe) -> Vec<Frame> {
+    if close.code == Close::SLOW_CONSUMER {
+        pipe.forget_unbegun();
+        return close.farewell();
+    }
+    waiting.into_iter().chain(close.farewell()).collect()
 }

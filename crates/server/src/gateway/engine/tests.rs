@@ -26,6 +26,9 @@ use crate::testing::Site;
 /// After this long without what a test waits for, the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The name of an endpoint whose replay never ends.
+const REPLAY: &str = "replay";
+
 /// Tells the test what it is told, and answers as the text says.
 struct Scripted {
     connection: Arc<Connection>,
@@ -35,6 +38,14 @@ struct Scripted {
 }
 
 impl AnySession for Scripted {
+    fn opened(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            while self.connection.terms().endpoint == REPLAY && !self.connection.is_closing() {
+                self.connection.send_when_room(Frame::json(&"x".repeat(60_000))).await;
+            }
+        })
+    }
+
     fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
         let _ = self.heard.send(text.clone());
         Box::pin(async move {
@@ -265,6 +276,16 @@ async fn a_replay_of_any_length_waits_for_room() {
     });
     replay.await.unwrap();
     reading.await.unwrap().ended().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_away_in_a_replay_leaves_nothing_behind() {
+    let (engine, terms) = (engine(), terms(|terms| terms.endpoint = REPLAY));
+    let mut line = Line::open(&engine, &terms, b"");
+    let connection = Arc::downgrade(&line.connection);
+    assert_eq!(line.hear_text().len(), 60_000);
+    line.ended().await;
+    assert!(connection.upgrade().is_none());
 }
 
 #[tokio::test]
