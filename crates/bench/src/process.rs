@@ -61,7 +61,7 @@ pub(crate) fn require_open_files(connections: usize) -> anyhow::Result<()> {
 }
 
 /// The first number of the line that begins so.
-fn number_of(text: &str, name: &str) -> anyhow::Result<u64> {
+pub(crate) fn number_of(text: &str, name: &str) -> anyhow::Result<u64> {
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
     found.and_then(|number| number.parse().ok()).with_context(|| format!("/proc has no {name}"))
 }

@@ -1,0 +1,261 @@
+//! What is compared: scenarios, their sizes, and which servers take part in each.
+
+use std::time::Duration;
+
+use crate::load::{Kind, Pace, Time, Work};
+
+use super::peers::Peer;
+
+/// How much is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// A look at whether everything works.
+    Quick,
+    /// What is published.
+    Full,
+}
+
+/// A column of the table: the figure, what stands above it, and the digits behind the point.
+pub(crate) type Column = (&'static str, &'static str, usize);
+
+/// One scenario.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    /// What is done, in a sentence or two.
+    pub(crate) about: &'static str,
+    pub(crate) peers: &'static [Peer],
+    /// The first one is what the chart shows and the ratio is made of.
+    pub(crate) columns: &'static [Column],
+    /// Whether less of the first column is better.
+    pub(crate) less_is_better: bool,
+    work: fn(Scale) -> Work,
+}
+
+/// What the size of a scenario depends on.
+#[derive(Clone, Copy)]
+struct Scale {
+    size: Size,
+    /// A server that needs milliseconds for a connection gets fewer of them.
+    slow: bool,
+}
+
+impl Entry {
+    /// The work for one server.
+    pub(crate) fn work(&self, size: Size, peer: Peer) -> Work {
+        (self.work)(Scale { size, slow: peer.is_slow() })
+    }
+}
+
+/// Those that pass messages on without storing them.
+const ENGINES: &[Peer] = &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll, Peer::Uvicorn, Peer::Daphne];
+const ALL: &[Peer] = &[
+    Peer::Holodrive,
+    Peer::BunSqlite,
+    Peer::EpollSqlite,
+    Peer::Uvicorn,
+    Peer::Daphne,
+    Peer::Bun,
+    Peer::Node,
+    Peer::Epoll,
+];
+const STORING: &[Peer] = &[Peer::Holodrive, Peer::BunSqlite, Peer::EpollSqlite, Peer::Uvicorn, Peer::Daphne];
+const FAN_OUT: &[Column] = &[
+    ("per_cpu_s", "deliveries / CPU s", 0),
+    ("per_s", "deliveries / s", 0),
+    ("server_cores", "server's cores", 2),
+    ("client_cores", "client's cores", 2),
+    ("p50_ms", "p50 ms", 2),
+    ("p99_ms", "p99 ms", 2),
+    ("missing", "missing", 0),
+    ("unexpected", "doubled", 0),
+];
+const LATENCY: &[Column] = &[
+    ("p50_ms", "p50 ms", 3),
+    ("p90_ms", "p90 ms", 3),
+    ("p99_ms", "p99 ms", 2),
+    ("max_ms", "max ms", 1),
+    ("per_cpu_s", "deliveries / CPU s", 0),
+    ("per_s", "deliveries / s", 0),
+    ("missing", "missing", 0),
+    ("unexpected", "doubled", 0),
+];
+const IDLE: &[Column] = &[
+    ("kib_per_connection", "KiB / connection", 2),
+    ("kib_kept_per_connection", "KiB / connection kept after closing", 2),
+    ("kernel_kib_per_pair", "kernel KiB / pair of ends", 2),
+    ("connections", "connections", 0),
+    ("lost", "lost", 0),
+    ("refused", "refused", 0),
+];
+const CONNECT: &[Column] = &[
+    ("per_cpu_s", "connects / CPU s", 0),
+    ("per_s", "connects / s", 0),
+    ("server_cores", "server's cores", 2),
+    ("p50_ms", "p50 ms", 1),
+    ("p99_ms", "p99 ms", 1),
+    ("refused", "refused", 0),
+];
+
+/// All scenarios, in the order of the document.
+pub(crate) const SCENARIOS: &[Entry] = &[
+    Entry {
+        name: "idle",
+        title: "Idle connections",
+        about: "10,000 authenticated connections of as many users to `/ws/notifications/` (2,000 for Django), from many \
+            loopback addresses. Growth of the server's memory (PSS, all its processes) from the empty server until 10 s \
+            after the last one, and what is still there 10 s after all were closed; the kernel's memory apart, for both \
+            ends of a connection, which are both on this machine.",
+        peers: ENGINES,
+        columns: IDLE,
+        less_is_better: true,
+        work: |scale| idle(scale, 10_000),
+    },
+    Entry {
+        name: "idle-50k",
+        title: "50,000 idle connections",
+        about: "As above with 50,000. A process may not open more than 20,000 files on many systems, so each server runs \
+            as three processes, whose growth is summed.",
+        peers: &[Peer::Holodrive, Peer::Bun, Peer::Epoll],
+        columns: IDLE,
+        less_is_better: true,
+        work: |scale| idle(scale, 50_000),
+    },
+    Entry {
+        name: "connect",
+        title: "Connect storm",
+        about: "15,000 users connect to `/ws/notifications/`, 128 handshakes under way at once (1,000 for Django). A \
+            connect counts when `connection_established` is there: the token was verified, and by HoloDrive and Django the \
+            user looked up as well.",
+        peers: ENGINES,
+        columns: CONNECT,
+        less_is_better: false,
+        work: |scale| Work::Connect { connections: connections(scale, 15_000) },
+    },
+    Entry {
+        name: "typing",
+        title: "Fan-out that nobody stores",
+        about: "100 conversations of 10 members, one `typing` under way in each (closed loop): as soon as the nine others \
+            have it, the next member sends his. No server stores anything, so this compares what carries the bytes.",
+        peers: ENGINES,
+        columns: FAN_OUT,
+        less_is_better: false,
+        work: |scale| talk(scale, Kind::Typing, Pace::Closed(1), (100, 10)),
+    },
+    Entry {
+        name: "typing-burst",
+        title: "Bursts that nobody stores",
+        about: "50 conversations of 20 members, eight `typing` under way in each.",
+        peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
+        columns: FAN_OUT,
+        less_is_better: false,
+        work: |scale| talk(scale, Kind::Typing, Pace::Closed(8), (50, 20)),
+    },
+    Entry {
+        name: "typing-light",
+        title: "Latency at light load",
+        about: "100 `typing` a second to conversations of 10, whatever the server does (open loop): 900 deliveries a second. \
+            Latency counts from the moment at which a message was due.",
+        peers: ENGINES,
+        columns: LATENCY,
+        less_is_better: true,
+        work: |scale| talk(scale, Kind::Typing, Pace::Open(100.0), (10, 10)),
+    },
+    Entry {
+        name: "fanout",
+        title: "Chat fan-out",
+        about: "100 conversations of 10 members, one `chat_message` under way in each. HoloDrive, Django and the two with \
+            SQLite in their name store the message and nine notifications, and sync them to the disk, before they send it; \
+            the others store nothing.",
+        peers: ALL,
+        columns: FAN_OUT,
+        less_is_better: false,
+        work: |scale| talk(scale, Kind::Message, Pace::Closed(1), (100, 10)),
+    },
+    Entry {
+        name: "burst",
+        title: "Chat bursts",
+        about: "50 conversations of 20 members, eight `chat_message` under way in each; who stores is as above, here with 19 \
+            notifications.",
+        peers: &[Peer::Holodrive, Peer::BunSqlite, Peer::EpollSqlite, Peer::Bun, Peer::Node, Peer::Epoll],
+        columns: FAN_OUT,
+        less_is_better: false,
+        work: |scale| talk(scale, Kind::Message, Pace::Closed(8), (50, 20)),
+    },
+    Entry {
+        name: "durable",
+        title: "Durable chat",
+        about: "200 conversations of 2 members, one `chat_message` under way in each, stored with the notification to the \
+            other member and synced before it is sent (SQLite, WAL, `synchronous=FULL`). Two deliveries for each message.",
+        peers: STORING,
+        columns: &[
+            ("messages_per_s", "messages / s", 0),
+            ("messages_per_cpu_s", "messages / CPU s", 0),
+            ("server_cores", "server's cores", 2),
+            ("p50_ms", "p50 ms", 2),
+            ("p99_ms", "p99 ms", 2),
+            ("missing", "missing", 0),
+            ("unexpected", "doubled", 0),
+        ],
+        less_is_better: false,
+        work: |scale| talk(scale, Kind::Message, Pace::Closed(1), (200, 2)),
+    },
+    Entry {
+        name: "ping",
+        title: "Ping and pong",
+        about: "64 connections, one `{\"type\":\"ping\"}` under way on each.",
+        peers: ENGINES,
+        columns: &[
+            ("per_cpu_s", "pongs / CPU s", 0),
+            ("per_s", "pongs / s", 0),
+            ("server_cores", "server's cores", 2),
+            ("client_cores", "client's cores", 2),
+            ("p50_ms", "p50 ms", 3),
+            ("p99_ms", "p99 ms", 2),
+        ],
+        less_is_better: false,
+        work: |scale| Work::Ping { connections: 64, time: time(scale) },
+    },
+    Entry {
+        name: "reconnect",
+        title: "Reconnect storm",
+        about: "10,000 connections (1,000 for Django) are cut at once and come back at once, 128 handshakes under way. \
+            The wait counts from the cut.",
+        peers: ENGINES,
+        columns: &[
+            ("per_cpu_s", "connects / CPU s", 0),
+            ("all_back_ms", "all back after ms", 0),
+            ("p50_ms", "wait p50 ms", 0),
+            ("p99_ms", "wait p99 ms", 0),
+            ("refused", "refused", 0),
+        ],
+        less_is_better: false,
+        work: |scale| Work::Reconnect { connections: connections(scale, 10_000) },
+    },
+];
+
+/// The names of all scenarios.
+pub(crate) fn names() -> Vec<&'static str> {
+    SCENARIOS.iter().map(|entry| entry.name).collect()
+}
+
+fn idle(scale: Scale, full: usize) -> Work {
+    let connections = connections(scale, full);
+    let connections = if scale.slow { connections * 2 } else { connections };
+    let hold = if scale.size == Size::Quick { Duration::from_secs(2) } else { Duration::from_secs(10) };
+    Work::Idle { connections, hold }
+}
+
+fn connections(scale: Scale, full: usize) -> usize {
+    let full = if scale.slow { 1_000 } else { full };
+    if scale.size == Size::Quick { full / 5 } else { full }
+}
+
+fn talk(scale: Scale, kind: Kind, pace: Pace, (conversations, members): (usize, usize)) -> Work {
+    Work::Talk { kind, pace, conversations, members, time: time(scale) }
+}
+
+fn time(scale: Scale) -> Time {
+    let (warm_up, measured) = if scale.size == Size::Quick { (500, 1_000) } else { (1_500, 4_000) };
+    Time { warm_up: Duration::from_millis(warm_up), measured: Duration::from_millis(measured) }
+}

@@ -1,0 +1,22 @@
+//! The load generator: any server that speaks the paths of the contract, over real sockets.
+
+mod chat;
+mod crew;
+mod figures;
+mod frame;
+mod handshake;
+mod ledger;
+mod lines;
+mod net;
+mod observed;
+mod opening;
+mod ping;
+mod quiet;
+mod scenario;
+mod storm;
+mod talking;
+
+pub(crate) use chat::{Kind, Pace};
+pub(crate) use figures::Figures;
+pub(crate) use observed::{Observed, load_average};
+pub(crate) use scenario::{Resize, Target, Time, Work};
