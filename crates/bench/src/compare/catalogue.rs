@@ -232,6 +232,58 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         less_is_better: false,
         work: |scale| Work::Reconnect { connections: connections(scale, 10_000) },
     },
+    Entry {
+        name: "disconnect",
+        title: "Connecting while everybody else leaves",
+        about: "15,000 connections are cut at once, and for 3 s from then on one more client connects, leaves, and \
+            connects again. How long each of its connects takes.",
+        peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
+        columns: &[
+            ("max_ms", "max ms", 1),
+            ("p99_ms", "p99 ms", 2),
+            ("p50_ms", "p50 ms", 2),
+            ("connects", "connects", 0),
+            ("refused", "refused", 0),
+        ],
+        less_is_better: true,
+        work: |scale| Work::Disconnect { connections: connections(scale, 15_000) },
+    },
+    Entry {
+        name: "notifications",
+        title: "Notifications",
+        about: "64 back ends post one notification after another over HTTP, to 1,000 users with a socket each: stored, synced, \
+            answered and delivered. Latency from the beginning of the post to the arrival at the socket.",
+        peers: &[Peer::Holodrive],
+        columns: &[
+            ("per_s", "notifications / s", 0),
+            ("per_cpu_s", "notifications / CPU s", 0),
+            ("server_cores", "server's cores", 2),
+            ("client_cores", "client's cores", 2),
+            ("p50_ms", "p50 ms", 2),
+            ("p99_ms", "p99 ms", 2),
+            ("missing", "missing", 0),
+            ("unexpected", "doubled", 0),
+        ],
+        less_is_better: false,
+        work: |scale| Work::Notifications { connections: 1_000, posting: 64, time: time(scale) },
+    },
+    Entry {
+        name: "positions",
+        title: "Positions",
+        about: "2,000 drivers send `location` after `location` on their sockets, with a `ping` behind each ten, whose answer \
+            tells that the server has taken them. Latency is that of ten positions and the ping.",
+        peers: &[Peer::Holodrive],
+        columns: &[
+            ("per_s", "positions / s", 0),
+            ("per_cpu_s", "positions / CPU s", 0),
+            ("server_cores", "server's cores", 2),
+            ("client_cores", "client's cores", 2),
+            ("p50_ms", "p50 ms", 1),
+            ("p99_ms", "p99 ms", 1),
+        ],
+        less_is_better: false,
+        work: |scale| Work::Positions { connections: 2_000, time: time(scale) },
+    },
 ];
 
 /// The names of all scenarios.

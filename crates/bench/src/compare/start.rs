@@ -62,10 +62,11 @@ impl Ground {
 
     async fn start_own(&self, work: Work) -> anyhow::Result<Running> {
         let (mut own, mut tokens, mut conversations) = (Vec::new(), Vec::new(), Vec::new());
+        let group = matches!(work, Work::Positions { .. }).then_some("Driver");
         for _ in 0..processes(work) {
             let limits = ["MESSAGE_RATE", "MESSAGE_BURST"].map(|name| (name, RATE.to_owned()));
             let site = Site::prepare(&self.place.dir, &limits)?;
-            let members = site.add_members("user", work.users(), None).await?;
+            let members = site.add_members("user", work.users(), group).await?;
             let server = Server::start(&self.place, &site)?;
             let (count, size) = work.conversations();
             for room in members.chunks(size.max(1)).take(count) {

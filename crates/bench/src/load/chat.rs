@@ -10,9 +10,9 @@ use std::{
 
 use super::{
     crew::{LOOK_EVERY, Schedule, Work},
-    handshake::find,
     ledger::{Delivery, Ledger},
     lines::Lines,
+    text::{digits_after, find},
 };
 
 /// How long to wait for what is missing at the end.
@@ -174,27 +174,5 @@ impl Work for Chat {
         }
         let given_up = now >= schedule.to + DRAIN;
         (!given_up && !self.is_quiet()).then_some(now + LOOK_EVERY)
-    }
-}
-
-/// The number that stands after `mark`, in quotes or not.
-fn digits_after(text: &[u8], mark: &[u8]) -> Option<usize> {
-    let rest = text.get(find(text, mark)? + mark.len()..)?;
-    let rest = rest.trim_ascii_start();
-    let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(None, |sum, digit| Some(sum.unwrap_or(0) * 10 + usize::from(digit - b'0')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::digits_after;
-
-    #[test]
-    fn numbers_are_found_in_quotes_and_without() {
-        assert_eq!(digits_after(br#"{"user": "38","x":1}"#, br#""user":"#), Some(38));
-        assert_eq!(digits_after(br#"{"user":7}"#, br#""user":"#), Some(7));
-        assert_eq!(digits_after(br##"{"message":"#120# hello"}"##, b"\"#"), Some(120));
-        assert_eq!(digits_after(br#"{"user":null}"#, br#""user":"#), None);
     }
 }

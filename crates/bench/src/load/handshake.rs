@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::text::find;
+
 /// The example of the RFC: a key need not be secret, and with a fixed one the right answer is known beforehand.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -26,11 +28,6 @@ pub(crate) fn accepted(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
     let right = head.starts_with(b"HTTP/1.1 101 ") && find(head, ACCEPT).is_some();
     anyhow::ensure!(right, "the handshake was refused: {}", String::from_utf8_lossy(head).lines().next().unwrap_or(""));
     Ok(Some(head.len()))
-}
-
-/// Where `needle` begins.
-pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    memchr::memmem::find(bytes, needle)
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use std::{
 
 use super::{
     frame::{self, Opcode},
-    handshake::{self, find},
+    handshake,
     net::{Net, Stage},
+    text::find,
 };
 use crate::latencies::Latencies;
 

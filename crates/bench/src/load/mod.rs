@@ -4,7 +4,9 @@ mod chat;
 mod crew;
 mod figures;
 mod frame;
+mod fresh;
 mod handshake;
+mod inbox;
 mod ledger;
 mod lines;
 mod net;
@@ -15,6 +17,7 @@ mod quiet;
 mod scenario;
 mod storm;
 mod talking;
+mod text;
 
 pub(crate) use chat::{Kind, Pace};
 pub(crate) use figures::Figures;

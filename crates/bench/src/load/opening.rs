@@ -12,6 +12,7 @@ use std::{
 use super::{
     crew::{Crew, Schedule},
     figures::Figures,
+    fresh::Fresh,
     lines::Door,
     observed::kernel_kib,
     quiet::Quiet,
@@ -86,6 +87,26 @@ pub(crate) fn reconnect(target: &Target, connections: usize) -> anyhow::Result<F
     let mut waits = Latencies::new()?;
     crew.join()?.iter().try_for_each(|done| waits.merge(&done.work.waits))?;
     figures.latencies(&waits);
+    Ok(figures)
+}
+
+/// How long one more client needs to connect while all others leave at once.
+pub(crate) fn disconnect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
+    const WATCHED: Duration = Duration::from_secs(3);
+    let stop = Arc::new(AtomicBool::new(false));
+    let crew = quiet_crew(target, connections, &stop);
+    let newcomer = Crew::start(vec![(vec![target.notifications(connections)], Fresh::new())], 1);
+    crew.wait_open(connections, PATIENCE)?;
+    newcomer.wait_open(1, PATIENCE)?;
+    stop.store(true, Ordering::Relaxed);
+    newcomer.go(Schedule::after(Duration::ZERO, WATCHED));
+    let mut figures = Figures::default();
+    failures(&mut figures, &crew);
+    crew.join()?;
+    for done in newcomer.join()? {
+        figures.latencies(&done.handshakes);
+        figures.count("connects", done.handshakes.count());
+    }
     Ok(figures)
 }
 

@@ -27,6 +27,11 @@ impl Target {
         self.door(user, format!("/ws/notifications/?token={}", self.tokens[user]))
     }
 
+    /// A connection of that user, who is a driver, to his orders.
+    pub(crate) fn driver(&self, user: usize) -> Door {
+        self.door(user, format!("/ws/driver/orders/?token={}", self.tokens[user]))
+    }
+
     /// A connection of that user to a conversation.
     pub(crate) fn chat(&self, conversation: usize, user: usize) -> Door {
         let key = self.conversations[conversation];
@@ -49,8 +54,14 @@ pub(crate) enum Work {
     Talk { kind: Kind, pace: Pace, conversations: usize, members: usize, time: Time },
     /// `ping` and `pong`.
     Ping { connections: usize, time: Time },
+    /// Positions of drivers.
+    Positions { connections: usize, time: Time },
+    /// Notifications that back ends post, so many at the same time, to users with a connection each.
+    Notifications { connections: usize, posting: usize, time: Time },
     /// All connections are cut at once, and come back.
     Reconnect { connections: usize },
+    /// All connections are cut at once, while somebody else connects again and again.
+    Disconnect { connections: usize },
 }
 
 /// Another size than the usual one; what does not belong to the scenario has no effect.
@@ -80,10 +91,15 @@ impl Resize {
     /// The same work in that size.
     pub(crate) fn apply(self, mut work: Work) -> Work {
         match &mut work {
-            Work::Idle { connections, .. } | Work::Connect { connections } | Work::Reconnect { connections } => {
+            Work::Idle { connections, .. }
+            | Work::Connect { connections }
+            | Work::Reconnect { connections }
+            | Work::Disconnect { connections } => {
                 *connections = self.connections.unwrap_or(*connections);
             }
-            Work::Ping { connections, time } => {
+            Work::Ping { connections, time }
+            | Work::Positions { connections, time }
+            | Work::Notifications { connections, time, .. } => {
                 *connections = self.connections.unwrap_or(*connections);
                 time.measured = self.measured(*time);
             }
@@ -117,7 +133,11 @@ impl Work {
             Self::Idle { connections, .. }
             | Self::Connect { connections }
             | Self::Reconnect { connections }
+            | Self::Positions { connections, .. }
+            | Self::Notifications { connections, .. }
             | Self::Ping { connections, .. } => connections,
+            // And the one who connects.
+            Self::Disconnect { connections } => connections + 1,
             Self::Talk { conversations, members, .. } => conversations * members,
         }
     }
@@ -136,6 +156,11 @@ impl Work {
             Self::Idle { connections, hold } => opening::idle(target, connections, hold),
             Self::Connect { connections } => opening::connect(target, connections),
             Self::Reconnect { connections } => opening::reconnect(target, connections),
+            Self::Disconnect { connections } => opening::disconnect(target, connections),
+            Self::Positions { connections, time } => talking::positions(target, connections, time),
+            Self::Notifications { connections, posting, time } => {
+                talking::notifications(target, connections, posting, time)
+            }
             Self::Talk { kind, pace, conversations, members, time } => {
                 talking::talk(target, (kind, pace), (conversations, members), time)
             }

@@ -9,10 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::{runtime::Handle, task::JoinSet};
+
 use super::{
     chat::{Chat, Kind, Pace},
     crew::{Crew, Done, Schedule, Work},
     figures::Figures,
+    inbox::{self, Inbox},
+    lines::Door,
     observed::own_cpu_time,
     opening::WIDTH,
     ping::Pings,
@@ -31,7 +35,7 @@ pub(crate) fn talk(
     let units = Arc::new(AtomicU64::new(0));
     let work = Chat::new((kind, pace), (0, conversations, members), Arc::clone(&units))?;
     let doors = (0..conversations * members).map(|user| target.chat(user / members, user)).collect();
-    let (mut figures, done) = measure(target, vec![(doors, work)], &units, time)?;
+    let (mut figures, done) = measure(target, vec![(doors, work)], &units, time, |_| ())?;
     for Done { work: Chat { ledger, errors, error, .. }, .. } in &done {
         figures.latencies(&ledger.latencies);
         if let Some([rate, cpu_rate]) = figures.get("per_s").zip(figures.get("per_cpu_s")).map(<[f64; 2]>::from) {
@@ -54,26 +58,57 @@ fn per_message(kind: Kind, members: usize) -> f64 {
 
 /// One `ping` under way on each connection.
 pub(crate) fn ping(target: &Target, connections: usize, time: Time) -> anyhow::Result<Figures> {
+    asking(target, (0..connections).map(|user| target.notifications(user)).collect(), 0, time)
+}
+
+/// Positions of drivers, and a `ping` behind every few of them.
+pub(crate) fn positions(target: &Target, connections: usize, time: Time) -> anyhow::Result<Figures> {
+    const FOR_EACH_PING: usize = 10;
+    asking(target, (0..connections).map(|user| target.driver(user)).collect(), FOR_EACH_PING, time)
+}
+
+fn asking(target: &Target, doors: Vec<Door>, positions: usize, time: Time) -> anyhow::Result<Figures> {
     let units = Arc::new(AtomicU64::new(0));
-    let doors = (0..connections).map(|user| target.notifications(user)).collect();
-    let shares = vec![(doors, Pings::new(Arc::clone(&units))?)];
-    let (mut figures, done) = measure(target, shares, &units, time)?;
+    let shares = vec![(doors, Pings::new(positions, Arc::clone(&units))?)];
+    let (mut figures, done) = measure(target, shares, &units, time, |_| ())?;
     done.iter().for_each(|done| figures.latencies(&done.work.latencies));
     Ok(figures)
 }
 
-/// Opens everything, lets it work, and reads the counters at the beginning and the end of the measured time.
+/// Notifications that so many back ends post at the same time.
+pub(crate) fn notifications(target: &Target, users: usize, posting: usize, time: Time) -> anyhow::Result<Figures> {
+    let (units, next) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (address, mut posts) = (target.addresses[0], JoinSet::new());
+    let shares = vec![((0..users).map(|user| target.notifications(user)).collect(), Inbox::new(Arc::clone(&units))?)];
+    let start = |schedule| {
+        for _ in 0..posting {
+            posts.spawn_on(inbox::post(address, users, Arc::clone(&next), schedule), &Handle::current());
+        }
+    };
+    let (mut figures, done) = measure(target, shares, &units, time, start)?;
+    let accepted = Handle::current().block_on(posts.join_all()).into_iter().sum::<anyhow::Result<u64>>()?;
+    for Done { work, .. } in &done {
+        figures.latencies(&work.latencies);
+        figures.count("missing", accepted.saturating_sub(work.arrived()));
+        figures.count("unexpected", work.unexpected);
+    }
+    Ok(figures)
+}
+
+/// Opens everything, lets it work (`begun` tells when), and reads the counters at the beginning and the end of the measured time.
 fn measure<W: Work>(
     target: &Target,
-    shares: Vec<(Vec<super::lines::Door>, W)>,
+    shares: Vec<(Vec<Door>, W)>,
     units: &AtomicU64,
     time: Time,
+    begun: impl FnOnce(Schedule),
 ) -> anyhow::Result<(Figures, Vec<Done<W>>)> {
     let connections = shares.iter().map(|(doors, _)| doors.len()).sum();
     let crew = Crew::start(shares, WIDTH);
     crew.wait_open(connections, PATIENCE)?;
     let schedule = Schedule::after(time.warm_up, time.measured);
     crew.go(schedule);
+    begun(schedule);
     let [first, last] = [schedule.from, schedule.to].map(|moment| sample(target, units, moment));
     let (first, last) = (first?, last?);
     let count = Arc::clone(&crew.count);
