@@ -235,8 +235,8 @@ pub(crate) const SCENARIOS: &[Entry] = &[
     Entry {
         name: "disconnect",
         title: "Connecting while everybody else leaves",
-        about: "15,000 connections are cut at once, and for 3 s from then on one more client connects, leaves, and \
-            connects again. How long each of its connects takes.",
+        about: "15,000 connections are cut at once, and from then on another client connects every 10 ms for 2 s, whatever \
+            the server does. From the moment at which a connect was due to `connection_established`.",
         peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
         columns: &[
             ("max_ms", "max ms", 1),

@@ -39,13 +39,13 @@ fn ranked<'a>(entry: &'a Entry, results: &Results) -> Vec<(&'a Peer, f64)> {
     all
 }
 
-/// What ratios are made to: Bun, with a database where everybody has one.
-fn yardstick(entry: &Entry) -> Peer {
-    if entry.peers.contains(&Peer::Bun) { Peer::Bun } else { Peer::BunSqlite }
+/// What ratios are made to: Bun, and where HoloDrive stores, first of all the one that stores as well.
+fn yardsticks(entry: &Entry) -> Vec<Peer> {
+    [Peer::BunSqlite, Peer::Bun].into_iter().filter(|peer| entry.peers.contains(peer)).collect()
 }
 
 fn chart_of(entry: &Entry, results: &Results) -> String {
-    let ((figure, unit, digits), to) = (entry.columns[0], yardstick(entry));
+    let ((figure, unit, digits), to) = (entry.columns[0], yardsticks(entry).first().copied());
     let bar = |(peer, value): (&Peer, f64)| Bar {
         label: peer.label().to_owned(),
         value,
@@ -54,11 +54,13 @@ fn chart_of(entry: &Entry, results: &Results) -> String {
     };
     let bars: Vec<_> = ranked(entry, results).into_iter().map(bar).collect();
     let better = if entry.less_is_better { "less is better" } else { "more is better" };
-    chart::draw(entry.title, &format!("{unit}; {better}; × is the ratio to {}", to.label()), &bars)
+    let ratio = to.map(|to| format!("; × is the ratio to {}", to.label())).unwrap_or_default();
+    chart::draw(entry.title, &format!("{unit}; {better}{ratio}"), &bars)
 }
 
-fn ratio_text(results: &Results, peer: Peer, to: Peer, figure: &str) -> String {
-    let ratio = results.ratio(&peer.name(), &to.name(), figure).filter(|_| peer != to);
+fn ratio_text(results: &Results, peer: Peer, to: Option<Peer>, figure: &str) -> String {
+    let to = to.filter(|to| peer != *to);
+    let ratio = to.and_then(|to| results.ratio(&peer.name(), &to.name(), figure));
     ratio.map(|ratio| format!("  ({} ×)", ratio_number(ratio))).unwrap_or_default()
 }
 
@@ -71,20 +73,25 @@ fn section(entry: &Entry, results: &Results, folder: &str) -> String {
 }
 
 fn table(entry: &Entry, results: &Results) -> String {
-    let to = yardstick(entry);
-    let heads: Vec<_> = entry.columns.iter().map(|(_, head, _)| *head).collect();
-    let mut text = format!("| server | {} | ratio to {} |\n", heads.join(" | "), to.label());
-    text.push_str(&format!("|---|{}\n", "---:|".repeat(heads.len() + 1)));
+    let yardsticks = yardsticks(entry);
+    let ratios = yardsticks.iter().map(|to| format!("ratio to {}", to.label()));
+    let heads: Vec<_> = entry.columns.iter().map(|(_, head, _)| (*head).to_owned()).chain(ratios).collect();
+    let mut text = format!("| server | {} |\n|---|{}\n", heads.join(" | "), "---:|".repeat(heads.len()));
     for (peer, _) in ranked(entry, results) {
-        let cell = |(figure, _, digits): &Column| {
-            results.median(&peer.name(), figure).map_or("–".to_owned(), |value| number(value, *digits))
-        };
-        let cells: Vec<_> = entry.columns.iter().map(cell).collect();
-        let ratio = results.ratio(&peer.name(), &to.name(), entry.columns[0].0).map_or("–".to_owned(), ratio_number);
+        let figures = entry.columns.iter().map(|column| cell(results, *peer, *column));
+        let ratios = yardsticks
+            .iter()
+            .map(|to| results.ratio(&peer.name(), &to.name(), entry.columns[0].0).map_or("–".to_owned(), ratio_number));
+        let cells: Vec<_> = figures.chain(ratios).collect();
         let name = if *peer == Peer::Holodrive { format!("**{}**", peer.label()) } else { peer.label().to_owned() };
-        let _ = writeln!(text, "| {name} | {} | {ratio} |", cells.join(" | "));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
     }
     text
+}
+
+fn cell(results: &Results, peer: Peer, (figure, _, digits): Column) -> String {
+    results.median(&peer.name(), figure).map_or("–".to_owned(), |value| number(value, digits))
 }
 
 fn provenance(results: &Results) -> String {
@@ -93,7 +100,7 @@ fn provenance(results: &Results) -> String {
     let (calm, busy) = results.range("load_average");
     let versions: Vec<_> = servers.iter().map(|(name, server)| format!("{name}: {}", server.version)).collect();
     format!(
-        "<sub>Medians of {rounds} interleaved rounds; {date}; `{command}`. {} × {} , {} GiB, {}; durable 4 KiB: {}; load average \
+        "<sub>Medians of {rounds} interleaved rounds; {date}; `{command}`. {} cores of {}, {} GiB, {}; durable 4 KiB: {}; load average \
          {calm:.1} to {busy:.1}. {}.</sub>",
         machine.cores,
         machine.processor,

@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a server has to give memory back.
 const GIVE_BACK: Duration = Duration::from_secs(10);
 
+/// How long newcomers keep coming while the others leave.
+const NEWCOMERS_FOR: Duration = Duration::from_secs(2);
+
 /// Memory of quiet connections.
 pub(crate) fn idle(target: &Target, connections: usize, hold: Duration) -> anyhow::Result<Figures> {
     let (before, kernel_before) = (target.observed.proportional_kib()?, kernel_kib()?);
@@ -90,24 +93,30 @@ pub(crate) fn reconnect(target: &Target, connections: usize) -> anyhow::Result<F
     Ok(figures)
 }
 
-/// How long one more client needs to connect while all others leave at once.
+/// How long newcomers need to connect while all others leave at once.
 pub(crate) fn disconnect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
-    const WATCHED: Duration = Duration::from_secs(3);
     let stop = Arc::new(AtomicBool::new(false));
     let crew = quiet_crew(target, connections, &stop);
-    let newcomer = Crew::start(vec![(vec![target.notifications(connections)], Fresh::new())], 1);
     crew.wait_open(connections, PATIENCE)?;
-    newcomer.wait_open(1, PATIENCE)?;
+    let newcomers = newcomers();
+    let doors = (0..newcomers).map(|number| target.notifications(connections + number)).collect();
+    let fresh = Crew::start(vec![(doors, Fresh::new()?)], newcomers);
+    fresh.wait_open(newcomers, PATIENCE)?;
     stop.store(true, Ordering::Relaxed);
-    newcomer.go(Schedule::after(Duration::ZERO, WATCHED));
+    fresh.go(Schedule::after(Duration::ZERO, PATIENCE));
     let mut figures = Figures::default();
     failures(&mut figures, &crew);
     crew.join()?;
-    for done in newcomer.join()? {
-        figures.latencies(&done.handshakes);
-        figures.count("connects", done.handshakes.count());
+    for done in fresh.join()? {
+        figures.latencies(&done.work.waits);
+        figures.count("connects", done.work.waits.count());
     }
     Ok(figures)
+}
+
+/// Newcomers of [`disconnect`].
+pub(crate) fn newcomers() -> usize {
+    Fresh::clients(NEWCOMERS_FOR)
 }
 
 fn quiet_crew(target: &Target, connections: usize, stop: &Arc<AtomicBool>) -> Crew<Quiet> {

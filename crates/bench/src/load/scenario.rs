@@ -60,7 +60,7 @@ pub(crate) enum Work {
     Notifications { connections: usize, posting: usize, time: Time },
     /// All connections are cut at once, and come back.
     Reconnect { connections: usize },
-    /// All connections are cut at once, while somebody else connects again and again.
+    /// All connections are cut at once, while others connect.
     Disconnect { connections: usize },
 }
 
@@ -136,8 +136,7 @@ impl Work {
             | Self::Positions { connections, .. }
             | Self::Notifications { connections, .. }
             | Self::Ping { connections, .. } => connections,
-            // And the one who connects.
-            Self::Disconnect { connections } => connections + 1,
+            Self::Disconnect { connections } => connections + opening::newcomers(),
             Self::Talk { conversations, members, .. } => conversations * members,
         }
     }
