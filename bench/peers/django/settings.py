@@ -25,8 +25,13 @@ DATABASES = {
         },
     }
 }
-# The default pool of 100 connections raises MaxConnectionsError under load, and messages are lost.
-REDIS = {"address": f"redis://127.0.0.1:{os.environ['REDIS_PORT']}/0", "max_connections": 50_000}
+# The defaults of redis-py 8 lose messages and connections: a pool of 100 raises MaxConnectionsError under load, and a socket
+# timeout of 5 s ends a consumer in which channels_redis waits 5 s for a message.
+REDIS = {
+    "address": f"redis://127.0.0.1:{os.environ['REDIS_PORT']}/0",
+    "max_connections": 50_000,
+    "socket_timeout": None,
+}
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS], "capacity": 2_000}}
 }

@@ -50,6 +50,9 @@ enum Benchmark {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { benchmark, place } = Cli::parse();
+    if let Err(error) = process::raise_open_files() {
+        eprintln!("holodrive-bench: the limit on open files stays as it is: {error:#}");
+    }
     let outcome = match benchmark {
         Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
         Benchmark::Connections(args) => connections::run(&place, args).await,

@@ -81,9 +81,9 @@ impl Site {
     }
 
     /// Access tokens for the users 1 to `count` of another server.
-    pub(crate) fn tokens(&self, count: usize) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn tokens(&self, count: usize) -> anyhow::Result<Vec<Arc<str>>> {
         let (jwt, now) = (Jwt::new(AccountsOptions::from(&self.config).jwt)?, SystemClock.now());
-        (1..=i64::try_from(count)?).map(|id| Ok(member(&jwt, UserId::Int(id), now)?.token)).collect()
+        (1..=i64::try_from(count)?).map(|id| Ok(member(&jwt, UserId::Int(id), now)?.token.into())).collect()
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::load::{Kind, Pace, Time, Work};
 
-use super::peers::Peer;
+use super::{
+    columns::{self, Column},
+    peers::Peer,
+};
 
 /// How much is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,9 +17,6 @@ pub(crate) enum Size {
     /// What is published.
     Full,
 }
-
-/// A column of the table: the figure, what stands above it, and the digits behind the point.
-pub(crate) type Column = (&'static str, &'static str, usize);
 
 /// One scenario.
 pub(crate) struct Entry {
@@ -60,43 +60,6 @@ const ALL: &[Peer] = &[
     Peer::Epoll,
 ];
 const STORING: &[Peer] = &[Peer::Holodrive, Peer::BunSqlite, Peer::EpollSqlite, Peer::Uvicorn, Peer::Daphne];
-const FAN_OUT: &[Column] = &[
-    ("per_cpu_s", "deliveries / CPU s", 0),
-    ("per_s", "deliveries / s", 0),
-    ("server_cores", "server's cores", 2),
-    ("client_cores", "client's cores", 2),
-    ("p50_ms", "p50 ms", 2),
-    ("p99_ms", "p99 ms", 2),
-    ("missing", "missing", 0),
-    ("unexpected", "doubled", 0),
-];
-const LATENCY: &[Column] = &[
-    ("p50_ms", "p50 ms", 3),
-    ("p90_ms", "p90 ms", 3),
-    ("p99_ms", "p99 ms", 2),
-    ("max_ms", "max ms", 1),
-    ("per_cpu_s", "deliveries / CPU s", 0),
-    ("per_s", "deliveries / s", 0),
-    ("missing", "missing", 0),
-    ("unexpected", "doubled", 0),
-];
-const IDLE: &[Column] = &[
-    ("kib_per_connection", "KiB / connection", 2),
-    ("kib_kept_per_connection", "KiB / connection kept after closing", 2),
-    ("kernel_kib_per_pair", "kernel KiB / pair of ends", 2),
-    ("connections", "connections", 0),
-    ("lost", "lost", 0),
-    ("refused", "refused", 0),
-];
-const CONNECT: &[Column] = &[
-    ("per_cpu_s", "connects / CPU s", 0),
-    ("per_s", "connects / s", 0),
-    ("server_cores", "server's cores", 2),
-    ("p50_ms", "p50 ms", 1),
-    ("p99_ms", "p99 ms", 1),
-    ("refused", "refused", 0),
-];
-
 /// All scenarios, in the order of the document.
 pub(crate) const SCENARIOS: &[Entry] = &[
     Entry {
@@ -107,7 +70,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
             after the last one, and what is still there 10 s after all were closed; the kernel's memory apart, for both \
             ends of a connection, which are both on this machine.",
         peers: ENGINES,
-        columns: IDLE,
+        columns: columns::IDLE,
         less_is_better: true,
         work: |scale| idle(scale, 10_000),
     },
@@ -117,7 +80,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "As above with 50,000. A process may not open more than 20,000 files on many systems, so each server runs \
             as three processes, whose growth is summed.",
         peers: &[Peer::Holodrive, Peer::Bun, Peer::Epoll],
-        columns: IDLE,
+        columns: columns::IDLE,
         less_is_better: true,
         work: |scale| idle(scale, 50_000),
     },
@@ -128,7 +91,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
             connect counts when `connection_established` is there: the token was verified, and by HoloDrive and Django the \
             user looked up as well.",
         peers: ENGINES,
-        columns: CONNECT,
+        columns: columns::CONNECT,
         less_is_better: false,
         work: |scale| Work::Connect { connections: connections(scale, 15_000) },
     },
@@ -138,7 +101,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "100 conversations of 10 members, one `typing` under way in each (closed loop): as soon as the nine others \
             have it, the next member sends his. No server stores anything, so this compares what carries the bytes.",
         peers: ENGINES,
-        columns: FAN_OUT,
+        columns: columns::FAN_OUT,
         less_is_better: false,
         work: |scale| talk(scale, Kind::Typing, Pace::Closed(1), (100, 10)),
     },
@@ -147,7 +110,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         title: "Bursts that nobody stores",
         about: "50 conversations of 20 members, eight `typing` under way in each.",
         peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
-        columns: FAN_OUT,
+        columns: columns::FAN_OUT,
         less_is_better: false,
         work: |scale| talk(scale, Kind::Typing, Pace::Closed(8), (50, 20)),
     },
@@ -157,7 +120,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "100 `typing` a second to conversations of 10, whatever the server does (open loop): 900 deliveries a second. \
             Latency counts from the moment at which a message was due.",
         peers: ENGINES,
-        columns: LATENCY,
+        columns: columns::LATENCY,
         less_is_better: true,
         work: |scale| talk(scale, Kind::Typing, Pace::Open(100.0), (10, 10)),
     },
@@ -168,7 +131,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
             SQLite in their name store the message and nine notifications, and sync them to the disk, before they send it; \
             the others store nothing.",
         peers: ALL,
-        columns: FAN_OUT,
+        columns: columns::FAN_OUT,
         less_is_better: false,
         work: |scale| talk(scale, Kind::Message, Pace::Closed(1), (100, 10)),
     },
@@ -178,9 +141,19 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "50 conversations of 20 members, eight `chat_message` under way in each; who stores is as above, here with 19 \
             notifications.",
         peers: &[Peer::Holodrive, Peer::BunSqlite, Peer::EpollSqlite, Peer::Bun, Peer::Node, Peer::Epoll],
-        columns: FAN_OUT,
+        columns: columns::FAN_OUT,
         less_is_better: false,
         work: |scale| talk(scale, Kind::Message, Pace::Closed(8), (50, 20)),
+    },
+    Entry {
+        name: "chat-light",
+        title: "Latency of stored chat at light load",
+        about: "30 `chat_message` a second to conversations of 10, whatever the server does (open loop): 300 deliveries a \
+            second. Who stores is as above. Latency counts from the moment at which a message was due.",
+        peers: ALL,
+        columns: columns::LATENCY,
+        less_is_better: true,
+        work: |scale| talk(scale, Kind::Message, Pace::Open(30.0), (10, 10)),
     },
     Entry {
         name: "durable",
@@ -188,15 +161,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "200 conversations of 2 members, one `chat_message` under way in each, stored with the notification to the \
             other member and synced before it is sent (SQLite, WAL, `synchronous=FULL`). Two deliveries for each message.",
         peers: STORING,
-        columns: &[
-            ("messages_per_s", "messages / s", 0),
-            ("messages_per_cpu_s", "messages / CPU s", 0),
-            ("server_cores", "server's cores", 2),
-            ("p50_ms", "p50 ms", 2),
-            ("p99_ms", "p99 ms", 2),
-            ("missing", "missing", 0),
-            ("unexpected", "doubled", 0),
-        ],
+        columns: columns::DURABLE,
         less_is_better: false,
         work: |scale| talk(scale, Kind::Message, Pace::Closed(1), (200, 2)),
     },
@@ -205,14 +170,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         title: "Ping and pong",
         about: "64 connections, one `{\"type\":\"ping\"}` under way on each.",
         peers: ENGINES,
-        columns: &[
-            ("per_cpu_s", "pongs / CPU s", 0),
-            ("per_s", "pongs / s", 0),
-            ("server_cores", "server's cores", 2),
-            ("client_cores", "client's cores", 2),
-            ("p50_ms", "p50 ms", 3),
-            ("p99_ms", "p99 ms", 2),
-        ],
+        columns: columns::PING,
         less_is_better: false,
         work: |scale| Work::Ping { connections: 64, time: time(scale) },
     },
@@ -222,13 +180,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "10,000 connections (1,000 for Django) are cut at once and come back at once, 128 handshakes under way. \
             The wait counts from the cut.",
         peers: ENGINES,
-        columns: &[
-            ("per_cpu_s", "connects / CPU s", 0),
-            ("all_back_ms", "all back after ms", 0),
-            ("p50_ms", "wait p50 ms", 0),
-            ("p99_ms", "wait p99 ms", 0),
-            ("refused", "refused", 0),
-        ],
+        columns: columns::RECONNECT,
         less_is_better: false,
         work: |scale| Work::Reconnect { connections: connections(scale, 10_000) },
     },
@@ -238,13 +190,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "15,000 connections are cut at once, and from then on another client connects every 10 ms for 2 s, whatever \
             the server does. From the moment at which a connect was due to `connection_established`.",
         peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
-        columns: &[
-            ("max_ms", "max ms", 1),
-            ("p99_ms", "p99 ms", 2),
-            ("p50_ms", "p50 ms", 2),
-            ("connects", "connects", 0),
-            ("refused", "refused", 0),
-        ],
+        columns: columns::DISCONNECT,
         less_is_better: true,
         work: |scale| Work::Disconnect { connections: connections(scale, 15_000) },
     },
@@ -254,16 +200,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "64 back ends post one notification after another over HTTP, to 1,000 users with a socket each: stored, synced, \
             answered and delivered. Latency from the beginning of the post to the arrival at the socket.",
         peers: &[Peer::Holodrive],
-        columns: &[
-            ("per_s", "notifications / s", 0),
-            ("per_cpu_s", "notifications / CPU s", 0),
-            ("server_cores", "server's cores", 2),
-            ("client_cores", "client's cores", 2),
-            ("p50_ms", "p50 ms", 2),
-            ("p99_ms", "p99 ms", 2),
-            ("missing", "missing", 0),
-            ("unexpected", "doubled", 0),
-        ],
+        columns: columns::NOTIFICATIONS,
         less_is_better: false,
         work: |scale| Work::Notifications { connections: 1_000, posting: 64, time: time(scale) },
     },
@@ -273,14 +210,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "2,000 drivers send `location` after `location` on their sockets, with a `ping` behind each ten, whose answer \
             tells that the server has taken them. Latency is that of ten positions and the ping.",
         peers: &[Peer::Holodrive],
-        columns: &[
-            ("per_s", "positions / s", 0),
-            ("per_cpu_s", "positions / CPU s", 0),
-            ("server_cores", "server's cores", 2),
-            ("client_cores", "client's cores", 2),
-            ("p50_ms", "p50 ms", 1),
-            ("p99_ms", "p99 ms", 1),
-        ],
+        columns: columns::POSITIONS,
         less_is_better: false,
         work: |scale| Work::Positions { connections: 2_000, time: time(scale) },
     },

@@ -40,11 +40,11 @@ pub(crate) fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
     let entry = SCENARIOS.iter().find(|entry| entry.name == args.scenario);
     let work = entry.map(|entry| args.resize.apply(entry.work(size, Peer::Holodrive)));
     let Some(work) = work else { anyhow::bail!("there is no scenario {}", args.scenario) };
-    let site = Site::prepare(folder, &[("SECRET_KEY", args.secret.clone())])?;
+    let issuer = Site::prepare(folder, &[("SECRET_KEY", args.secret.clone())])?;
     let target = Target {
         addresses: args.address.clone(),
         observed: Observed::new(args.process.clone()),
-        tokens: site.tokens(work.users())?,
+        tokens: issuer.tokens(work.users())?,
         conversations: (1..=i64::try_from(work.conversations().0)?).collect(),
     };
     let figures = tokio::task::block_in_place(|| work.run(&target))?;

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod chart;
+mod columns;
 pub(crate) mod load;
 mod machine;
 mod peers;
@@ -59,8 +60,8 @@ impl Args {
             .filter(|entry| self.scenarios.is_empty() || self.scenarios.iter().any(|name| name == entry.name))
     }
 
-    fn takes_part(&self, peer: Peer) -> bool {
-        self.peers.is_empty() || self.peers.contains(&peer)
+    fn peers_of(&self, entry: &Entry) -> impl Iterator<Item = Peer> {
+        entry.peers.iter().copied().filter(|peer| self.peers.is_empty() || self.peers.contains(peer))
     }
 
     fn folder(&self) -> PathBuf {
@@ -88,21 +89,30 @@ pub(crate) async fn run(place: Place, args: Args) -> anyhow::Result<()> {
 }
 
 fn begin(ground: &Ground, args: &Args) -> anyhow::Result<Vec<(&'static Entry, Results)>> {
-    let (machine, words) = (Machine::this(ground)?, env::args().skip(2).take_while(|word| word != "--tools"));
-    let words: Vec<_> = words.collect();
-    let empty = |entry: &'static Entry| Results {
-        scenario: entry.name.to_owned(),
-        command: format!("cargo xtask bench {}", words.join(" ")).trim().to_owned(),
-        date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
-        machine: machine.clone(),
-        servers: BTreeMap::new(),
-    };
-    Ok(args.entries().map(|entry| (entry, empty(entry))).collect())
+    let words: Vec<_> = env::args().skip(2).take_while(|word| word != "--tools").collect();
+    let mut all = Vec::new();
+    for entry in args.entries() {
+        let mut servers = BTreeMap::new();
+        for peer in args.peers_of(entry) {
+            servers.insert(peer.name(), Server { version: version(ground, peer)?, rounds: Vec::new() });
+        }
+        all.push((
+            entry,
+            Results {
+                scenario: entry.name.to_owned(),
+                command: format!("cargo xtask bench {}", words.join(" ")).trim().to_owned(),
+                date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
+                machine: Machine::this(ground)?,
+                servers,
+            },
+        ));
+    }
+    Ok(all)
 }
 
 /// One round of one scenario: every server once.
 async fn measure(ground: &Ground, args: &Args, entry: &Entry, results: &mut Results, round: u32) -> anyhow::Result<()> {
-    for peer in entry.peers.iter().copied().filter(|peer| args.takes_part(*peer)) {
+    for peer in args.peers_of(entry) {
         let work = entry.work(args.size(), peer);
         let running = ground.start(peer, work).await?;
         let load = load_average()?;
@@ -111,9 +121,9 @@ async fn measure(ground: &Ground, args: &Args, entry: &Entry, results: &mut Resu
         figures.set("load_average", load);
         let told: Vec<_> = figures.iter().map(|(name, value)| format!("{name} {value}")).collect();
         say(&format!("round {round} {} {}: {}", entry.name, peer.name(), told.join(", ")))?;
-        let version = version(ground, peer)?;
-        let server = results.servers.entry(peer.name()).or_insert_with(|| Server { version, rounds: Vec::new() });
-        server.rounds.push(figures);
+        if let Some(server) = results.servers.get_mut(&peer.name()) {
+            server.rounds.push(figures);
+        }
     }
     Ok(())
 }

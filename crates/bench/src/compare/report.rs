@@ -5,8 +5,9 @@ use std::{fmt::Write, fs, path::Path};
 use anyhow::Context;
 
 use super::{
-    catalogue::{Column, Entry, SCENARIOS},
+    catalogue::{Entry, SCENARIOS},
     chart::{self, Bar},
+    columns::Column,
     peers::Peer,
     results::Results,
 };

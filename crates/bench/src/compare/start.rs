@@ -15,12 +15,11 @@ use super::peers::Peer;
 use crate::{
     chat::open_room,
     load::{Observed, Target, Work},
+    process::connections_at_most,
     server::{Place, Server},
     site::{SECRET, Site},
 };
 
-/// Connections that one process can hold where 20,000 open files are the limit.
-const PER_PROCESS: usize = 18_000;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Far above what is reached: the limits are on, and count, but let the load through.
 const RATE: &str = "1000000";
@@ -63,16 +62,16 @@ impl Ground {
     async fn start_own(&self, work: Work) -> anyhow::Result<Running> {
         let (mut own, mut tokens, mut conversations) = (Vec::new(), Vec::new(), Vec::new());
         let group = matches!(work, Work::Positions { .. }).then_some("Driver");
-        for _ in 0..processes(work) {
+        for _ in 0..processes(work)? {
             let limits = ["MESSAGE_RATE", "MESSAGE_BURST"].map(|name| (name, RATE.to_owned()));
             let site = Site::prepare(&self.place.dir, &limits)?;
             let members = site.add_members("user", work.users(), group).await?;
             let server = Server::start(&self.place, &site)?;
-            let (count, size) = work.conversations();
-            for room in members.chunks(size.max(1)).take(count) {
+            let (rooms, members_each) = work.conversations();
+            for room in members.chunks(members_each.max(1)).take(rooms) {
                 conversations.push(open_room(server.address(), room).await?);
             }
-            tokens = members.into_iter().map(|member| member.token).collect();
+            tokens = members.into_iter().map(|member| member.token.into()).collect();
             own.push((server, site));
         }
         let addresses = own.iter().map(|(server, _)| server.address().parse()).collect::<Result<_, _>>()?;
@@ -90,7 +89,7 @@ impl Ground {
             let seeded = self.command(peer, work, &folder, redis, self.python(["seed.py"])).status()?;
             anyhow::ensure!(seeded.success(), "its database cannot be prepared");
         }
-        for _ in 0..if peer.is_slow() { 1 } else { processes(work) } {
+        for _ in 0..if peer.is_slow() { 1 } else { processes(work)? } {
             let address = free_address()?;
             let mut command = self.command(peer, work, &folder, redis, self.program(peer, address)?);
             command.env("PORT", address.port().to_string());
@@ -161,8 +160,8 @@ fn with<const N: usize>(program: &Path, arguments: [PathBuf; N]) -> Command {
 }
 
 /// Processes of one server that together hold all connections.
-fn processes(work: Work) -> usize {
-    work.users().div_ceil(PER_PROCESS)
+fn processes(work: Work) -> anyhow::Result<usize> {
+    Ok(work.users().div_ceil(connections_at_most()?))
 }
 
 fn start_redis(folder: &Path, address: SocketAddr) -> anyhow::Result<Other> {

@@ -85,7 +85,7 @@ impl Chat {
             Kind::Message => format!(
                 r##"{{"type":"chat_message","message":"#{number}# I am at the corner, next to the pharmacy, in the white car"}}"##
             ),
-            Kind::Typing => format!(r#"{{"type":"typing","is_typing":{}}}"#, number % 2 == 0),
+            Kind::Typing => format!(r#"{{"type":"typing","is_typing":{}}}"#, number.is_multiple_of(2)),
         };
         lines.send(conversation * self.members + sender, text.as_bytes());
     }

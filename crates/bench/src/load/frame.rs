@@ -27,6 +27,10 @@ pub(crate) struct Frame<'a> {
 
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7F;
+/// Lengths that tell that the real one follows, in two or in eight bytes.
+const IN_TWO: u8 = 0x7E;
+const IN_EIGHT: u8 = 0x7F;
 
 /// Appends a frame with its payload masked.
 pub(crate) fn push(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: [u8; 4]) {
@@ -34,11 +38,11 @@ pub(crate) fn push(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: [u8;
     match payload.len() {
         len @ ..126 => out.push(MASKED | u8::try_from(len).unwrap_or(0)),
         len @ ..65_536 => {
-            out.push(MASKED | 126);
+            out.push(MASKED | IN_TWO);
             out.extend(u16::try_from(len).unwrap_or(0).to_be_bytes());
         }
         len => {
-            out.push(MASKED | 127);
+            out.push(MASKED | IN_EIGHT);
             out.extend((len as u64).to_be_bytes());
         }
     }
@@ -64,9 +68,9 @@ pub(crate) fn first(bytes: &[u8]) -> anyhow::Result<Option<Frame<'_>>> {
 
 /// Bytes of the head and of the payload.
 fn lengths(second: u8, bytes: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
-    Ok(match second & 0x7F {
-        126 => bytes.get(2..4).map(|field| (4, field.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))),
-        127 => match bytes.get(2..10).map(<[u8; 8]>::try_from).transpose()? {
+    Ok(match second & LENGTH {
+        IN_TWO => bytes.get(2..4).map(|field| (4, field.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))),
+        IN_EIGHT => match bytes.get(2..10).map(<[u8; 8]>::try_from).transpose()? {
             Some(field) => Some((10, usize::try_from(u64::from_be_bytes(field))?)),
             None => None,
         },
@@ -95,7 +99,7 @@ mod tests {
             // As a server sends it: without the mask.
             let key_at = out.len() - length - 4;
             out.drain(key_at..key_at + 4);
-            out[1] &= 0x7F;
+            out[1] &= LENGTH;
             assert_eq!(first(&out[..out.len() - 1]).unwrap(), None);
             let size = out.len();
             out.push(0);

@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use super::{
@@ -25,8 +24,29 @@ const SHOWN: usize = 3;
 #[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) address: SocketAddr,
-    /// Path and query, the token included.
-    pub(crate) path: String,
+    pub(crate) path: Path,
+    pub(crate) token: Arc<str>,
+}
+
+/// What it connects to.
+#[derive(Clone, Copy)]
+pub(crate) enum Path {
+    Notifications,
+    DriverOrders,
+    /// A conversation, by its key.
+    Chat(i64),
+}
+
+impl Door {
+    fn request(&self) -> String {
+        let token = &self.token;
+        let path = match self.path {
+            Path::Notifications => format!("/ws/notifications/?token={token}"),
+            Path::DriverOrders => format!("/ws/driver/orders/?token={token}"),
+            Path::Chat(key) => format!("/ws/chat/{key}/?token={token}"),
+        };
+        handshake::request(self.address, &path)
+    }
 }
 
 /// What all threads have counted.
@@ -93,7 +113,7 @@ impl Lines {
         {
             let door = &self.doors[id];
             self.under_way += 1;
-            if let Err(error) = self.net.open(id, door.address, handshake::request(door.address, &door.path)) {
+            if let Err(error) = self.net.open(id, door.address, door.request()) {
                 self.fail(id, &error.to_string());
             }
         }
@@ -155,7 +175,7 @@ impl Lines {
         anyhow::ensure!(welcome, "not established: {}", String::from_utf8_lossy(text));
         if let Some(socket) = self.net.get(id) {
             socket.stage = Stage::Open;
-            let took = Instant::now() - socket.began;
+            let took = socket.began.elapsed();
             self.handshakes.record(took)?;
         }
         self.under_way -= 1;

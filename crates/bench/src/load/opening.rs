@@ -19,10 +19,8 @@ use super::{
     scenario::Target,
     storm::Storm,
 };
-use crate::latencies::Latencies;
+use crate::{latencies::Latencies, process::connections_at_most};
 
-/// Connections of one thread: its descriptor table holds no more.
-const PER_THREAD: usize = 18_000;
 /// Handshakes under way at once.
 pub(crate) const WIDTH: usize = 128;
 /// Longer than any server needs.
@@ -37,7 +35,7 @@ const NEWCOMERS_FOR: Duration = Duration::from_secs(2);
 pub(crate) fn idle(target: &Target, connections: usize, hold: Duration) -> anyhow::Result<Figures> {
     let (before, kernel_before) = (target.observed.proportional_kib()?, kernel_kib()?);
     let stop = Arc::new(AtomicBool::new(false));
-    let crew = quiet_crew(target, connections, &stop);
+    let crew = quiet_crew(target, connections, &stop)?;
     crew.wait_open(connections, PATIENCE)?;
     sleep(hold);
     let (during, kernel_during) = (target.observed.proportional_kib()?, kernel_kib()?);
@@ -45,7 +43,9 @@ pub(crate) fn idle(target: &Target, connections: usize, hold: Duration) -> anyho
     let mut figures = Figures::default();
     let opened = crew.count.opened.load(Ordering::Relaxed).max(1);
     figures.set("kib_per_connection", each(during, before, opened));
-    figures.set("kernel_kib_per_pair", each(kernel_during, kernel_before, opened));
+    if let Some((after, before)) = kernel_during.zip(kernel_before) {
+        figures.set("kernel_kib_per_pair", each(after, before, opened));
+    }
     figures.count("connections", opened as u64);
     failures(&mut figures, &crew);
     finish(crew, &stop)?;
@@ -57,7 +57,7 @@ pub(crate) fn idle(target: &Target, connections: usize, hold: Duration) -> anyho
 /// How fast connections are accepted and authenticated.
 pub(crate) fn connect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
     let (cpu_before, began, stop) = (target.observed.cpu_time()?, Instant::now(), Arc::new(AtomicBool::new(false)));
-    let crew = quiet_crew(target, connections, &stop);
+    let crew = quiet_crew(target, connections, &stop)?;
     crew.wait_open(connections, PATIENCE)?;
     let (time, cpu) = (began.elapsed(), target.observed.cpu_time()?.saturating_sub(cpu_before));
 
@@ -70,7 +70,7 @@ pub(crate) fn connect(target: &Target, connections: usize) -> anyhow::Result<Fig
 
 /// All connections are cut at once and come back, while one more keeps connecting anew.
 pub(crate) fn reconnect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
-    let (threads, done) = (connections.div_ceil(PER_THREAD), Arc::new(AtomicBool::new(false)));
+    let (threads, done) = (threads(connections)?, Arc::new(AtomicBool::new(false)));
     let share = |thread| {
         let doors: Vec<_> = (thread..connections).step_by(threads).map(|user| target.notifications(user)).collect();
         Ok((doors, Storm::new(Arc::clone(&done))?))
@@ -96,7 +96,7 @@ pub(crate) fn reconnect(target: &Target, connections: usize) -> anyhow::Result<F
 /// How long newcomers need to connect while all others leave at once.
 pub(crate) fn disconnect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
     let stop = Arc::new(AtomicBool::new(false));
-    let crew = quiet_crew(target, connections, &stop);
+    let crew = quiet_crew(target, connections, &stop)?;
     crew.wait_open(connections, PATIENCE)?;
     let newcomers = newcomers();
     let doors = (0..newcomers).map(|number| target.notifications(connections + number)).collect();
@@ -119,13 +119,18 @@ pub(crate) fn newcomers() -> usize {
     Fresh::clients(NEWCOMERS_FOR)
 }
 
-fn quiet_crew(target: &Target, connections: usize, stop: &Arc<AtomicBool>) -> Crew<Quiet> {
-    let threads = connections.div_ceil(PER_THREAD);
+fn quiet_crew(target: &Target, connections: usize, stop: &Arc<AtomicBool>) -> anyhow::Result<Crew<Quiet>> {
+    let threads = threads(connections)?;
     let doors = |thread| (thread..connections).step_by(threads).map(|user| target.notifications(user)).collect();
     let shares: Vec<(Vec<Door>, Quiet)> = (0..threads).map(|thread| (doors(thread), Quiet(Arc::clone(stop)))).collect();
     let crew = Crew::start(shares, WIDTH);
     crew.go(Schedule::after(Duration::ZERO, PATIENCE));
-    crew
+    Ok(crew)
+}
+
+/// Each has a descriptor table of its own, which holds so many connections and no more.
+fn threads(connections: usize) -> anyhow::Result<usize> {
+    Ok(connections.div_ceil(connections_at_most()?))
 }
 
 fn finish(crew: Crew<Quiet>, stop: &AtomicBool) -> anyhow::Result<Latencies> {

@@ -1,11 +1,11 @@
 //! What is measured: the work, its size, and how it is run against a server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     chat::{Kind, Pace},
     figures::Figures,
-    lines::Door,
+    lines::{Door, Path},
     observed::Observed,
     opening, talking,
 };
@@ -16,7 +16,7 @@ pub(crate) struct Target {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) observed: Observed,
     /// Access tokens of the users 1, 2, 3, ….
-    pub(crate) tokens: Vec<String>,
+    pub(crate) tokens: Vec<Arc<str>>,
     /// Keys of the conversations; the members are the users in their order, each in one conversation.
     pub(crate) conversations: Vec<i64>,
 }
@@ -24,22 +24,22 @@ pub(crate) struct Target {
 impl Target {
     /// A connection of the user with this place in the list to the notifications.
     pub(crate) fn notifications(&self, user: usize) -> Door {
-        self.door(user, format!("/ws/notifications/?token={}", self.tokens[user]))
+        self.door(user, Path::Notifications)
     }
 
     /// A connection of that user, who is a driver, to his orders.
     pub(crate) fn driver(&self, user: usize) -> Door {
-        self.door(user, format!("/ws/driver/orders/?token={}", self.tokens[user]))
+        self.door(user, Path::DriverOrders)
     }
 
     /// A connection of that user to a conversation.
     pub(crate) fn chat(&self, conversation: usize, user: usize) -> Door {
-        let key = self.conversations[conversation];
-        Door { address: self.addresses[0], path: format!("/ws/chat/{key}/?token={}", self.tokens[user]) }
+        self.door(user, Path::Chat(self.conversations[conversation]))
     }
 
-    fn door(&self, user: usize, path: String) -> Door {
-        Door { address: self.addresses[user % self.addresses.len()], path }
+    fn door(&self, user: usize, path: Path) -> Door {
+        let address = self.addresses[user % self.addresses.len()];
+        Door { address, path, token: Arc::clone(&self.tokens[user]) }
     }
 }
 

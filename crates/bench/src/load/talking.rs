@@ -46,7 +46,9 @@ pub(crate) fn talk(
         figures.count("missing", ledger.missing());
         figures.count("unexpected", ledger.unexpected);
         figures.count("errors", *errors);
-        error.iter().for_each(|error| eprintln!("an error came: {error}"));
+        if let Some(error) = error {
+            eprintln!("an error came: {error}");
+        }
     }
     Ok(figures)
 }
@@ -71,7 +73,9 @@ fn asking(target: &Target, doors: Vec<Door>, positions: usize, time: Time) -> an
     let units = Arc::new(AtomicU64::new(0));
     let shares = vec![(doors, Pings::new(positions, Arc::clone(&units))?)];
     let (mut figures, done) = measure(target, shares, &units, time, |_| ())?;
-    done.iter().for_each(|done| figures.latencies(&done.work.latencies));
+    for done in &done {
+        figures.latencies(&done.work.latencies);
+    }
     Ok(figures)
 }
 
