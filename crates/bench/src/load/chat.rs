@@ -36,6 +36,17 @@ pub(crate) enum Pace {
     Open(f64),
 }
 
+impl Pace {
+    /// That of `part` of `whole` conversations.
+    #[expect(clippy::cast_precision_loss, reason = "there are not 2^52 conversations")]
+    pub(crate) fn share(self, part: usize, whole: usize) -> Self {
+        match self {
+            Self::Closed(depth) => Self::Closed(depth),
+            Self::Open(rate) => Self::Open(rate * part as f64 / whole as f64),
+        }
+    }
+}
+
 /// Conversations of one size, all alike. The connection of a member has the number
 /// `conversation * members + member`, counted within the thread.
 pub(crate) struct Chat {

@@ -87,9 +87,7 @@ pub(crate) fn reconnect(target: &Target, connections: usize) -> anyhow::Result<F
     figures.set("all_back_ms", time.as_secs_f64() * 1_000.0);
     figures.count("refused", crew.count.refused.load(Ordering::Relaxed) as u64);
     done.store(true, Ordering::Relaxed);
-    let mut waits = Latencies::new()?;
-    crew.join()?.iter().try_for_each(|done| waits.merge(&done.work.waits))?;
-    figures.latencies(&waits);
+    figures.latencies(&Latencies::merged(crew.join()?.iter().map(|done| &done.work.waits))?);
     Ok(figures)
 }
 
@@ -135,9 +133,7 @@ fn threads(connections: usize) -> anyhow::Result<usize> {
 
 fn finish(crew: Crew<Quiet>, stop: &AtomicBool) -> anyhow::Result<Latencies> {
     stop.store(true, Ordering::Relaxed);
-    let mut handshakes = Latencies::new()?;
-    crew.join()?.iter().try_for_each(|done| handshakes.merge(&done.handshakes))?;
-    Ok(handshakes)
+    Latencies::merged(crew.join()?.iter().map(|done| &done.handshakes))
 }
 
 fn failures(figures: &mut Figures, crew: &Crew<Quiet>) {

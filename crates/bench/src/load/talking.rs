@@ -1,11 +1,12 @@
 //! Scenarios in which messages go over open connections.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread::sleep,
+    thread::{available_parallelism, sleep},
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,7 @@ use super::{
     ping::Pings,
     scenario::{Target, Time},
 };
+use crate::latencies::Latencies;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -32,25 +34,38 @@ pub(crate) fn talk(
     (conversations, members): (usize, usize),
     time: Time,
 ) -> anyhow::Result<Figures> {
-    let units = Arc::new(AtomicU64::new(0));
-    let work = Chat::new((kind, pace), (0, conversations, members), Arc::clone(&units))?;
-    let doors = (0..conversations * members).map(|user| target.chat(user / members, user)).collect();
-    let (mut figures, done) = measure(target, vec![(doors, work)], &units, time, |_| ())?;
-    for Done { work: Chat { ledger, errors, error, .. }, .. } in &done {
-        figures.latencies(&ledger.latencies);
-        if let Some([rate, cpu_rate]) = figures.get("per_s").zip(figures.get("per_cpu_s")).map(<[f64; 2]>::from) {
-            let deliveries = per_message(kind, members);
-            figures.set("messages_per_s", rate / deliveries);
-            figures.set("messages_per_cpu_s", cpu_rate / deliveries);
-        }
-        figures.count("missing", ledger.missing());
-        figures.count("unexpected", ledger.unexpected);
-        figures.count("errors", *errors);
-        if let Some(error) = error {
-            eprintln!("an error came: {error}");
-        }
+    let (units, mut shares) = (Arc::new(AtomicU64::new(0)), Vec::new());
+    for part in parts(conversations)? {
+        let pace = pace.share(part.len(), conversations);
+        let work = Chat::new((kind, pace), (part.start, part.len(), members), Arc::clone(&units))?;
+        let users = part.start * members..part.end * members;
+        shares.push((users.map(|user| target.chat(user / members, user)).collect(), work));
     }
+    let (mut figures, done) = measure(target, shares, &units, time, |_| ())?;
+    if let Some((rate, cpu_rate)) = figures.get("per_s").zip(figures.get("per_cpu_s")) {
+        let deliveries = per_message(kind, members);
+        figures.set("messages_per_s", rate / deliveries);
+        figures.set("messages_per_cpu_s", cpu_rate / deliveries);
+    }
+    add_up(&mut figures, done.iter().map(|done| &done.work))?;
     Ok(figures)
+}
+
+fn add_up<'a>(figures: &mut Figures, chats: impl Iterator<Item = &'a Chat> + Clone) -> anyhow::Result<()> {
+    figures.latencies(&Latencies::merged(chats.clone().map(|chat| &chat.ledger.latencies))?);
+    figures.count("missing", chats.clone().map(|chat| chat.ledger.missing()).sum());
+    figures.count("unexpected", chats.clone().map(|chat| chat.ledger.unexpected).sum());
+    figures.count("errors", chats.clone().map(|chat| chat.errors).sum());
+    if let Some(error) = chats.filter_map(|chat| chat.error.as_ref()).next() {
+        eprintln!("an error came: {error}");
+    }
+    Ok(())
+}
+
+/// A part for each thread: half of the cores are the server's.
+fn parts(whole: usize) -> anyhow::Result<impl Iterator<Item = Range<usize>>> {
+    let size = whole.div_ceil((available_parallelism()?.get() / 2).max(1)).max(1);
+    Ok((0..whole).step_by(size).map(move |start| start..(start + size).min(whole)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no conversation has 2^52 members")]
@@ -70,12 +85,12 @@ pub(crate) fn positions(target: &Target, connections: usize, time: Time) -> anyh
 }
 
 fn asking(target: &Target, doors: Vec<Door>, positions: usize, time: Time) -> anyhow::Result<Figures> {
-    let units = Arc::new(AtomicU64::new(0));
-    let shares = vec![(doors, Pings::new(positions, Arc::clone(&units))?)];
-    let (mut figures, done) = measure(target, shares, &units, time, |_| ())?;
-    for done in &done {
-        figures.latencies(&done.work.latencies);
+    let (units, mut shares) = (Arc::new(AtomicU64::new(0)), Vec::new());
+    for part in parts(doors.len())? {
+        shares.push((doors[part].to_vec(), Pings::new(positions, Arc::clone(&units))?));
     }
+    let (mut figures, done) = measure(target, shares, &units, time, |_| ())?;
+    figures.latencies(&Latencies::merged(done.iter().map(|done| &done.work.latencies))?);
     Ok(figures)
 }
 
