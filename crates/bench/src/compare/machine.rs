@@ -25,13 +25,21 @@ impl Machine {
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let memory = crate::process::number_of(&fs::read_to_string("/proc/meminfo")?, "MemTotal:")?;
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
         Ok(Self {
             processor: model.map_or("unknown processor", |(_, name)| name).to_owned(),
             cores: available_parallelism()?.get(),
             memory_gib: memory.div_ceil(1024 * 1024),
-            kernel: format!("Linux {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()),
+            kernel: format!("Linux {}", release.split('-').next().unwrap_or_default().trim()),
             disk: disk::durable_write(&ground.place.dir)?,
         })
+    }
+}
+
+impl Machine {
+    /// In a few words.
+    pub(crate) fn describe(&self) -> String {
+        format!("{} cores of {}, {} GiB, {}", self.cores, self.processor, self.memory_gib, self.kernel)
     }
 }
 

@@ -16,7 +16,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{load::load_average, say, server::Place};
+use crate::{
+    load::{Figures, Work, load_average},
+    say,
+    server::Place,
+};
 use catalogue::{Entry, SCENARIOS, Size};
 use machine::{Machine, version};
 use peers::Peer;
@@ -37,6 +41,9 @@ pub(crate) struct Args {
     /// A short look at whether everything works; writes to `target/bench/quick` and not into the document
     #[arg(long)]
     quick: bool,
+    /// Let HoloDrive hold any number of connections in one process; else there is one for as many as the limit on open files allows
+    #[arg(long)]
+    one_process: bool,
     /// Only make tables and charts anew from the results that are there
     #[arg(long)]
     report: bool,
@@ -73,8 +80,8 @@ impl Args {
 pub(crate) async fn run(place: Place, args: Args) -> anyhow::Result<()> {
     let folder = args.folder();
     std::fs::create_dir_all(&folder)?;
-    let ground =
-        Ground { place, tools: std::path::absolute(&args.tools)?, sources: std::path::absolute("bench/peers")? };
+    let (tools, sources) = (std::path::absolute(&args.tools)?, std::path::absolute("bench/peers")?);
+    let ground = Ground { place, tools, sources, one_process: args.one_process };
     if !args.report {
         let mut all = begin(&ground, &args)?;
         for round in 1..=args.rounds() {
@@ -110,20 +117,25 @@ fn begin(ground: &Ground, args: &Args) -> anyhow::Result<Vec<(&'static Entry, Re
     Ok(all)
 }
 
-/// One round of one scenario: every server once.
+/// One round of one scenario: every server once. One that fails has no figures in it, and the others go on.
 async fn measure(ground: &Ground, args: &Args, entry: &Entry, results: &mut Results, round: u32) -> anyhow::Result<()> {
     for peer in args.peers_of(entry) {
-        let work = entry.work(args.size(), peer);
-        let running = ground.start(peer, work).await?;
-        let load = load_average()?;
-        let mut figures = tokio::task::block_in_place(|| work.run(&running.target))?;
-        drop(running);
-        figures.set("load_average", load);
-        let told: Vec<_> = figures.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        say(&format!("round {round} {} {}: {}", entry.name, peer.name(), told.join(", ")))?;
+        let measured = measure_one(ground, peer, entry.work(args.size(), peer)).await;
+        let told = match &measured {
+            Ok(figures) => figures.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "),
+            Err(error) => format!("FAILED: {error:#}"),
+        };
+        say(&format!("round {round} {} {}: {told}", entry.name, peer.name()))?;
         if let Some(server) = results.servers.get_mut(&peer.name()) {
-            server.rounds.push(figures);
+            server.rounds.push(measured.unwrap_or_default());
         }
     }
     Ok(())
+}
+
+async fn measure_one(ground: &Ground, peer: Peer, work: Work) -> anyhow::Result<Figures> {
+    let (running, load) = (ground.start(peer, work).await?, load_average()?);
+    let mut figures = tokio::task::block_in_place(|| work.run(&running.target))?;
+    figures.set("load_average", load);
+    Ok(figures)
 }

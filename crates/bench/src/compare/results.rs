@@ -44,24 +44,26 @@ impl Results {
 
     /// The median of a figure over a server's rounds.
     pub(crate) fn median(&self, server: &str, figure: &str) -> Option<f64> {
-        median(self.values(server, figure).collect())
+        median(self.rounds(server, figure).flatten().collect())
     }
 
     /// The median of a server's ratio to another one, round by round: both had the same noise.
     pub(crate) fn ratio(&self, server: &str, to: &str, figure: &str) -> Option<f64> {
-        let pairs = self.values(server, figure).zip(self.values(to, figure));
-        median(pairs.map(|(one, other)| one / other).filter(|ratio| ratio.is_finite()).collect())
+        let pairs = self.rounds(server, figure).zip(self.rounds(to, figure));
+        let ratios = pairs.filter_map(|(one, other)| Some(one? / other?));
+        median(ratios.filter(|ratio| ratio.is_finite()).collect())
     }
 
-    /// The least and the greatest of a figure over all servers and rounds.
-    pub(crate) fn range(&self, figure: &str) -> (f64, f64) {
-        let all = self.servers.keys().flat_map(|server| self.values(server, figure));
-        all.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)))
+    /// The least and the greatest of a figure over a server's rounds.
+    pub(crate) fn spread(&self, server: &str, figure: &str) -> Option<(f64, f64)> {
+        let least = self.rounds(server, figure).flatten().reduce(f64::min)?;
+        Some((least, self.rounds(server, figure).flatten().reduce(f64::max)?))
     }
 
-    fn values(&self, server: &str, figure: &str) -> impl Iterator<Item = f64> {
+    /// None in a round in which it was not measured.
+    fn rounds(&self, server: &str, figure: &str) -> impl Iterator<Item = Option<f64>> {
         let rounds = self.servers.get(server).into_iter().flat_map(|server| &server.rounds);
-        rounds.filter_map(move |figures| figures.get(figure))
+        rounds.map(move |figures| figures.get(figure))
     }
 }
 

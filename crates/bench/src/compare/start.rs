@@ -17,7 +17,7 @@ use crate::{
     load::{Observed, Target, Work},
     process::connections_at_most,
     server::{Place, Server},
-    site::{SECRET, Site},
+    site::{Member, SECRET, Site},
 };
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,6 +31,8 @@ pub(crate) struct Ground {
     pub(crate) tools: PathBuf,
     /// `bench/peers` of the project.
     pub(crate) sources: PathBuf,
+    /// HoloDrive holds all connections in one process, whatever the limit on open files.
+    pub(crate) one_process: bool,
 }
 
 /// A server that runs until this is dropped.
@@ -62,15 +64,13 @@ impl Ground {
     async fn start_own(&self, work: Work) -> anyhow::Result<Running> {
         let (mut own, mut tokens, mut conversations) = (Vec::new(), Vec::new(), Vec::new());
         let group = matches!(work, Work::Positions { .. }).then_some("Driver");
-        for _ in 0..processes(work)? {
+        let processes = if self.one_process { 1 } else { processes(work)? };
+        for _ in 0..processes {
             let limits = ["MESSAGE_RATE", "MESSAGE_BURST"].map(|name| (name, RATE.to_owned()));
             let site = Site::prepare(&self.place.dir, &limits)?;
             let members = site.add_members("user", work.users(), group).await?;
             let server = Server::start(&self.place, &site)?;
-            let (rooms, members_each) = work.conversations();
-            for room in members.chunks(members_each.max(1)).take(rooms) {
-                conversations.push(open_room(server.address(), room).await?);
-            }
+            conversations = open_rooms(&server, &members, work).await?;
             tokens = members.into_iter().map(|member| member.token.into()).collect();
             own.push((server, site));
         }
@@ -82,18 +82,17 @@ impl Ground {
 
     fn start_other(&self, peer: Peer, work: Work) -> anyhow::Result<Running> {
         let folder = Site::prepare(&self.place.dir, &[])?;
-        let (mut other, mut addresses) = (Vec::new(), Vec::new());
-        let redis = free_address()?;
+        let (mut other, mut addresses, redis) = (Vec::new(), Vec::new(), free_address()?);
         if peer.is_slow() {
             other.push(start_redis(folder.folder(), redis)?);
             let seeded = self.command(peer, work, &folder, redis, self.python(["seed.py"])).status()?;
             anyhow::ensure!(seeded.success(), "its database cannot be prepared");
         }
-        for _ in 0..if peer.is_slow() { 1 } else { processes(work)? } {
+        let processes = if peer.is_slow() { 1 } else { processes(work)? };
+        for _ in 0..processes {
             let address = free_address()?;
             let mut command = self.command(peer, work, &folder, redis, self.program(peer, address)?);
-            command.env("PORT", address.port().to_string());
-            other.push(Other(command.spawn()?));
+            other.push(Other(command.env("PORT", address.port().to_string()).spawn()?));
             addresses.push(address);
         }
         addresses.iter().try_for_each(|address| wait_for(*address))?;
@@ -151,6 +150,16 @@ impl Ground {
         python.args(arguments).current_dir(self.sources.join("django"));
         python
     }
+}
+
+/// The users in their order, each in one conversation.
+async fn open_rooms(server: &Server, members: &[Member], work: Work) -> anyhow::Result<Vec<i64>> {
+    let (conversations, each) = work.conversations();
+    let mut keys = Vec::with_capacity(conversations);
+    for room in members.chunks(each.max(1)).take(conversations) {
+        keys.push(open_room(server.address(), room).await?);
+    }
+    Ok(keys)
 }
 
 fn with<const N: usize>(program: &Path, arguments: [PathBuf; N]) -> Command {

@@ -51,12 +51,12 @@ pub(crate) fn talk(
     Ok(figures)
 }
 
-fn add_up<'a>(figures: &mut Figures, chats: impl Iterator<Item = &'a Chat> + Clone) -> anyhow::Result<()> {
+fn add_up<'a>(figures: &mut Figures, mut chats: impl Iterator<Item = &'a Chat> + Clone) -> anyhow::Result<()> {
     figures.latencies(&Latencies::merged(chats.clone().map(|chat| &chat.ledger.latencies))?);
     figures.count("missing", chats.clone().map(|chat| chat.ledger.missing()).sum());
     figures.count("unexpected", chats.clone().map(|chat| chat.ledger.unexpected).sum());
     figures.count("errors", chats.clone().map(|chat| chat.errors).sum());
-    if let Some(error) = chats.filter_map(|chat| chat.error.as_ref()).next() {
+    if let Some(error) = chats.find_map(|chat| chat.error.as_ref()) {
         eprintln!("an error came: {error}");
     }
     Ok(())
