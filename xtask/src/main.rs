@@ -1,5 +1,7 @@
-//! The project's own chores, in Rust so that a machine with only Rust can run them: `cargo xtask test`.
+//! The project's own chores, in Rust so that a machine with only Rust can run them: `cargo xtask test` and
+//! `cargo xtask bench`.
 
+mod bench;
 mod step;
 mod test;
 mod tools;
@@ -16,6 +18,8 @@ use clap::Parser;
 enum Chore {
     /// Runs every check and test, installing what it needs (Debian packages need root)
     Test(test::Options),
+    /// Compares HoloDrive with what one could pick instead, and writes the result into docs/benchmarks.md
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +36,7 @@ fn run(chore: Chore) -> Result<()> {
     enter_workspace()?;
     match chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Bench(options) => bench::run(&options),
     }
 }
 

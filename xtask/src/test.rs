@@ -115,7 +115,8 @@ fn acceptance(options: &Options) -> Outcome {
     let with_failpoints = build_with_failpoints()?;
     build(options)?;
     tools::ensure_debian(SERVICES)?;
-    let python = tools::python_env(Path::new("acceptance/requirements.txt"))?;
+    let python =
+        tools::python_env(Path::new("acceptance/requirements.txt"), &tools::target_dir().join("acceptance-venv"))?;
     let program = std::path::absolute(tools::target_dir().join("debug/holodrive"))?;
     let mut pytest = Command::new(std::path::absolute(python)?);
     pytest.args(["-m", "pytest"]).args(&options.pytest).current_dir("acceptance").env("HOLODRIVE_BIN", program);

@@ -90,17 +90,16 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     Ok(built)
 }
 
-/// The Python of a virtual environment that holds exactly what `requirements` pins.
+/// The Python of a virtual environment in the folder `env` that holds exactly what `requirements` pins.
 /// Built anew only when that file has changed.
-pub(crate) fn python_env(requirements: &Path) -> Result<PathBuf> {
-    let env = target_dir().join("acceptance-venv");
+pub(crate) fn python_env(requirements: &Path, env: &Path) -> Result<PathBuf> {
     let stamp = env.join("requirements.txt");
     let python = env.join("bin/python");
     let wanted = fs::read_to_string(requirements).with_context(|| requirements.display().to_string())?;
     if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
-    run(Command::new(base_python()?).args(["-m", "venv", "--clear"]).arg(&env))?;
+    run(Command::new(base_python()?).args(["-m", "venv", "--clear"]).arg(env))?;
     run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
     fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())?;
     Ok(python)
@@ -112,7 +111,7 @@ fn base_python() -> Result<&'static str> {
         apt_install(&["python3", "python3-venv"]).context("as root: apt-get install python3 python3-venv")?;
     }
     if !usable_python(PYTHON) {
-        bail!("the acceptance suite needs Python 3.11 or newer with its venv module");
+        bail!("this needs Python 3.11 or newer with its venv module");
     }
     Ok(PYTHON)
 }

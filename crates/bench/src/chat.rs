@@ -133,7 +133,8 @@ fn report(all: &[Series], time: Duration) -> anyhow::Result<()> {
     Ok(all.iter().try_for_each(|series| say(&series.row(time)))?)
 }
 
-async fn open_room(address: &str, members: &[Member]) -> anyhow::Result<i64> {
+/// Makes a conversation of these users.
+pub(crate) async fn open_room(address: &str, members: &[Member]) -> anyhow::Result<i64> {
     let participant_ids = Some(members.iter().map(|member| member.id).collect());
     let request = reqwest::Client::new()
         .post(format!("http://{address}/api/conversations/"))

@@ -19,6 +19,13 @@ impl Latencies {
         Ok(all)
     }
 
+    /// All of these together.
+    pub(crate) fn merged<'a>(parts: impl Iterator<Item = &'a Self>) -> anyhow::Result<Self> {
+        let mut all = Self::new()?;
+        parts.into_iter().try_for_each(|part| all.merge(part))?;
+        Ok(all)
+    }
+
     pub(crate) fn record(&mut self, duration: Duration) -> anyhow::Result<()> {
         Ok(self.0.record(u64::try_from(duration.as_micros())?)?)
     }

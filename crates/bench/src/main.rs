@@ -4,10 +4,12 @@
 //! told is what a client on the same machine sees.
 
 mod chat;
+mod compare;
 mod connections;
 mod deadlines;
 mod disk;
 mod latencies;
+mod load;
 mod process;
 mod progress;
 mod server;
@@ -39,15 +41,24 @@ enum Benchmark {
     Connections(connections::Args),
     /// How many chat messages a second are stored and acknowledged
     Chat(chat::Args),
+    /// The same work on this server and on others, in turns
+    Compare(compare::Args),
+    /// One scenario of these on a server that runs already
+    Load(compare::load::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { benchmark, place } = Cli::parse();
+    if let Err(error) = process::raise_open_files() {
+        eprintln!("holodrive-bench: the limit on open files stays as it is: {error:#}");
+    }
     let outcome = match benchmark {
         Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
         Benchmark::Connections(args) => connections::run(&place, args).await,
         Benchmark::Chat(args) => chat::run(&place, args).await,
+        Benchmark::Load(args) => compare::load::run(&place.dir, &args),
+        Benchmark::Compare(args) => compare::run(place, args).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 use std::{fmt::Display, fs, time::Duration};
 
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// `/proc` counts CPU time in hundredths of a second on every architecture that Linux runs servers on.
 const TICK: Duration = Duration::from_millis(10);
@@ -37,31 +38,37 @@ impl Process {
         number_of(&self.read("smaps_rollup")?, "Pss:")
     }
 
-    /// Files and sockets that it may have open at once.
-    fn open_files_limit(&self) -> anyhow::Result<u64> {
-        let limits = self.read("limits")?;
-        if limits.lines().any(|line| line.starts_with("Max open files") && line.contains("unlimited")) {
-            return Ok(u64::MAX);
-        }
-        number_of(&limits, "Max open files")
-    }
-
     fn read(&self, file: &str) -> anyhow::Result<String> {
         let path = format!("{}/{file}", self.folder);
         fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
     }
 }
 
+/// Descriptors that a process needs besides its connections, generously.
+const OTHER_FILES: usize = 200;
+
+/// Lets this process, and what it starts, open as many files as it may.
+pub(crate) fn raise_open_files() -> anyhow::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
+}
+
+/// Connections that one process, or one thread with a descriptor table of its own, can have open.
+pub(crate) fn connections_at_most() -> anyhow::Result<usize> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES))
+}
+
 /// Fails early where this process, and the server that inherits its limits, could not open so many connections.
 pub(crate) fn require_open_files(connections: usize) -> anyhow::Result<()> {
-    let wanted = connections as u64 + 200;
-    let limit = Process::new("self").open_files_limit()?;
-    anyhow::ensure!(limit >= wanted, "{limit} open files are allowed, {wanted} are needed: `ulimit -n {wanted}`");
+    let most = connections_at_most()?;
+    let hint = format!("`ulimit -n {}`", connections + OTHER_FILES);
+    anyhow::ensure!(most >= connections, "the limit on open files allows {most} connections: {hint}");
     Ok(())
 }
 
 /// The first number of the line that begins so.
-fn number_of(text: &str, name: &str) -> anyhow::Result<u64> {
+pub(crate) fn number_of(text: &str, name: &str) -> anyhow::Result<u64> {
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
     found.and_then(|number| number.parse().ok()).with_context(|| format!("/proc has no {name}"))
 }
@@ -76,7 +83,7 @@ mod tests {
     fn this_process_uses_memory_and_has_limits() {
         let me = Process::new("self");
         assert!(me.peak_resident_kib().unwrap() >= me.proportional_kib().unwrap());
-        assert!(me.open_files_limit().unwrap() > 0);
+        assert!(connections_at_most().unwrap() > 0);
         me.cpu_time().unwrap();
     }
 

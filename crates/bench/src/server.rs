@@ -59,7 +59,12 @@ impl Server {
 
     /// What the operating system knows about it.
     pub(crate) fn process(&self) -> Process {
-        Process::new(self.child.id())
+        Process::new(self.id())
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

@@ -4,17 +4,19 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use holodrive::{
     accounts::{AccountsOptions, jwt::Jwt},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::{Config, Sources},
     server::open_storage,
     storage::{StorageError, Tx, Value},
     telemetry::Metrics,
 };
-use holodrive_protocol::UserId;
+use holodrive_protocol::{Timestamp, UserId};
 use tempfile::TempDir;
 
 /// What our own order-making back end shows.
 pub(crate) const API_KEY: &str = "holodrive-bench";
+/// What tokens are signed with.
+pub(crate) const SECRET: &str = "holodrive-bench: known to everybody, and good for one run on this machine";
 /// Longer than any run.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(86_400);
 
@@ -43,7 +45,7 @@ impl Site {
         let own = [
             ("DATABASE_URL", format!("sqlite://{}", folder.path().join("holodrive.db").display())),
             ("WEBSOCKET_PORT", "0".to_owned()),
-            ("SECRET_KEY", "holodrive-bench: known to everybody, and good for one run on this machine".to_owned()),
+            ("SECRET_KEY", SECRET.to_owned()),
             ("API_KEYS", API_KEY.to_owned()),
             ("DRAIN_TIMEOUT", "0".to_owned()),
             ("LOG_LEVEL", "warn".to_owned()),
@@ -75,15 +77,23 @@ impl Site {
         let ids: Result<Vec<UserId>, StorageError> = storage.write(insert).await;
         let jwt = Jwt::new(AccountsOptions::from(&self.config).jwt)?;
         let now = storage.clock().now();
-        let member = |id: UserId| {
-            Ok(Member { id, token: jwt.issue_access(&id.to_string(), UNUSABLE_PASSWORD, TOKEN_LIFETIME, now)? })
-        };
-        ids?.into_iter().map(member).collect()
+        ids?.into_iter().map(|id| member(&jwt, id, now)).collect()
+    }
+
+    /// Access tokens for the users 1 to `count` of another server.
+    pub(crate) fn tokens(&self, count: usize) -> anyhow::Result<Vec<Arc<str>>> {
+        let (jwt, now) = (Jwt::new(AccountsOptions::from(&self.config).jwt)?, SystemClock.now());
+        (1..=i64::try_from(count)?).map(|id| Ok(member(&jwt, UserId::Int(id), now)?.token.into())).collect()
     }
 }
 
 /// Django's mark of a password that nothing matches.
 const UNUSABLE_PASSWORD: &str = "!";
+
+fn member(jwt: &Jwt, id: UserId, now: Timestamp) -> anyhow::Result<Member> {
+    let token = jwt.issue_access(&id.to_string(), UNUSABLE_PASSWORD, TOKEN_LIFETIME, now)?;
+    Ok(Member { id, token })
+}
 
 fn insert(tx: &mut Tx<'_>, username: &str, group: Option<&str>) -> Result<UserId, StorageError> {
     let user = "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, \
