@@ -1,5 +1,7 @@
 //! What every WebSocket of HoloDrive shares.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -144,9 +146,9 @@ pub enum Incoming<M> {
 /// Reads a text frame; the error is ready to be sent back.
 pub fn parse<M: ClientMessage>(text: &str) -> Result<Incoming<M>, ErrorMessage> {
     let Envelope { kind } = from_json(text)?;
-    if CommonClientMessage::TYPES.contains(&kind.as_str()) {
+    if CommonClientMessage::TYPES.contains(&&*kind) {
         from_json(text).map(Incoming::Common)
-    } else if M::TYPES.contains(&kind.as_str()) {
+    } else if M::TYPES.contains(&&*kind) {
         from_json(text).map(Incoming::Endpoint)
     } else {
         Err(ErrorMessage::new(
@@ -157,12 +159,12 @@ pub fn parse<M: ClientMessage>(text: &str) -> Result<Incoming<M>, ErrorMessage> 
 }
 
 #[derive(Deserialize)]
-struct Envelope {
-    #[serde(rename = "type")]
-    kind: String,
+struct Envelope<'t> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'t, str>,
 }
 
-fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, ErrorMessage> {
+fn from_json<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, ErrorMessage> {
     // The start alone tells an object from other JSON: serde would take an array for a struct as well.
     let object = text.trim_start().starts_with('{');
     serde_json::from_str(text).map_err(|error| describe(&error)).and_then(|value| {

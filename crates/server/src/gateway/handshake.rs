@@ -94,7 +94,8 @@ impl Gateway {
             match upgrade.await.map_err(io::Error::other).and_then(take_over) {
                 Ok((stream, unread)) => {
                     let role = gateway.role(identity, &arrival).await;
-                    gateway.engine.carry(Newcomer { stream, unread, role });
+                    let room = Some(arrival.opening.object_id).filter(|id| *id != 0);
+                    gateway.engine.carry(Newcomer { stream, unread, role, room });
                 }
                 Err(error) => tracing::debug!(%error, "a socket was lost in its handshake"),
             }

@@ -113,7 +113,7 @@ impl EventLoop {
     }
 
     fn admit(&mut self, newcomer: Newcomer) {
-        let Newcomer { stream, unread, role } = newcomer;
+        let Newcomer { stream, unread, role, .. } = newcomer;
         let vacancy = self.entries.vacant_entry();
         let token = vacancy.key();
         let pipe = match Pipe::new(stream, self.poll.registry(), Token(token)) {

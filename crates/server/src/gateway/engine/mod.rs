@@ -31,6 +31,7 @@ pub(super) mod wire;
 mod work;
 
 use std::{
+    hash::{BuildHasher, RandomState},
     io,
     net::TcpStream,
     pin::Pin,
@@ -61,6 +62,7 @@ const READ_BYTES: usize = 64 * 1024;
 pub(super) struct Engine {
     loops: Vec<Arc<Inbox>>,
     next: AtomicUsize,
+    rooms: RandomState,
 }
 
 /// A socket whose handshake is done.
@@ -69,6 +71,8 @@ pub(super) struct Newcomer {
     /// What was read of it behind the handshake.
     pub(super) unread: Bytes,
     pub(super) role: Role,
+    /// What it has in common with those whom it talks to, such as a conversation.
+    pub(super) room: Option<i64>,
 }
 
 /// What becomes of a socket.
@@ -96,13 +100,19 @@ impl Engine {
     /// Starts so many loops. The futures of sessions run within `runtime`.
     pub(super) fn start(loops: usize, runtime: &Handle) -> io::Result<Self> {
         let loops = (0..loops.max(1)).map(|_| start_loop(runtime.clone())).collect::<io::Result<_>>()?;
-        Ok(Self { loops, next: AtomicUsize::new(0) })
+        Ok(Self { loops, next: AtomicUsize::new(0), rooms: RandomState::new() })
     }
 
-    /// Carries this socket from now on.
+    /// Carries this socket from now on. Those of a room share a loop: what one says, the others are sent in the same round,
+    /// and no other thread is woken.
     pub(super) fn carry(&self, newcomer: Newcomer) {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.loops.len();
-        self.loops[turn].admit(newcomer);
+        let turn = newcomer.room.map_or_else(|| self.next.fetch_add(1, Ordering::Relaxed), |room| self.place(room));
+        self.loops[turn % self.loops.len()].admit(newcomer);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the loop")]
+    fn place(&self, room: i64) -> usize {
+        self.rooms.hash_one(room) as usize
     }
 }
 
