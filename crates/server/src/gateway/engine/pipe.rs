@@ -12,6 +12,8 @@ use super::super::Frame;
 
 /// How many frames one system call takes at the most.
 const SLICES_MAX: usize = 64;
+/// How many bytes of small frames are put side by side.
+const SIDE_BY_SIDE_MAX: usize = 2_048;
 
 /// The socket of a connection. It is asked to read and write only where the kernel said that this may work.
 pub(super) struct Pipe {
@@ -140,10 +142,16 @@ impl Unsent {
         self.frames.iter().map(Frame::size).sum::<usize>() - self.sent_of_first
     }
 
-    /// Writes once: as many frames as fit into one system call. The kernel takes one slice more cheaply than a list of one.
+    /// Writes once: as many frames as fit into one system call. The kernel takes one slice more cheaply than a list of them,
+    /// so small frames are put side by side first.
     fn write_to(&mut self, stream: &mut TcpStream) -> io::Result<()> {
         if let ([frame], []) = self.frames.as_slices() {
             let count = stream.write(&frame.wire()[self.sent_of_first..])?;
+            return self.taken(count);
+        }
+        let mut side_by_side = [0; SIDE_BY_SIDE_MAX];
+        if let Some(bytes) = self.copy_into(&mut side_by_side) {
+            let count = stream.write(bytes)?;
             return self.taken(count);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -154,6 +162,18 @@ impl Unsent {
         }
         let count = stream.write_vectored(&slices[..self.frames.len().min(SLICES_MAX)])?;
         self.taken(count)
+    }
+
+    /// Puts the frames side by side, where they fit.
+    fn copy_into<'b>(&self, room: &'b mut [u8]) -> Option<&'b [u8]> {
+        let (mut end, mut skip) = (0, self.sent_of_first);
+        for frame in &self.frames {
+            let bytes = &frame.wire()[skip..];
+            room.get_mut(end..end + bytes.len())?.copy_from_slice(bytes);
+            end += bytes.len();
+            skip = 0;
+        }
+        Some(&room[..end])
     }
 
     /// The kernel has taken so many bytes.
