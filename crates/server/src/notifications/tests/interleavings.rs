@@ -20,9 +20,9 @@ const END: &str = "The end";
 
 #[derive(Clone, Debug)]
 enum Action {
-    /// Notifies, with a title of this size.
+    /// Notifies, with a title of this length.
     Notify(usize),
-    /// A chat message of this size, which notifies.
+    /// A chat message of this length, which notifies.
     Chat(usize),
     /// Marks the newest unread notifications but so many.
     MarkRead(i64),
@@ -34,6 +34,8 @@ enum Action {
 /// How one case runs.
 #[derive(Debug, Clone)]
 struct Plan {
+    /// How many notifications there are before anybody comes.
+    backlog: usize,
     writers: Vec<Vec<Action>>,
     /// For each reader, how many messages he reads on each of his connections before he hangs up.
     readers: Vec<Vec<usize>>,
@@ -52,7 +54,9 @@ fn plan() -> impl Strategy<Value = Plan> {
     let writers = prop::collection::vec(prop::collection::vec(action, 1..60), 1..5);
     let readers = prop::collection::vec(prop::collection::vec(0..40_usize, 0..8), 1..5);
     let outbound_limit = prop_oneof![Just(600_usize), 1_000..20_000_usize, Just(1 << 20)];
-    (writers, readers, outbound_limit).prop_map(|(writers, readers, outbound_limit)| Plan {
+    let backlog = prop_oneof![Just(0), 150..300_usize];
+    (backlog, writers, readers, outbound_limit).prop_map(|(backlog, writers, readers, outbound_limit)| Plan {
+        backlog,
         writers,
         readers,
         outbound_limit,
@@ -60,7 +64,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 50, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn a_reader_who_resumes_sees_every_notification_once_and_hears_what_is_read(plan in plan()) {
@@ -82,6 +86,8 @@ async fn run(plan: Plan) {
     let (ann, bob) = (site.user("Ann", "Lee").await, site.user("Bob", "Ray").await);
     let conversation = site.conversation(&[&ann, &bob]).await;
     let log = Log::of(site.notifications.hub(), bob.id);
+    let (notifications, old) = (Arc::clone(&site.notifications), vec![new(&bob, "Old"); plan.backlog]);
+    site.write(move |tx| old.into_iter().try_for_each(|new| notifications.notify(tx, new).map(drop))).await;
     let scene = Arc::new(Scene { site, ann, bob, conversation, log });
     let writers: JoinSet<_> = plan.writers.into_iter().map(|actions| write(Arc::clone(&scene), actions)).collect();
     let readers: JoinSet<_> = plan.readers.into_iter().map(|visits| read(Arc::clone(&scene), visits)).collect();
@@ -93,7 +99,9 @@ async fn run(plan: Plan) {
     for visits in readers {
         let seen: Vec<_> = visits.iter().flat_map(Visit::seen).collect();
         assert_eq!(seen, log.iter().filter_map(Told::stored).collect::<Vec<_>>());
-        visits.iter().for_each(|visit| visit.check(&log));
+        for visit in &visits {
+            visit.check(&log);
+        }
     }
 }
 
@@ -107,10 +115,10 @@ impl Scene {
     async fn act(&self, action: Action) {
         let (site, notifications, user_id) = (&self.site, Arc::clone(&self.site.notifications), self.bob.id);
         match action {
-            Action::Notify(size) => _ = notify(site, &self.bob, &"x".repeat(size)).await,
-            Action::Chat(size) => {
+            Action::Notify(length) => _ = notify(site, &self.bob, &"x".repeat(length)).await,
+            Action::Chat(length) => {
                 let peer = site.try_chat(&self.ann, self.conversation, None).await.unwrap();
-                peer.say(json!({"type": "chat_message", "message": "x".repeat(size)})).await;
+                peer.say(json!({"type": "chat_message", "message": "x".repeat(length)})).await;
             }
             Action::MarkRead(but) => {
                 let unread = move |tx: &mut Tx<'_>| notifications.list(tx, user_id, i64::MAX, Some(Unread), but + 1);

@@ -44,7 +44,7 @@ async fn check_log(town: &Town, driver: UserId, log: &[DriverEvent]) {
         match &event.kind {
             DriverEventKind::Offered { offer_id, .. } => offered.push(*offer_id),
             DriverEventKind::Accepted { offer_id, .. } | DriverEventKind::Ended { offer_id, .. } => {
-                ended.push(*offer_id)
+                ended.push(*offer_id);
             }
             DriverEventKind::TripCancelled { .. } => {}
         }
@@ -84,10 +84,14 @@ fn check_visit(visit: &Visit, log: &[Value]) -> Screen {
     let snapshot: Vec<_> = visit.told.iter().take_while(is_snapshot).collect();
     let news: Vec<Value> = visit.told[snapshot.len()..].iter().filter_map(in_short).collect();
     let mut screen = Screen::default();
-    snapshot.iter().for_each(|message| screen.take(message));
+    for message in &snapshot {
+        screen.take(message);
+    }
     let shows_orders = snapshot.len() > 1;
     assert!(!shows_orders || follows(&screen, &news, log, visit.is_complete), "{:#?}\n{log:#?}", visit.told);
-    news.iter().for_each(|message| screen.take(message));
+    for message in &news {
+        screen.take(message);
+    }
     screen
 }
 

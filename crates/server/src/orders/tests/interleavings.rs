@@ -76,7 +76,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 50, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn every_screen_shows_what_the_database_holds(plan in plan()) {

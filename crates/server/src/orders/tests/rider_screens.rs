@@ -27,7 +27,9 @@ pub(super) async fn check(town: &Town, log: &[RiderEvent], visits: &[Visit]) {
         let mut screen = screen(initial["orders"].as_array().unwrap().iter().cloned());
         let news: Vec<_> = news.iter().map(|message| message["order"].clone()).collect();
         assert!(follows(&screen, &news, &updates, visit.is_complete), "{:#?}\n{updates:#?}", visit.told);
-        news.iter().for_each(|order| take(&mut screen, order));
+        for order in &news {
+            take(&mut screen, order);
+        }
         assert!(!visit.is_complete || screen == open, "{screen:#?}\n{open:#?}");
     }
 }
