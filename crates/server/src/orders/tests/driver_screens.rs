@@ -16,7 +16,7 @@ use super::{
 };
 use crate::storage::Row;
 
-pub(super) async fn check(town: &Town, driver: UserId, log: &[DriverEvent], visits: &[Visit]) {
+pub(super) async fn check(town: &Town, driver: UserId, log: &[DriverEvent], visits: impl Iterator<Item = &Visit>) {
     check_log(town, driver, log).await;
     let published: Vec<Value> = log.iter().map(|event| message(&event.kind)).collect();
     let offers = town.write(move |_, tx| Ok(store::offered_to(tx, driver)?)).await.unwrap();

@@ -86,29 +86,33 @@ proptest! {
 
 async fn run(plan: Plan) {
     let scene = Arc::new(Scene::new().await);
-    let orders = &scene.town.orders;
-    let rider_log = Log::of(&orders.rider_hub, scene.town.rider.id);
+    let (town, orders) = (&scene.town, &scene.town.orders);
     let driver_logs: Vec<_> = scene.drivers.iter().map(|driver| Log::of(&orders.driver_hub, driver.id)).collect();
+    let rider_log = Log::of(&orders.rider_hub, town.rider.id);
+    let visits = play(&scene, plan).await;
+    town.check_invariants().await;
+    for (number, (driver, log)) in scene.drivers.iter().zip(driver_logs).enumerate() {
+        let own = |seat: &Seat| matches!(seat, Seat::Driver { who, .. } if *who == number);
+        let visits = visits.iter().filter(|(seat, _)| own(seat)).map(|(_, visit)| visit);
+        driver_screens::check(town, driver.id, &log.events(), visits).await;
+    }
+    let visits = visits.iter().filter(|(seat, _)| matches!(seat, Seat::Rider { .. })).map(|(_, visit)| visit);
+    rider_screens::check(town, &rider_log.events(), visits).await;
+}
+
+/// Everybody does at the same time what is planned; gives what all connections were told until nothing happened any more.
+async fn play(scene: &Arc<Scene>, plan: Plan) -> Vec<(Seat, Visit)> {
     let (done, is_done) = watch::channel(false);
-    let sit = |(seat, limits)| sit(Arc::clone(&scene), seat, limits, is_done.clone());
-    let drivers: JoinSet<_> = (0..).map(Seat::Driver).zip(plan.driver_screens).map(sit).collect();
+    let seats = (0..).map(|number| Seat::Driver { who: number % DRIVERS, has_phone: number < DRIVERS });
     let riders = plan.rider_screens.into_iter().map(|(room, limits)| (Seat::Rider { room }, limits));
-    let riders: JoinSet<_> = riders.map(sit).collect();
-    let actors: JoinSet<_> = plan.actors.into_iter().map(|actions| act(Arc::clone(&scene), actions)).collect();
+    let screens = seats.zip(plan.driver_screens).chain(riders);
+    let screens: JoinSet<_> =
+        screens.map(|(seat, limits)| sit(Arc::clone(scene), seat, limits, is_done.clone())).collect();
+    let actors: JoinSet<_> = plan.actors.into_iter().map(|actions| act(Arc::clone(scene), actions)).collect();
     actors.join_all().await;
     done.send(true).unwrap();
-    let (drivers, riders) = (drivers.join_all().await, riders.join_all().await);
-    scene.town.check_invariants().await;
-    let rider_visits: Vec<_> = riders.into_iter().flat_map(|(_, visits)| visits).map(Visit::end).collect();
-    rider_screens::check(&scene.town, &rider_log.events(), &rider_visits).await;
-    let mut driver_visits: Vec<Vec<Visit>> = scene.drivers.iter().map(|_| Vec::new()).collect();
-    for (seat, visits) in drivers {
-        let Seat::Driver(number) = seat else { unreachable!() };
-        driver_visits[number % DRIVERS].extend(visits.into_iter().map(Visit::end));
-    }
-    for ((driver, log), visits) in scene.drivers.iter().zip(driver_logs).zip(driver_visits) {
-        driver_screens::check(&scene.town, driver.id, &log.events(), &visits).await;
-    }
+    let visits = screens.join_all().await.into_iter().flatten();
+    visits.map(|(seat, visit)| (seat, visit.end())).collect()
 }
 
 async fn act(scene: Arc<Scene>, actions: Vec<(Action, bool)>) {

@@ -16,7 +16,7 @@ use crate::storage::Row;
 /// The open orders as a screen shows them.
 type Screen = BTreeMap<OrderId, Value>;
 
-pub(super) async fn check(town: &Town, log: &[RiderEvent], visits: &[Visit]) {
+pub(super) async fn check(town: &Town, log: &[RiderEvent], visits: impl Iterator<Item = &Visit>) {
     let updates: Vec<Value> = log.iter().map(order_of).collect();
     check_log(town, log, &updates).await;
     let rider = town.rider.id;

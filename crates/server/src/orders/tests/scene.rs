@@ -23,8 +23,8 @@ pub(super) struct Scene {
 /// Whose screen it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Seat {
-    /// The number of the screen: drivers take turns, and the first one of each answers.
-    Driver(usize),
+    /// On a phone he answers, too.
+    Driver { who: usize, has_phone: bool },
     /// With so many bytes of room in its queue.
     Rider { room: usize },
 }
@@ -49,7 +49,7 @@ impl Scene {
 
     async fn connect(&self, seat: Seat) -> Peer {
         match seat {
-            Seat::Driver(number) => self.town.connect(&self.drivers[number % DRIVERS]).await,
+            Seat::Driver { who, .. } => self.town.connect(&self.drivers[who]).await,
             Seat::Rider { room } => {
                 let (rider, accounts) = (&self.town.rider, &self.town.orders.accounts);
                 Peer::connect(&*self.riders, rider, accounts, Opening::default(), Some(room)).await.unwrap()
@@ -64,16 +64,17 @@ pub(super) async fn sit(
     seat: Seat,
     limits: Vec<usize>,
     mut done: watch::Receiver<bool>,
-) -> (Seat, Vec<Visit>) {
-    let mut phone = matches!(seat, Seat::Driver(number) if number < DRIVERS).then(HashSet::new);
+) -> Vec<(Seat, Visit)> {
+    let mut phone = matches!(seat, Seat::Driver { has_phone: true, .. }).then(HashSet::new);
     let mut visits = Vec::new();
     for limit in limits.into_iter().chain(std::iter::repeat(usize::MAX)) {
-        visits.push(Visit::of(scene.connect(seat).await, limit, &mut phone, &mut done).await);
+        let peer = scene.connect(seat).await;
+        visits.push((seat, Visit::of(peer, limit, &mut phone, &mut done).await));
         if *done.borrow() {
             break;
         }
     }
-    (seat, visits)
+    visits
 }
 
 /// One connection.
