@@ -82,13 +82,7 @@ struct Scene {
 }
 
 async fn run(plan: Plan) {
-    let site = Site { outbound_limit: Some(plan.outbound_limit), ..Site::new() };
-    let (ann, bob) = (site.user("Ann", "Lee").await, site.user("Bob", "Ray").await);
-    let conversation = site.conversation(&[&ann, &bob]).await;
-    let log = Log::of(site.notifications.hub(), bob.id);
-    let (notifications, old) = (Arc::clone(&site.notifications), vec![new(&bob, "Old"); plan.backlog]);
-    site.write(move |tx| old.into_iter().try_for_each(|new| notifications.notify(tx, new).map(drop))).await;
-    let scene = Arc::new(Scene { site, ann, bob, conversation, log });
+    let scene = Arc::new(Scene::new(&plan).await);
     let writers: JoinSet<_> = plan.writers.into_iter().map(|actions| write(Arc::clone(&scene), actions)).collect();
     let readers: JoinSet<_> = plan.readers.into_iter().map(|visits| read(Arc::clone(&scene), visits)).collect();
     writers.join_all().await;
@@ -112,6 +106,16 @@ async fn write(scene: Arc<Scene>, actions: Vec<Action>) {
 }
 
 impl Scene {
+    async fn new(plan: &Plan) -> Self {
+        let site = Site { outbound_limit: Some(plan.outbound_limit), ..Site::new() };
+        let (ann, bob) = (site.user("Ann", "Lee").await, site.user("Bob", "Ray").await);
+        let conversation = site.conversation(&[&ann, &bob]).await;
+        let log = Log::of(site.notifications.hub(), bob.id);
+        let (notifications, old) = (Arc::clone(&site.notifications), vec![new(&bob, "Old"); plan.backlog]);
+        site.write(move |tx| old.into_iter().try_for_each(|new| notifications.notify(tx, new).map(drop))).await;
+        Self { site, ann, bob, conversation, log }
+    }
+
     async fn act(&self, action: Action) {
         let (site, notifications, user_id) = (&self.site, Arc::clone(&self.site.notifications), self.bob.id);
         match action {

@@ -66,8 +66,8 @@ struct Plan {
 fn plan() -> impl Strategy<Value = Plan> {
     use prop::collection::vec;
     let actors = vec(vec((action(), prop::bool::weighted(0.1)), 10..60), 2..5);
-    let (limits, room) = (vec(0..12_usize, 0..8), prop_oneof![1_000..6_000_usize, Just(1 << 20)]);
-    let (driver_screens, rider_screens) = (vec(limits.clone(), 1..7), vec((room, limits), 1..4));
+    let (limits, room) = (vec(0..10_usize, 0..20), prop_oneof![1_000..6_000_usize, Just(1 << 20)]);
+    let (driver_screens, rider_screens) = (vec(limits.clone(), 3..9), vec((room, limits), 1..4));
     (actors, driver_screens, rider_screens).prop_map(|(actors, driver_screens, rider_screens)| Plan {
         actors,
         driver_screens,
@@ -76,7 +76,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn every_screen_shows_what_the_database_holds(plan in plan()) {
