@@ -51,11 +51,10 @@ fn plan() -> impl Strategy<Value = Plan> {
         1 => Just(Action::MarkAllRead),
         1 => Just(Action::Undone),
     ];
-    let writers = prop::collection::vec(prop::collection::vec(action, 1..60), 1..5);
+    let writers = prop::collection::vec(prop::collection::vec(action, 20..70), 1..5);
     let readers = prop::collection::vec(prop::collection::vec(0..40_usize, 0..8), 1..5);
     let outbound_limit = prop_oneof![Just(600_usize), 1_000..20_000_usize, Just(1 << 20)];
-    let backlog = prop_oneof![Just(0), 150..300_usize];
-    (backlog, writers, readers, outbound_limit).prop_map(|(backlog, writers, readers, outbound_limit)| Plan {
+    (150..300_usize, writers, readers, outbound_limit).prop_map(|(backlog, writers, readers, outbound_limit)| Plan {
         backlog,
         writers,
         readers,
