@@ -63,7 +63,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn a_reader_who_resumes_sees_every_notification_once_and_hears_what_is_read(plan in plan()) {
