@@ -1,8 +1,9 @@
 //! The parts of a server over a database of its own, for the tests of features.
 
-use std::sync::Arc;
+use std::{hash::Hash, sync::Arc, thread, time::Duration};
 
 use holodrive_protocol::{ConversationId, UserId};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     chat::{Chat, ChatEndpoint},
     clock::SystemClock,
     config::Config,
+    fanout::{Hub, Sequenced, Subscriber, Subscription},
     gateway::{Close, Opening, testing::Peer},
     notifications::{Notifications, NotificationsEndpoint},
     storage::{Storage, StorageError, StorageOptions, Tx},
@@ -103,5 +105,52 @@ impl Site {
         let mut peer = self.try_chat(user, id, None).await.unwrap();
         peer.hear_type("connection_established").await;
         peer
+    }
+}
+
+/// Runs a test on two threads, so that its tasks meet each other anywhere.
+pub(crate) fn on_threads<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test)
+}
+
+/// Everything that is published on a topic from now on, in order: what connections are told is held against it.
+pub(crate) struct Log<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> {
+    events: Arc<Events<E>>,
+    _subscription: Subscription<K, E>,
+}
+
+struct Events<E>(Mutex<Vec<E>>);
+
+impl<E: Sequenced + Clone> Subscriber<E> for Events<E> {
+    /// Slow now and then, so that others read a commit before they hear of it.
+    fn deliver(&self, event: &E) {
+        let mut events = self.0.lock();
+        events.push(event.clone());
+        let is_slow = events.len().is_multiple_of(8);
+        drop(events);
+        if is_slow {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn lost(&self) {
+        unreachable!("the gate is open from the start");
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced + Clone> Log<K, E> {
+    pub(crate) fn of(hub: &Arc<Hub<K, E>>, key: K) -> Self {
+        let events = Arc::new(Events(Mutex::default()));
+        let subscription = hub.subscribe(key, Arc::clone(&events) as Arc<dyn Subscriber<E>>);
+        subscription.open(i64::MIN).unwrap();
+        Self { events, _subscription: subscription }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.0.lock().len()
+    }
+
+    pub(crate) fn events(&self) -> Vec<E> {
+        self.events.0.lock().clone()
     }
 }

@@ -1,3 +1,5 @@
+mod interleavings;
+
 use std::sync::Arc;
 
 use holodrive_protocol::notifications::DeliveryStepKind::{self, Confirmed, Read, Stored, Written};

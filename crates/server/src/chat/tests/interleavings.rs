@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
+use tokio::task::JoinSet;
 
-use crate::{accounts::User, gateway::testing::Peer, testing::Site};
+use crate::{
+    accounts::User,
+    gateway::testing::Peer,
+    testing::{Site, on_threads},
+};
 
 /// How one case runs.
 #[derive(Debug, Clone)]
@@ -34,8 +39,7 @@ proptest! {
 
     #[test]
     fn a_reader_who_resumes_sees_every_message_once_and_in_order(plan in plan()) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (stored, seen) = runtime.block_on(run(plan));
+        let (stored, seen) = on_threads(run(plan));
         for ids in seen {
             prop_assert_eq!(&ids, &stored);
         }
@@ -48,49 +52,46 @@ async fn run(plan: Plan) -> (Vec<i64>, Vec<Vec<i64>>) {
     let (ann, bob) = (site.user("Ann", "Lee").await, site.user("Bob", "Ray").await);
     let id = site.conversation(&[&ann, &bob]).await;
     let total = plan.writers.iter().map(Vec::len).sum();
-    let writers: Vec<_> = plan.writers.into_iter().map(|sizes| spawn_writer(&site, &ann, id, sizes)).collect();
-    let readers: Vec<_> = plan
-        .readers
-        .into_iter()
-        .map(|visits| {
-            let (site, bob) = (Arc::clone(&site), Arc::clone(&bob));
-            tokio::spawn(async move { read(&site, &bob, id, visits, total).await })
-        })
-        .collect();
-    for writer in writers {
-        writer.await.unwrap();
-    }
-    let mut seen = Vec::new();
-    for reader in readers {
-        seen.push(reader.await.unwrap());
-    }
+    let writers: JoinSet<_> = plan.writers.into_iter().map(|sizes| write(&site, &ann, id, sizes)).collect();
+    let readers: JoinSet<_> = plan.readers.into_iter().map(|visits| read(&site, &bob, id, visits, total)).collect();
+    writers.join_all().await;
+    let seen = readers.join_all().await;
     let sql = "SELECT id FROM holodrive_message ORDER BY id";
     let stored = site.write(move |tx| tx.query(sql, &[])?.into_iter().map(crate::storage::Row::first).collect()).await;
     (stored, seen)
 }
 
 /// A writer who does not listen: he comes back whenever he was cut off as a slow reader.
-fn spawn_writer(site: &Arc<Site>, user: &Arc<User>, id: i64, sizes: Vec<usize>) -> tokio::task::JoinHandle<()> {
+fn write(site: &Arc<Site>, user: &Arc<User>, id: i64, sizes: Vec<usize>) -> impl Future<Output = ()> + use<> {
     let (site, user) = (Arc::clone(site), Arc::clone(user));
-    tokio::spawn(async move {
+    async move {
         for size in sizes {
             let peer = site.try_chat(&user, id, None).await.unwrap();
             peer.say(json!({"type": "chat_message", "message": "x".repeat(size)})).await;
         }
-    })
+    }
 }
 
 /// Reads as long as each visit lasts, then until all messages are there; gives the ids in the order they came.
-async fn read(site: &Site, user: &Arc<User>, id: i64, visits: Vec<usize>, total: usize) -> Vec<i64> {
-    let mut seen = Vec::new();
-    for limit in visits {
-        let enough = seen.len() + limit;
-        visit(site, user, id, &mut seen, enough.min(total)).await;
+fn read(
+    site: &Arc<Site>,
+    user: &Arc<User>,
+    id: i64,
+    visits: Vec<usize>,
+    total: usize,
+) -> impl Future<Output = Vec<i64>> + use<> {
+    let (site, user) = (Arc::clone(site), Arc::clone(user));
+    async move {
+        let mut seen = Vec::new();
+        for limit in visits {
+            let enough = seen.len() + limit;
+            visit(&site, &user, id, &mut seen, enough.min(total)).await;
+        }
+        while seen.len() < total {
+            visit(&site, &user, id, &mut seen, total).await;
+        }
+        seen
     }
-    while seen.len() < total {
-        visit(site, user, id, &mut seen, total).await;
-    }
-    seen
 }
 
 /// One connection, until enough is seen or the connection is closed.

@@ -101,7 +101,7 @@ fn replay(tx: &mut Tx<'_>, id: OrderId, status: &str) -> Result<(), String> {
 }
 
 /// The table of transitions.
-fn next(at: &str, kind: &str) -> Option<&'static str> {
+pub(super) fn next(at: &str, kind: &str) -> Option<&'static str> {
     Some(match (at, kind) {
         ("", "created")
         | ("pending", "offer_declined" | "offer_expired" | "offer_revoked")

@@ -2,10 +2,15 @@ use super::transitions::TripStep;
 
 mod deadlines;
 mod dispatching;
+mod driver_screens;
+mod interleavings;
 mod invariants;
 mod races;
 mod refusals;
+mod rider_screens;
+mod scene;
 mod schedule;
+mod screen;
 mod sockets;
 mod town;
 mod transitions;

@@ -1,11 +1,7 @@
 //! Random schedules: whatever people, time and crashes do in whatever order, the invariants hold after every step, every
 //! connection hears of each offer once and of its end once, and in the end no order is forgotten.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use holodrive_protocol::{
     OrderId,
@@ -13,10 +9,9 @@ use holodrive_protocol::{
     http::DriverStatus,
 };
 use proptest::prelude::*;
-use serde_json::Value;
 
 use super::super::{OrderError, store};
-use super::{TripStep, town::Town};
+use super::{TripStep, screen::Screen, town::Town};
 use crate::{accounts::User, dispatch::Match, gateway::testing::Peer};
 
 const DRIVERS: usize = 4;
@@ -103,7 +98,7 @@ struct World {
     town: Town,
     drivers: Vec<Arc<User>>,
     orders: Vec<OrderId>,
-    screens: Vec<Screen>,
+    screens: Vec<Connected>,
     planned: Vec<Match>,
 }
 
@@ -161,7 +156,7 @@ impl World {
                 town.set_status(driver(who), if online { DriverStatus::Online } else { DriverStatus::Offline }).await;
             }
             Action::Locate(who, km) => town.locate(driver(who), km.into()).await,
-            Action::Connect(who) => self.screens.push(Screen::new(town, who, driver(who)).await),
+            Action::Connect(who) => self.screens.push(Connected::new(town, who, driver(who)).await),
             Action::HangUp(who) => self.hang_up(who).await,
             Action::Pong(who) => {
                 for screen in self.screens.iter_mut().filter(|screen| screen.driver == who) {
@@ -229,8 +224,8 @@ impl World {
             let status = self.town.status(*order).await;
             assert!(!matches!(status, Searching | Pending), "order {order} is forgotten: {status:?}");
         }
-        for screen in &self.screens {
-            assert!(screen.shown.is_empty(), "I9: driver {} was not told how {:?} ended", screen.driver, screen.shown);
+        for Connected { driver, screen, .. } in &self.screens {
+            assert!(screen.shown.is_empty(), "I9: driver {driver} was not told how {:?} ended", screen.shown);
         }
         assert_eq!(self.town.orders.board.look(|board| board.counts()), (0, 0), "the board remembers what is over");
         assert_eq!(self.town.orders.plan(self.town.now()).wake_at, None);
@@ -249,45 +244,21 @@ fn may_be_refused(answer: Result<(), OrderError>) {
     }
 }
 
-/// What one connection of a driver shows.
-struct Screen {
+/// One connection of a driver.
+struct Connected {
     driver: usize,
     peer: Peer,
-    shown: BTreeSet<OrderId>,
-    trips: HashMap<OrderId, &'static str>,
+    screen: Screen,
 }
 
-impl Screen {
+impl Connected {
     async fn new(town: &Town, driver: usize, user: &Arc<User>) -> Self {
-        Self { driver, peer: town.connect(user).await, shown: BTreeSet::new(), trips: HashMap::new() }
+        Self { driver, peer: town.connect(user).await, screen: Screen::default() }
     }
 
     fn look(&mut self) {
         for message in self.peer.heard() {
-            self.take(&message);
-        }
-    }
-
-    fn take(&mut self, message: &Value) {
-        let order = || message["order_id"].as_i64().or(message["order"]["id"].as_i64()).unwrap();
-        match message["type"].as_str().unwrap() {
-            "connection_established" => {}
-            "initial_orders" => {
-                let orders = message["orders"].as_array().unwrap();
-                self.shown.extend(orders.iter().map(|order| order["id"].as_i64().unwrap()));
-            }
-            "new_order" => assert!(self.shown.insert(order()), "an offer is shown twice: {message}"),
-            "active_ride_snapshot" => _ = self.trips.insert(order(), "shown"),
-            "order_timeout" => assert!(self.shown.remove(&order()), "the end of what was not shown: {message}"),
-            "order_accepted" => {
-                assert!(self.shown.remove(&order()), "accepted, but not shown: {message}");
-                self.trips.insert(order(), "accepted");
-            }
-            "order_cancelled" | "order_cancelled_by_rider" => {
-                let known = self.shown.remove(&order()) || self.trips.remove(&order()).is_some();
-                assert!(known, "cancelled, but neither shown nor driven: {message}");
-            }
-            other => panic!("{other}"),
+            self.screen.take(&message);
         }
     }
 }

@@ -111,15 +111,20 @@ impl Town {
         self.write(move |orders, tx| orders.poll(tx, id)).await.unwrap()
     }
 
-    pub(super) async fn try_create(&self) -> Result<OrderRecord, OrderError> {
-        let new = NewOrder {
+    /// What the rider asks for.
+    pub(super) fn request(&self) -> NewOrder {
+        NewOrder {
             rider_id: self.rider.id,
             order_type: "pickup".to_owned(),
             address_from: "Amir Temur 1".to_owned(),
             address_to: "Navoi 2".to_owned(),
             from: north(0.0),
             to: north(5.0),
-        };
+        }
+    }
+
+    pub(super) async fn try_create(&self) -> Result<OrderRecord, OrderError> {
+        let new = self.request();
         self.write(move |orders, tx| orders.create(tx, &new)).await
     }
 
