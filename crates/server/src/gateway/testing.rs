@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
-    Close, Connection, Endpoint, Opening,
+    Close, Connection, Endpoint, Frame, Opening,
     connection::Carrier,
     endpoint::{AnyEndpoint, AnySession, Profile},
     engine::wire::Opcode,
@@ -124,14 +124,22 @@ impl Peer {
             return;
         }
         for frame in waiting {
-            let payload = &frame.wire()[header_length(frame.wire())..];
             match frame.opcode() {
-                Some(Opcode::Text) => self.inbox.push_back(serde_json::from_slice(payload).unwrap()),
-                Some(Opcode::Ping) => self.pings.push(u64::from_be_bytes(payload.try_into().unwrap())),
+                Some(Opcode::Text) => self.inbox.push_back(message_of(&frame)),
+                Some(Opcode::Ping) => self.pings.push(u64::from_be_bytes(payload_of(&frame).try_into().unwrap())),
                 _ => {}
             }
         }
     }
+}
+
+/// The message in a text frame.
+pub(crate) fn message_of(frame: &Frame) -> Value {
+    serde_json::from_slice(payload_of(frame)).unwrap()
+}
+
+fn payload_of(frame: &Frame) -> &[u8] {
+    &frame.wire()[header_length(frame.wire())..]
 }
 
 fn header_length(wire: &[u8]) -> usize {

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::{super::NotificationEvent, new, notify};
 use crate::{
     accounts::User,
+    gateway::testing::message_of,
     storage::{Row, StorageError, Tx},
     testing::{Log, Site, on_threads},
 };
@@ -110,8 +111,8 @@ impl Scene {
         let (ann, bob) = (site.user("Ann", "Lee").await, site.user("Bob", "Ray").await);
         let conversation = site.conversation(&[&ann, &bob]).await;
         let log = Log::of(site.notifications.hub(), bob.id);
-        let (notifications, old) = (Arc::clone(&site.notifications), vec![new(&bob, "Old"); plan.backlog]);
-        site.write(move |tx| old.into_iter().try_for_each(|new| notifications.notify(tx, new).map(drop))).await;
+        let (notifications, backlog) = (Arc::clone(&site.notifications), vec![bob.id; plan.backlog]);
+        site.write(move |tx| notifications.notify(tx, &backlog, new("Old"))).await;
         Self { site, ann, bob, conversation, log }
     }
 
@@ -132,9 +133,8 @@ impl Scene {
             }
             Action::MarkAllRead => _ = site.write(move |tx| notifications.mark_all_read(tx, user_id)).await,
             Action::Undone => {
-                let lost = new(&self.bob, "Lost");
                 let undone = site.storage.write(move |tx| {
-                    notifications.notify(tx, lost)?;
+                    notifications.notify(tx, &[user_id], new("Lost"))?;
                     notifications.mark_all_read(tx, user_id)?;
                     Err::<(), _>(StorageError::Unavailable)
                 });
@@ -145,8 +145,8 @@ impl Scene {
 
     /// What was published is what the table holds: each notification once and in order, and once that it was read.
     async fn check_log(&self) -> Vec<Told> {
-        let frames = self.log.events().into_iter().map(|event| event.frame.into_bytes());
-        let log: Vec<_> = frames.filter_map(|json| Told::of(&serde_json::from_slice(&json).unwrap())).collect();
+        let messages = self.log.events().into_iter().map(|event| message_of(&event.frame));
+        let log: Vec<_> = messages.filter_map(|message| Told::of(&message)).collect();
         let ids = async |condition: &str| -> Vec<i64> {
             let sql = format!("SELECT id FROM holodrive_notification WHERE {condition} AND user_id = $1 ORDER BY id");
             let user_id = self.bob.id;

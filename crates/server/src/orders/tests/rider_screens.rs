@@ -11,7 +11,7 @@ use super::{
     scene::Visit,
     town::Town,
 };
-use crate::storage::Row;
+use crate::{gateway::testing::message_of, storage::Row};
 
 /// The open orders as a screen shows them.
 type Screen = BTreeMap<OrderId, Value>;
@@ -35,7 +35,7 @@ pub(super) async fn check(town: &Town, log: &[RiderEvent], visits: impl Iterator
 }
 
 fn order_of(event: &RiderEvent) -> Value {
-    serde_json::from_slice::<Value>(&event.frame.clone().into_bytes()).unwrap()["order"].take()
+    message_of(&event.frame)["order"].take()
 }
 
 fn id_of(order: &Value) -> OrderId {
