@@ -250,7 +250,8 @@ impl Serving {
                 let limit = self.stay.connection.terms().profile.max_message_bytes;
                 (last_frames(&close, waiting, pipe), decoder.or_else(|| Some(Decoder::new(limit))))
             }
-            End::Violation(code) => (vec![Frame::close(Some(code), "")], None),
+            // What was said before the violation was sound, and is answered.
+            End::Violation(code) => (waiting.into_iter().chain([Frame::close(Some(code), "")]).collect(), None),
             End::ByPeer(code) => (vec![Frame::close(code, "")], None),
             End::Gone => return None,
         };
