@@ -80,8 +80,8 @@ impl Chat {
         // Who is to be told depends on who has written so far, so it is asked before this message is stored.
         let recipients = self.recipients(tx, conversation_id, kind, sender)?;
         let message = store::insert_message(tx, new_message(conversation_id, sender, draft))?;
-        for user_id in recipients {
-            self.notifications.notify(tx, notification(user_id, &message))?;
+        if !recipients.is_empty() {
+            self.notifications.notify(tx, &recipients, notification(&message))?;
         }
         tx.publish(&self.facts, ChatFact::Posted(message.clone()));
         Ok(Posted { message, is_new: true })
@@ -190,10 +190,9 @@ fn new_message<'d>(conversation_id: ConversationId, sender: &User, draft: &'d Dr
     }
 }
 
-fn notification(user_id: UserId, message: &ChatMessage) -> NewNotification {
+fn notification(message: &ChatMessage) -> NewNotification {
     let preview: String = message.message.chars().take(PREVIEW_CHARS).collect();
     NewNotification {
-        user_id,
         title: format!("New message from {}", message.sender_name),
         message: format!("New message in conversation: {preview}..."),
         notification_type: "chat_message".into(),

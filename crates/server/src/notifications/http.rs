@@ -14,7 +14,7 @@ use holodrive_protocol::{
     notifications::{DeliveryStep, Notification, NotificationStatus},
 };
 
-use super::{Marked, NewNotification, Notifications};
+use super::{Marked, NewNotification};
 use crate::{
     accounts::Accounts,
     api::{ApiError, Caller, Command, Fields, PageQuery, PathId, QueryFields, Reply, require_users},
@@ -68,30 +68,19 @@ async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Res
     let (notifications, accounts) = (Arc::clone(&app.notifications), Arc::clone(&app.accounts));
     let effect = move |tx: &mut Tx<'_>| {
         let user_ids = recipients.find(tx, &accounts)?;
-        let ids = notify_all(tx, &notifications, user_ids, &content)?;
+        let ids = notifications.notify(tx, &user_ids, content)?;
         Ok(Reply::created(NotificationsCreated { ids }))
     };
     command.commit(&app.storage, effect).await
 }
 
-fn notify_all(
-    tx: &mut Tx<'_>,
-    notifications: &Notifications,
-    user_ids: Vec<UserId>,
-    content: &NewNotification,
-) -> Result<Vec<NotificationId>, ApiError> {
-    let notify = |user_id| Ok(notifications.notify(tx, NewNotification { user_id, ..content.clone() })?.id);
-    user_ids.into_iter().map(notify).collect()
-}
-
-/// What all recipients get; whose it is comes later.
+/// What all recipients get.
 fn content(fields: &mut Fields) -> NewNotification {
     let data = serde_json::Value::Object(fields.optional_object("data").unwrap_or_default());
     if data.to_string().len() > DATA_BYTES_MAX {
         fields.refuse("data", format!("Ensure this field has no more than {DATA_BYTES_MAX} bytes."));
     }
     NewNotification {
-        user_id: UserId::Int(0),
         title: fields.text("title", 1..=255),
         message: fields.text("message", 1..=4_000),
         notification_type: fields.text("notification_type", 1..=64),

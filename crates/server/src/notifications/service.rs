@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use holodrive_protocol::{
-    NotificationId, UserId,
+    NotificationId, Timestamp, UserId,
     notifications::{DeliveryStep, Notification, NotificationStatus, NotificationsServerMessage},
 };
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,9 @@ use crate::{
     storage::{Storage, StorageError, Topic, Tx},
 };
 
-/// A notification that is to be stored.
-#[derive(Clone, Debug, PartialEq)]
+/// A notification that is to be stored, whoever gets it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewNotification {
-    /// Who is told.
-    pub user_id: UserId,
     /// A line for the list.
     pub title: String,
     /// The text.
@@ -54,33 +52,44 @@ impl Sequenced for NotificationEvent {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum NotificationFact {
-    Stored { user_id: UserId, notification: Notification },
+    Stored { recipients: Vec<(UserId, NotificationId)>, created_at: Timestamp, new: NewNotification },
     Read { user_id: UserId, ids: Vec<NotificationId> },
 }
 
 impl NotificationFact {
-    const fn user_id(&self) -> UserId {
-        match self {
-            Self::Stored { user_id, .. } | Self::Read { user_id, .. } => *user_id,
-        }
-    }
-
     /// Tells the connections of this node; encodes only where somebody listens.
     fn tell(self, hub: &Hub<UserId, NotificationEvent>) {
-        let user_id = self.user_id();
-        if hub.has_subscribers(&user_id) {
-            self.into_events().into_iter().for_each(|event| hub.publish(&user_id, event));
+        match self {
+            Self::Stored { recipients, created_at, new } => {
+                for (user_id, id) in recipients.into_iter().filter(|(user_id, _)| hub.has_subscribers(user_id)) {
+                    let frame = frame(new.clone().stored(id, created_at));
+                    hub.publish(&user_id, NotificationEvent { id: Some(id), frame });
+                }
+            }
+            Self::Read { user_id, ids } if hub.has_subscribers(&user_id) => {
+                for id in ids {
+                    hub.publish(&user_id, NotificationEvent { id: None, frame: read_frame(id) });
+                }
+            }
+            Self::Read { .. } => {}
         }
     }
+}
 
-    fn into_events(self) -> Vec<NotificationEvent> {
-        match self {
-            Self::Stored { notification, .. } => {
-                vec![NotificationEvent { id: Some(notification.id), frame: frame(notification) }]
-            }
-            Self::Read { ids, .. } => {
-                ids.into_iter().map(|id| NotificationEvent { id: None, frame: read_frame(id) }).collect()
-            }
+impl NewNotification {
+    fn stored(self, id: NotificationId, created_at: Timestamp) -> Notification {
+        let Self { title, message, notification_type, related_object_type, related_object_id, data } = self;
+        let status = NotificationStatus::Unread;
+        Notification {
+            id,
+            title,
+            message,
+            notification_type,
+            related_object_type,
+            related_object_id,
+            data,
+            created_at,
+            status,
         }
     }
 }
@@ -112,15 +121,21 @@ impl Notifications {
         Arc::new(Self { storage, hub, facts })
     }
 
-    /// Stores a notification, and sends it to all of the user's connections once the transaction is on disk.
+    /// Stores a notification for each of these users, and sends it to all of their connections once the transaction is on
+    /// disk. Gives the ids.
     ///
     /// # Errors
     /// When the database refuses or fails.
-    pub fn notify(&self, tx: &mut Tx<'_>, new: NewNotification) -> Result<Notification, StorageError> {
-        let user_id = new.user_id;
-        let notification = store::insert(tx, new)?;
-        tx.publish(&self.facts, NotificationFact::Stored { user_id, notification: notification.clone() });
-        Ok(notification)
+    pub fn notify(
+        &self,
+        tx: &mut Tx<'_>,
+        user_ids: &[UserId],
+        new: NewNotification,
+    ) -> Result<Vec<NotificationId>, StorageError> {
+        let recipients = store::insert(tx, user_ids, &new)?;
+        let ids = recipients.iter().map(|(_, id)| *id).collect();
+        tx.publish(&self.facts, NotificationFact::Stored { recipients, created_at: tx.now(), new });
+        Ok(ids)
     }
 
     /// Marks the user's notification as read.

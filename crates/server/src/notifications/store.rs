@@ -6,30 +6,55 @@ use holodrive_protocol::{
 };
 
 use super::{NewNotification, deliveries::Written};
-use crate::storage::{Row, StorageError, Tx};
+use crate::storage::{Row, StorageError, Tx, Value};
 
 const COLUMNS: &str =
     "id, title, message, notification_type, related_object_type, related_object_id, data, created_at, read_at";
 
-/// Stores a notification.
-pub(super) fn insert(tx: &mut Tx<'_>, new: NewNotification) -> Result<Notification, StorageError> {
-    let sql = format!(
-        "INSERT INTO holodrive_notification
-         (user_id, title, message, notification_type, related_object_type, related_object_id, data, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}"
-    );
-    let params = [
-        new.user_id.into(),
-        new.title.into(),
-        new.message.into(),
-        new.notification_type.into(),
-        new.related_object_type.into(),
+/// Rows of one statement at the most.
+const ROWS_MAX: usize = 256;
+
+/// Stores a notification for each of these users; gives whose is which.
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    user_ids: &[UserId],
+    new: &NewNotification,
+) -> Result<Vec<(UserId, NotificationId)>, StorageError> {
+    let shared: [Value; SHARED] = [
+        new.title.as_str().into(),
+        new.message.as_str().into(),
+        new.notification_type.as_str().into(),
+        new.related_object_type.as_deref().into(),
         new.related_object_id.into(),
         new.data.to_string().into(),
         tx.now().into(),
     ];
-    let row = tx.query_one(&sql, &params)?;
-    notification(row.ok_or(StorageError::Unavailable)?)
+    let (mut stored, mut rest) = (Vec::with_capacity(user_ids.len()), user_ids);
+    while !rest.is_empty() {
+        // Powers of two, so that few different statements are prepared.
+        let (some, others) = rest.split_at((1 << rest.len().ilog2()).min(ROWS_MAX));
+        let params: Vec<Value> = shared.iter().cloned().chain(some.iter().copied().map(Into::into)).collect();
+        for row in tx.query(&insert_statement(some.len()), &params)? {
+            let mut columns = row.columns();
+            stored.push((columns.take()?, columns.take()?));
+        }
+        rest = others;
+    }
+    Ok(stored)
+}
+
+/// What the rows of one notification have in common.
+const SHARED: usize = 7;
+
+fn insert_statement(rows: usize) -> String {
+    let rows: Vec<_> =
+        (SHARED + 1..=SHARED + rows).map(|user| format!("(${user}, $1, $2, $3, $4, $5, $6, $7)")).collect();
+    format!(
+        "INSERT INTO holodrive_notification
+         (user_id, title, message, notification_type, related_object_type, related_object_id, data, created_at)
+         VALUES {} RETURNING user_id, id",
+        rows.join(", ")
+    )
 }
 
 /// The user's notifications with a higher id, oldest first.

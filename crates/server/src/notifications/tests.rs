@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use super::NewNotification;
 use crate::{accounts::User, gateway::testing::Peer, testing::Site};
 
-fn new(user: &User, title: &str) -> NewNotification {
+fn new(title: &str) -> NewNotification {
     NewNotification {
-        user_id: user.id,
         title: title.into(),
         message: "A text".into(),
         notification_type: "note".into(),
@@ -19,8 +18,8 @@ fn new(user: &User, title: &str) -> NewNotification {
 }
 
 async fn notify(site: &Site, user: &User, title: &str) -> i64 {
-    let (notifications, new) = (Arc::clone(&site.notifications), new(user, title));
-    site.write(move |tx| Ok(notifications.notify(tx, new)?.id)).await
+    let (notifications, user_id, new) = (Arc::clone(&site.notifications), user.id, new(title));
+    site.write(move |tx| Ok(notifications.notify(tx, &[user_id], new)?[0])).await
 }
 
 async fn connect(site: &Site, user: &Arc<User>, since: Option<i64>) -> Peer {
@@ -81,11 +80,11 @@ async fn what_is_not_committed_is_not_sent() {
     let site = Site::new();
     let ann = site.user("Ann", "Lee").await;
     let mut peer = connect(&site, &ann, None).await;
-    let (notifications, lost) = (Arc::clone(&site.notifications), new(&ann, "Lost"));
+    let (notifications, user_id) = (Arc::clone(&site.notifications), ann.id);
     let undone: Result<(), _> = site
         .storage
         .write(move |tx| {
-            notifications.notify(tx, lost)?;
+            notifications.notify(tx, &[user_id], new("Lost"))?;
             Err(crate::storage::StorageError::Unavailable)
         })
         .await;

@@ -150,7 +150,7 @@ impl Orders {
         notice: RiderNotice,
         seq: i64,
     ) -> Result<(), StorageError> {
-        self.notifications.notify(tx, notice.of(order))?;
+        self.notifications.notify(tx, &[order.rider_id], notice.of(order))?;
         self.tell_rider(tx, order, seq);
         Ok(())
     }

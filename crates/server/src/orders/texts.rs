@@ -73,7 +73,6 @@ impl RiderNotice {
     pub(super) fn of(self, order: &OrderRecord) -> NewNotification {
         let (kind, title, text) = self.words();
         NewNotification {
-            user_id: order.rider_id,
             title: title.to_owned(),
             message: format!("{}: {text}", order_code(order.id)),
             notification_type: kind.to_owned(),

@@ -13,8 +13,10 @@ pub(super) const SYNCHRONOUS_FULL: i64 = 2;
 /// Prepared statements that each connection keeps.
 const STATEMENT_CACHE: usize = 256;
 
-/// Pages that each connection keeps in memory, in KiB.
-const CACHE_KIB: i32 = 8 * 1024;
+/// Pages that the writer keeps in memory, and each reader, in KiB. What a reader does not find there is mostly in the page
+/// cache of the system.
+const WRITER_CACHE_KIB: i32 = 8 * 1024;
+const READER_CACHE_KIB: i32 = 512;
 
 /// The type of the user table's primary key, which our own tables copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     let connection = Connection::open(path)
         .map_err(|error| StorageError::Setup(format!("cannot open the database {}: {error}", path.display())))?;
     configure(&connection)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     // An I/O error while switching is silent: the answer must be read, or the database stays in rollback mode unnoticed.
     require(&connection, "journal_mode", "PRAGMA journal_mode=WAL", "wal")?;
     connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")?;
@@ -58,6 +61,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     configure(&connection)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(connection)
 }
 
@@ -68,7 +72,6 @@ pub(super) fn configure(connection: &Connection) -> Result<(), StorageError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // What a savepoint may have to undo is kept in memory, not in a temporary file.
     connection.execute_batch("PRAGMA temp_store=MEMORY")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(())
 }
 
