@@ -48,8 +48,8 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "delivery",
         about: "a delivery of `typing` to one of the nine others in a conversation",
-        more: Amounts { typing: 800, ..Amounts::NONE },
-        units: 800 * work::LISTENERS,
+        more: Amounts { typing: 2_000, ..Amounts::NONE },
+        units: 2_000 * work::LISTENERS,
     },
     Kind {
         name: "message",
@@ -66,24 +66,12 @@ const KINDS: [Kind; 4] = [
 ];
 
 pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
-    let release = !cfg!(debug_assertions);
-    anyhow::ensure!(!release || !(args.check || args.record), "the recorded figures are those of a dev build: {HINT}");
-    let recorded = args.check.then(Record::read).transpose()?;
-    let mut figures = least(place, args.rounds).await?;
-    match recorded {
-        Some(recorded) if recorded.architecture != ARCH => {
-            say(&format!("not compared: the recorded figures are of {}, and this is {ARCH}", recorded.architecture))?;
-        }
-        Some(recorded) => {
-            // What looks like growth must show a second time.
-            if recorded.verdict(&figures).is_err() {
-                take_least(&mut figures, count(place).await?);
-            }
-            recorded.compare(&figures).iter().try_for_each(|line| say(line))?;
-            return recorded.verdict(&figures);
-        }
-        None => {}
+    let dev = cfg!(debug_assertions);
+    anyhow::ensure!(dev || !(args.check || args.record), "the recorded figures are those of a dev build: {HINT}");
+    if args.check {
+        return check(place, args.rounds).await;
     }
+    let figures = least(place, args.rounds).await?;
     for Kind { name, about, .. } in &KINDS {
         say(&format!("{name:<12}{:>12}  {about}", figures[*name]))?;
     }
@@ -91,6 +79,21 @@ pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
 }
 
 const HINT: &str = "`cargo xtask test --only instructions` builds and checks one";
+
+async fn check(place: &Place, rounds: u32) -> anyhow::Result<()> {
+    let recorded = Record::read()?;
+    if recorded.architecture != ARCH {
+        say(&format!("not compared: the recorded figures are of {}, and this is {ARCH}", recorded.architecture))?;
+        return Ok(());
+    }
+    let mut figures = least(place, rounds).await?;
+    // What looks like growth must show a second time.
+    if recorded.verdict(&figures).is_err() {
+        take_least(&mut figures, count(place).await?);
+    }
+    recorded.compare(&figures).iter().try_for_each(|line| say(line))?;
+    recorded.verdict(&figures)
+}
 
 async fn least(place: &Place, rounds: u32) -> anyhow::Result<Figures> {
     let mut figures = count(place).await?;

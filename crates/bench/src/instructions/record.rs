@@ -64,12 +64,12 @@ impl Record {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52 instructions")]
     fn growth(&self, name: &str, now: u64) -> f64 {
         let before = self.instructions.get(name).copied().unwrap_or_default();
-        (now as f64 / before as f64 - 1.0) * 100.0
+        (now as f64 - before as f64) * 100.0 / before as f64
     }
 
     fn advice(&self) -> String {
         let intended = "If that is intended: `cargo build --workspace --bin holodrive --bin holodrive-bench`, then \
-            `target/debug/holodrive-bench instructions --record`, and commit the file";
+            `target/debug/holodrive-bench instructions --record --rounds 3`, and commit the file";
         match compiler() {
             Ok(compiler) if compiler != self.compiler => {
                 format!("They are of {}, and this is {compiler}, which may be the reason. {intended}", self.compiler)
