@@ -16,6 +16,9 @@ const SERVICES: &[DebianProgram] = &[
     DebianProgram { program: "strace", package: "strace" },
 ];
 
+/// What counts instructions.
+const COUNTER: &[DebianProgram] = &[DebianProgram { program: "valgrind", package: "valgrind" }];
+
 /// What the Rust tests and the crash tests need, and no release has.
 const TEST_FEATURES: &[&str] = &["--features", "holodrive/test-hooks,holodrive/failpoints"];
 
@@ -26,6 +29,7 @@ const STEPS: &[Step<Options>] = &[
     Step { name: "rust", about: "the Rust tests, with the test features", run: rust_tests },
     Step { name: "build", about: "the program as it ships, without the test features", run: build },
     Step { name: "acceptance", about: "the Python suite against that program", run: acceptance },
+    Step { name: "instructions", about: "what connections and messages take, against the record", run: instructions },
 ];
 
 /// The steps that need neither network nor other programs.
@@ -37,7 +41,7 @@ pub(crate) struct Options {
     /// Only formatting, lints and the Rust tests
     #[arg(long, conflicts_with = "only")]
     quick: bool,
-    /// Only this step: format, lint, deny, rust, build or acceptance (may be repeated)
+    /// Only this step: format, lint, deny, rust, build, acceptance or instructions (may be repeated)
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
     /// Run the other steps too when one has failed
@@ -123,6 +127,16 @@ fn acceptance(options: &Options) -> Outcome {
     pytest.env("HOLODRIVE_FAILPOINTS_BIN", with_failpoints);
     let closing_line = run_echoing(&mut pytest)?;
     Ok(Some(closing_line))
+}
+
+/// The program as it ships, and what loads it, in the profile of the other steps: nothing is built twice.
+fn instructions(_: &Options) -> Outcome {
+    tools::ensure_debian(COUNTER)?;
+    let programs = ["--bin", "holodrive", "--bin", "holodrive-bench"];
+    tools::run(cargo(["build", "--workspace", "--locked"]).args(programs))?;
+    let program = tools::target_dir().join("debug/holodrive-bench");
+    tools::run(Command::new(program).args(["instructions", "--check"]))?;
+    Ok(None)
 }
 
 /// Runs `command`, shows its output as it comes, and returns its last line.

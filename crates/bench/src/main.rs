@@ -8,6 +8,7 @@ mod compare;
 mod connections;
 mod deadlines;
 mod disk;
+mod instructions;
 mod latencies;
 mod load;
 mod process;
@@ -41,6 +42,8 @@ enum Benchmark {
     Connections(connections::Args),
     /// How many chat messages a second are stored and acknowledged
     Chat(chat::Args),
+    /// How many instructions the server takes for a connection, a delivery, a stored message and a position
+    Instructions(instructions::Args),
     /// The same work on this server and on others, in turns
     Compare(compare::Args),
     /// One scenario of these on a server that runs already
@@ -57,6 +60,7 @@ async fn main() -> ExitCode {
         Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
         Benchmark::Connections(args) => connections::run(&place, args).await,
         Benchmark::Chat(args) => chat::run(&place, args).await,
+        Benchmark::Instructions(args) => instructions::run(&place, args).await,
         Benchmark::Load(args) => compare::load::run(&place.dir, &args),
         Benchmark::Compare(args) => compare::run(place, args).await,
     };

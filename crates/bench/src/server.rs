@@ -8,11 +8,15 @@ use std::{
 };
 
 use anyhow::Context;
+use nix::{sys::signal::Signal, unistd::Pid};
 
 use crate::{
     process::Process,
     site::{Settings, Site},
 };
+
+/// What the server tells of its own beginning and end.
+const TOLD: &str = r#""level":"INFO""#;
 
 /// Where the server and its database come from.
 #[derive(clap::Args)]
@@ -45,7 +49,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on a site; when this returns, clients can connect.
     pub(crate) fn start(place: &Place, site: &Site) -> anyhow::Result<Self> {
-        let mut child = command(place, site)?.spawn().context("the server cannot be started")?;
+        Self::spawn(Command::new(place.binary()?), site)
+    }
+
+    /// The same, with the server as the last word of a command that runs programs.
+    pub(crate) fn start_under(mut runner: Command, place: &Place, site: &Site) -> anyhow::Result<Self> {
+        runner.arg(place.binary()?);
+        Self::spawn(runner, site)
+    }
+
+    fn spawn(command: Command, site: &Site) -> anyhow::Result<Self> {
+        let mut child = prepared(command, site).spawn().context("the server cannot be started")?;
         let log = child.stderr.take().context("the server has no log")?;
         let mut server = Self { child, address: String::new() };
         server.address = address_from(log)?;
@@ -62,6 +76,14 @@ impl Server {
         Process::new(self.id())
     }
 
+    /// Ends it as an operator does, and waits until it has ended.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        nix::sys::signal::kill(Pid::from_raw(i32::try_from(self.id())?), Signal::SIGTERM)?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+
     /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -76,16 +98,17 @@ impl Drop for Server {
     }
 }
 
-fn command(place: &Place, site: &Site) -> anyhow::Result<Command> {
+fn prepared(mut command: Command, site: &Site) -> Command {
     let mut settings: Settings = site.settings().clone();
     // The line that tells the address, and whatever is wrong.
     settings.insert("LOG_LEVEL".into(), "warn,holodrive::cli=info".into());
     settings.insert("LOG_FORMAT".into(), "json".into());
-    let mut command = Command::new(place.binary()?);
+    let own: Vec<_> =
+        command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     // Neither this shell's settings nor an `.env` may change what is measured.
-    command.arg("serve").current_dir(site.folder()).env_clear().envs(settings);
+    command.arg("serve").current_dir(site.folder()).env_clear().envs(own).envs(settings);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    Ok(command)
+    command
 }
 
 /// Reads the log up to the line that tells the address; from there on a thread shows it.
@@ -95,7 +118,8 @@ fn address_from(log: ChildStderr) -> anyhow::Result<String> {
         let line = line?;
         match listening_at(&line) {
             Some(address) => {
-                std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| show(&line)));
+                let rest = lines.map_while(Result::ok).filter(|line| !line.contains(TOLD));
+                std::thread::spawn(move || rest.for_each(|line| show(&line)));
                 return Ok(address);
             }
             None => show(&line),

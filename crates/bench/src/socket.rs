@@ -17,6 +17,8 @@ use crate::{progress, site::Member};
 const CONNECTING: usize = 32;
 /// Holds a message of these benchmarks.
 const READ_BUFFER: usize = 2_048;
+/// Holds what is sent at once.
+const WRITE_BUFFER: usize = 8_192;
 /// Longer than any answer takes on a server that works.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -55,7 +57,7 @@ impl Socket {
         request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(0);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BUFFER);
         let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
         let mut socket = Self(stream);
         socket.wait_for("connection_established").await?;
@@ -69,7 +71,8 @@ impl Socket {
         self.wait_for("pong").await
     }
 
-    async fn wait_for(&mut self, kind: &str) -> anyhow::Result<()> {
+    /// Waits for a message of this `type`; those before it are thrown away.
+    pub(crate) async fn wait_for(&mut self, kind: &str) -> anyhow::Result<()> {
         let found = async {
             loop {
                 let arrival = self.next().await?;
@@ -84,6 +87,18 @@ impl Socket {
 
     pub(crate) async fn send(&mut self, message: &impl Serialize) -> anyhow::Result<()> {
         Ok(self.0.send(Message::text(serde_json::to_string(message)?)).await?)
+    }
+
+    /// Sends a message in one piece with the next one that is sent.
+    pub(crate) async fn hold(&mut self, message: &impl Serialize) -> anyhow::Result<()> {
+        Ok(self.0.feed(Message::text(serde_json::to_string(message)?)).await?)
+    }
+
+    /// Closes the connection and waits until the server has let go of it.
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        self.0.close(None).await?;
+        while self.0.try_next().await?.is_some() {}
+        Ok(())
     }
 
     /// The next text message. Pings are answered on the way. Safe to cancel.
