@@ -14,7 +14,7 @@ use nix::{
     sched::{CloneFlags, unshare},
     sys::{
         resource::{Resource, getrlimit, setrlimit},
-        signal::SigSet,
+        signal::{SigSet, Signal},
     },
     unistd::close,
 };
@@ -29,7 +29,7 @@ const WAKERS: &str = "anon_inode:[event";
 const SPARE: usize = 16;
 
 /// How many descriptors a table can hold.
-pub(crate) fn limit() -> io::Result<u64> {
+fn limit() -> io::Result<u64> {
     Ok(getrlimit(Resource::RLIMIT_NOFILE)?.0)
 }
 
@@ -56,7 +56,23 @@ pub(crate) fn own_table(keep: BorrowedFd<'_>) -> io::Result<Option<usize>> {
     if !Path::new(TABLE).exists() || unshare(CloneFlags::CLONE_FILES).is_err() {
         return Ok(None);
     }
-    SigSet::all().thread_block()?;
+    block_signals()?;
+    let kept = close_inherited(keep)?;
+    let limit = usize::try_from(limit()?).unwrap_or(usize::MAX);
+    Ok(Some(limit.saturating_sub(kept + SPARE)))
+}
+
+/// All but those by which a thread learns of its own faults.
+fn block_signals() -> io::Result<()> {
+    let mut signals = SigSet::all();
+    for own in [Signal::SIGSEGV, Signal::SIGBUS] {
+        signals.remove(own);
+    }
+    Ok(signals.thread_block()?)
+}
+
+/// Closes what [`own_table`] does not keep; tells how many descriptors are left.
+fn close_inherited(keep: BorrowedFd<'_>) -> io::Result<usize> {
     let is_kept = |(number, target): &(RawFd, PathBuf)| {
         *number <= STDERR || *number == keep.as_raw_fd() || target.to_string_lossy().starts_with(WAKERS)
     };
@@ -68,8 +84,7 @@ pub(crate) fn own_table(keep: BorrowedFd<'_>) -> io::Result<Option<usize>> {
             Err(error) => return Err(error.into()),
         }
     }
-    let limit = usize::try_from(limit()?).unwrap_or(usize::MAX);
-    Ok(Some(limit.saturating_sub(kept.len() + SPARE)))
+    Ok(kept.len())
 }
 
 /// The numbers in this thread's table, and what they stand for.
@@ -100,21 +115,22 @@ mod tests {
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
         let (kept, _other) = UnixStream::pair().unwrap();
+        let target = |descriptor: &dyn AsRawFd| fs::read_link(format!("{TABLE}/{}", descriptor.as_raw_fd())).unwrap();
+        let others = [target(&listener), target(&accepted), target(&peer)];
         let (ready, is_ready) = mpsc::channel();
         thread::scope(|scope| {
             let (end, may_end) = mpsc::channel::<()>();
             let door = kept.as_fd();
             scope.spawn(move || {
                 let room = own_table(door).unwrap();
-                let open: Vec<_> = open_descriptors().unwrap().into_iter().map(|(number, _)| number).collect();
+                let open: Vec<_> = open_descriptors().unwrap().into_iter().map(|(_, target)| target).collect();
                 ready.send((room, open)).unwrap();
                 may_end.recv().unwrap_err();
             });
             let (room, open) = is_ready.recv().unwrap();
-            let holds = |number: RawFd| open.contains(&number);
             assert!(room.is_some_and(|room| room > 0));
-            assert!(holds(kept.as_raw_fd()) && holds(STDERR));
-            assert!(!holds(listener.as_raw_fd()) && !holds(accepted.as_raw_fd()) && !holds(peer.as_raw_fd()));
+            assert!(open.contains(&target(&kept)));
+            assert!(!others.iter().any(|other| open.contains(other)), "{open:?}");
             drop((listener, accepted));
             assert_eq!(peer.read(&mut [0]).unwrap(), 0, "the peer sees the end at once");
             drop(end);

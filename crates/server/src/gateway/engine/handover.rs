@@ -111,3 +111,46 @@ impl Drop for Place {
         self.0.add(1);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::{
+        io::{ErrorKind, Read, Write},
+        net::{Ipv4Addr, TcpListener},
+    };
+
+    use super::*;
+
+    #[test]
+    fn sockets_come_out_in_the_order_in_which_they_went_in_until_the_end() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let peer = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (sender, receiver) = handover().unwrap();
+        assert_eq!(receiver.receive().unwrap_err().kind(), ErrorKind::WouldBlock);
+        let mut peers = [peer(), peer()];
+        for (number, peer) in peers.iter_mut().enumerate() {
+            peer.write_all(&[u8::try_from(number).unwrap()]).unwrap();
+            sender.send(listener.accept().unwrap().0, || {}).unwrap();
+        }
+        for number in 0..2 {
+            let mut byte = [9];
+            receiver.receive().unwrap().read_exact(&mut byte).unwrap();
+            assert_eq!(byte, [number]);
+        }
+        receiver.shut_down().unwrap();
+        let refused = sender.send(peer(), || unreachable!("nothing was sent"));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_it_is_left() {
+        let places = Places::default();
+        assert!(places.take().is_none());
+        places.add(2);
+        let (first, _second) = (places.take().unwrap(), places.take().unwrap());
+        assert!(places.take().is_none());
+        drop(first);
+        assert!(places.take().is_some());
+    }
+}

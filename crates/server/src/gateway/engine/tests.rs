@@ -221,6 +221,24 @@ async fn what_a_session_does_is_finished_before_its_end() {
 }
 
 #[tokio::test]
+async fn with_the_engine_everything_ends() {
+    let (engine, terms) = (Engine::start(2, &Handle::current()).unwrap(), terms(|_| {}));
+    let mut lines = [Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b"")];
+    for line in &mut lines {
+        line.say("here");
+        assert_eq!(line.hear_text(), "here");
+    }
+    drop(engine);
+    for line in lines {
+        let Line { mut peer, connection, tracker, .. } = line;
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+        tracker.close();
+        tokio::time::timeout(PATIENCE, tracker.wait()).await.unwrap();
+        drop(connection);
+    }
+}
+
+#[tokio::test]
 async fn a_panic_ends_one_connection() {
     let (engine, terms) = (engine(), terms(|_| {}));
     let (mut bad, mut good) = (Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b""));
