@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod demo;
+mod descriptors;
 pub mod dispatch;
 #[cfg(feature = "failpoints")]
 mod failpoint;

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     config::Config,
     demo::{self, Demo},
+    descriptors,
     server::Server,
     telemetry::logging,
 };
@@ -34,6 +35,10 @@ pub(super) fn run(mut config: Config, args: ServeArgs) -> anyhow::Result<()> {
         demo::configure(&mut config);
     }
     logging::init(&config)?;
+    match descriptors::raise_limit() {
+        Ok(limit) => tracing::debug!(limit, "a table of descriptors holds so many"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
     if config.redis_url.is_some() {
         tracing::warn!("REDIS_URL is set, but Redis is not supported yet: this node serves alone");
     }

@@ -26,7 +26,8 @@ settings! {
         allowed_origins: Vec<String> = ORIGINS("");
         /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
         trusted_proxies: Vec<IpNet> = NETWORKS("");
-        /// Event loops that carry the sockets, each on a thread of its own; `0` is one for each core.
+        /// Event loops that carry the sockets, each on a thread of its own; `0` is one for each core. Each takes
+        /// nearly as many sockets as the limit of open files (`ulimit -Hn`), where Linux allows `unshare`.
         event_loops: Option<usize> = COUNT_OR_CORES("0");
     }
 

@@ -79,6 +79,11 @@ impl Gateway {
         let cookie_name = &self.config.session_cookie_name;
         let credential = credentials::find(query.get("token"), found.token.clone(), headers, cookie_name);
         self.check_origin(headers, credential.as_ref())?;
+        let room = Some(found.object_id).filter(|id| *id != 0);
+        let Some(reservation) = self.engine.reserve(room) else {
+            self.tell_full(&route);
+            return Err(Rejection::full());
+        };
         let address = self.trusted.client_address(peer.ip(), headers);
         let since = query.get("since").map(|since| since.parse().ok().filter(|since| *since >= 0));
         let opening = Opening { object_id: found.object_id, since: since.flatten() };
@@ -94,13 +99,19 @@ impl Gateway {
             match upgrade.await.map_err(io::Error::other).and_then(take_over) {
                 Ok((stream, unread)) => {
                     let role = gateway.role(identity, &arrival).await;
-                    let room = Some(arrival.opening.object_id).filter(|id| *id != 0);
-                    gateway.engine.carry(Newcomer { stream, unread, role, room });
+                    gateway.engine.carry(Newcomer { reservation, stream, unread, role });
                 }
                 Err(error) => tracing::debug!(%error, "a socket was lost in its handshake"),
             }
         });
         Ok(switching_protocols(accept, offers_bearer))
+    }
+
+    fn tell_full(&self, route: &Route) {
+        self.metrics.handshake_refused(route.terms.endpoint, "full");
+        if self.full.is_due() {
+            tracing::warn!("all event loops are full, newcomers get 503: raise EVENT_LOOPS or the limit of open files");
+        }
     }
 
     fn check_origin(&self, headers: &HeaderMap, credential: Option<&Credential>) -> Result<(), Rejection> {
@@ -196,6 +207,12 @@ impl Rejection {
 
     fn forbidden(detail: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    fn full() -> Self {
+        let detail = "this server has no room for more connections: come back later";
+        let headers = &[(header::RETRY_AFTER, "5")];
+        Self { headers, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail) }
     }
 
     fn upgrade_required() -> Self {

@@ -45,7 +45,7 @@ use crate::{
     accounts::{Accounts, AllowedOrigins},
     clock::SharedClock,
     config::Config,
-    telemetry::Metrics,
+    telemetry::{Metrics, Seldom},
 };
 use endpoint::AnyEndpoint;
 use engine::Engine;
@@ -68,6 +68,8 @@ pub struct Gateway {
     routes: Vec<Route>,
     registry: Arc<Registry>,
     engine: Engine,
+    /// Says that there is no room.
+    full: Seldom,
     /// Waited for when the server ends: handshakes, connections, and what sessions do in the end.
     tasks: TaskTracker,
 }
@@ -96,7 +98,9 @@ impl Gateway {
         let (registry, tasks, routes) = (Arc::default(), TaskTracker::new(), Vec::new());
         let loops = config.event_loops.map_or_else(|| thread::available_parallelism().map(usize::from), Ok)?;
         let engine = Engine::start(loops, &Handle::current())?;
-        let gateway = Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, tasks };
+        let full = Seldom::default();
+        let gateway =
+            Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, full, tasks };
         #[cfg(feature = "test-hooks")]
         let gateway = gateway.with_echo();
         Ok(gateway)

@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{connection, front::Front};
+use crate::telemetry::Seldom;
 
 /// How long to wait after a failed accept: most often the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -18,7 +19,7 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) async fn run(self, listener: TcpListener) {
-        let connections = TaskTracker::new();
+        let (connections, failures) = (TaskTracker::new(), Seldom::default());
         while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, peer)) => {
@@ -28,7 +29,9 @@ impl Acceptor {
                 // That client is gone; the next one need not wait.
                 Err(error) if is_of_client(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if failures.is_due() {
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -1,6 +1,7 @@
 //! `holodrive check`: what is reachable, and what is misconfigured. It changes nothing.
 
 mod database;
+mod descriptors;
 mod network;
 mod secrets;
 
@@ -60,6 +61,7 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     database::check(config, &mut report);
     secrets::check(config, &mut report);
     network::check(config, &mut report);
+    descriptors::check(config, &mut report);
     print(&report.to_string())?;
     match report.failures() {
         0 => Ok(()),

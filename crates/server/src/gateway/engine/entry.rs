@@ -8,6 +8,7 @@ use super::{
     Desk, Role,
     closing::{CLOSE_GRACE, Closing},
     decoder::Decoder,
+    handover::Place,
     pipe::Pipe,
     serving::{End, Serving},
     timers::Tick,
@@ -19,9 +20,12 @@ pub(super) struct Entry {
     stage: Stage,
     /// When it is looked at next, whatever happens.
     pub(super) tick: Tick,
+    /// Behind the socket: it is free when the socket is closed.
+    _place: Place,
 }
 
-enum Stage {
+/// What a connection is to its loop.
+pub(super) enum Stage {
     Serving(Serving),
     Closing(Closing),
     Over,
@@ -43,7 +47,7 @@ pub(super) enum Occasion {
 pub(super) struct Over;
 
 impl Entry {
-    pub(super) fn new(pipe: Pipe, role: Role, unread: Bytes, now: Instant) -> Self {
+    pub(super) fn new(pipe: Pipe, place: Place, role: Role, unread: Bytes, now: Instant) -> Self {
         let stage = match role {
             Role::Member(member) => Stage::Serving(Serving::new(member, unread, now)),
             Role::Refused { close, max_message_bytes } => {
@@ -51,7 +55,7 @@ impl Entry {
                 Stage::Closing(Closing::new(close.farewell(), Some(decoder), &unread, None))
             }
         };
-        Self { pipe, stage, tick: Tick::NEVER }
+        Self { pipe, stage, tick: Tick::NEVER, _place: place }
     }
 
     /// Does what is to be done; gives a moment at which to look again at the latest, where that has changed.
@@ -82,6 +86,11 @@ impl Entry {
             Stage::Serving(serving) => serving.next_tick(now),
             Stage::Closing(_) | Stage::Over => now + CLOSE_GRACE,
         }
+    }
+
+    /// Closes the socket; gives what is left.
+    pub(super) fn cut(self) -> Stage {
+        self.stage
     }
 
     /// Whether there is more to do at once.

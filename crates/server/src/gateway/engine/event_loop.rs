@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
+    os::fd::{AsFd, BorrowedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -12,8 +13,9 @@ use slab::Slab;
 use tokio::runtime::Handle;
 
 use super::{
-    Desk, Member, Newcomer, Role,
-    entry::{Entry, Occasion, Over},
+    Arrival, Desk, Role,
+    entry::{Entry, Occasion, Over, Stage},
+    handover::Receiver,
     inbox::{Inbox, Mail},
     pipe::Pipe,
     serving::End,
@@ -32,7 +34,9 @@ const EVENTS_MAX: usize = 1_024;
 /// round brought, in one system call.
 pub(super) struct EventLoop {
     poll: Poll,
+    waker: Arc<Waker>,
     inbox: Arc<Inbox>,
+    receiver: Receiver,
     entries: Slab<Box<Entry>>,
     timers: Timers,
     /// Those whose turn ended before all was done.
@@ -40,21 +44,36 @@ pub(super) struct EventLoop {
     desk: Desk,
 }
 
+/// What a loop leaves behind. It was made on another thread, or may hold what was, and must be dropped there: a number
+/// in the loop's table is another descriptor in theirs.
+pub(super) struct Remains {
+    _own: (Poll, Arc<Waker>, Receiver),
+    _connections: Vec<Stage>,
+    _mail: Mail,
+}
+
 impl EventLoop {
-    pub(super) fn new() -> io::Result<Self> {
+    /// A loop to which sockets come through `receiver`.
+    pub(super) fn new(receiver: Receiver) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let inbox = Inbox::new(Waker::new(poll.registry(), INBOX)?);
+        let waker = Arc::new(Waker::new(poll.registry(), INBOX)?);
+        let inbox = Inbox::new(Arc::downgrade(&waker));
         let desk = Desk::new();
         let timers = Timers::new(desk.now);
-        Ok(Self { poll, inbox, entries: Slab::new(), timers, again: Vec::new(), desk })
+        Ok(Self { poll, waker, inbox, receiver, entries: Slab::new(), timers, again: Vec::new(), desk })
     }
 
     pub(super) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
     }
 
+    /// The descriptor that it needs beside those that wake it.
+    pub(super) fn door(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+
     /// Serves until the letter box says stop. The futures of sessions find the runtime around them.
-    pub(super) fn run(mut self, runtime: &Handle) {
+    pub(super) fn run(&mut self, runtime: &Handle) {
         let _runtime = runtime.enter();
         let (mut events, mut mail) = (Events::with_capacity(EVENTS_MAX), Mail::default());
         while !mail.stop {
@@ -68,6 +87,17 @@ impl EventLoop {
             self.inbox.take(&mut mail);
             self.open_mail(&mut mail);
         }
+    }
+
+    /// Closes all sockets.
+    pub(super) fn end(self) -> Remains {
+        let mut mail = Mail::default();
+        if let Err(error) = self.receiver.shut_down() {
+            tracing::error!(%error, "a loop of connections cannot be shut");
+        }
+        self.inbox.take(&mut mail);
+        let connections = self.entries.into_iter().map(|(_, entry)| entry.cut()).collect();
+        Remains { _own: (self.poll, self.waker, self.receiver), _connections: connections, _mail: mail }
     }
 
     /// Waits until there is something to do.
@@ -104,32 +134,31 @@ impl EventLoop {
     }
 
     fn open_mail(&mut self, mail: &mut Mail) {
-        for newcomer in mail.newcomers.drain(..) {
-            self.admit(newcomer);
+        for arrival in mail.arrivals.drain(..) {
+            self.admit(arrival);
         }
         for token in mail.attention.drain(..) {
             self.visit(token, Occasion::Attention);
         }
     }
 
-    fn admit(&mut self, newcomer: Newcomer) {
-        let Newcomer { stream, unread, role, .. } = newcomer;
+    fn admit(&mut self, arrival: Arrival) {
+        let Arrival { place, unread, role } = arrival;
         let vacancy = self.entries.vacant_entry();
         let token = vacancy.key();
-        let pipe = match Pipe::new(stream, self.poll.registry(), Token(token)) {
+        let stream = self.receiver.receive();
+        let pipe = match stream.and_then(|stream| Pipe::new(stream, self.poll.registry(), Token(token))) {
             Ok(pipe) => pipe,
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be served");
-                if let Role::Member(Member { session, stay }) = role {
-                    Member::leave(session, None, &stay);
-                }
+                role.give_up();
                 return;
             }
         };
         if let Role::Member(member) = &role {
             member.stay.connection.carried_by(Arc::clone(&self.inbox) as Arc<_>, token);
         }
-        let entry = Entry::new(pipe, role, unread, self.desk.now);
+        let entry = Entry::new(pipe, place, role, unread, self.desk.now);
         let first_look = entry.first_look(self.desk.now);
         vacancy.insert(Box::new(entry));
         self.schedule(token, first_look);

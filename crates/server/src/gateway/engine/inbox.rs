@@ -1,16 +1,17 @@
 //! What other threads have for a loop: new connections, and connections that want to be looked at.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use mio::Waker;
 use parking_lot::Mutex;
 
-use super::{super::connection::Carrier, Newcomer};
+use super::{super::connection::Carrier, Arrival};
 
 /// A loop's letter box.
 pub(super) struct Inbox {
     state: Mutex<State>,
-    waker: Waker,
+    /// Gone with the loop. It holds a descriptor, which must not end with a letter box on just any thread.
+    waker: Weak<Waker>,
 }
 
 #[derive(Default)]
@@ -23,7 +24,7 @@ struct State {
 /// What was waiting in an [`Inbox`].
 #[derive(Default)]
 pub(super) struct Mail {
-    pub(super) newcomers: Vec<Newcomer>,
+    pub(super) arrivals: Vec<Arrival>,
     /// The connections to be looked at. One may be gone, and its name another's: a look too many does no harm.
     pub(super) attention: Vec<usize>,
     /// Whether the loop is to end.
@@ -31,12 +32,12 @@ pub(super) struct Mail {
 }
 
 impl Inbox {
-    pub(super) fn new(waker: Waker) -> Arc<Self> {
+    pub(super) fn new(waker: Weak<Waker>) -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), waker })
     }
 
-    pub(super) fn admit(&self, newcomer: Newcomer) {
-        self.post(|mail| mail.newcomers.push(newcomer));
+    pub(super) fn admit(&self, arrival: Arrival) {
+        self.post(|mail| mail.arrivals.push(arrival));
     }
 
     pub(super) fn stop(&self) {
@@ -49,7 +50,10 @@ impl Inbox {
         put(&mut state.mail);
         let asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        if asleep && let Err(error) = self.waker.wake() {
+        if asleep
+            && let Some(waker) = self.waker.upgrade()
+            && let Err(error) = waker.wake()
+        {
             tracing::error!(%error, "a loop of connections cannot be woken");
         }
     }
@@ -71,7 +75,7 @@ impl Inbox {
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.newcomers.is_empty() && self.attention.is_empty() && !self.stop
+        self.arrivals.is_empty() && self.attention.is_empty() && !self.stop
     }
 }
 

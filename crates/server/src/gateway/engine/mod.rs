@@ -14,13 +14,16 @@
 //! ```
 //!
 //! [`wire`] and [`decoder`] know RFC 6455 and no I/O; [`pipe`] knows a socket and no protocol; [`timers`] knows moments.
+//! [`handover`] brings sockets into a loop's own descriptor table; [`keeper`] starts the loops, and ends what they leave.
 //! [`serving`] is what a connection is while its session is open, [`closing`] what it is afterwards.
 
 mod closing;
 mod decoder;
 mod entry;
 mod event_loop;
+mod handover;
 mod inbox;
+mod keeper;
 mod pipe;
 mod serving;
 #[cfg(test)]
@@ -40,7 +43,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Waker},
-    thread,
     time::Instant,
 };
 
@@ -52,7 +54,7 @@ use super::{
     endpoint::{AnySession, BoxFuture},
     stay::Stay,
 };
-use event_loop::EventLoop;
+use handover::{Place, Places, Sender};
 use inbox::Inbox;
 
 /// What a loop reads at once.
@@ -60,19 +62,38 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// The loops; dropping it ends them, and cuts the connections that they still have.
 pub(super) struct Engine {
-    loops: Vec<Arc<Inbox>>,
+    loops: Vec<Link>,
     next: AtomicUsize,
     rooms: RandomState,
 }
 
+/// What others know of a loop.
+struct Link {
+    inbox: Arc<Inbox>,
+    sender: Sender,
+    places: Places,
+}
+
+/// A place in one of the loops.
+pub(super) struct Reservation {
+    turn: usize,
+    place: Place,
+}
+
 /// A socket whose handshake is done.
 pub(super) struct Newcomer {
+    pub(super) reservation: Reservation,
     pub(super) stream: TcpStream,
     /// What was read of it behind the handshake.
     pub(super) unread: Bytes,
     pub(super) role: Role,
-    /// What it has in common with those whom it talks to, such as a conversation.
-    pub(super) room: Option<i64>,
+}
+
+/// A newcomer without his socket, which comes another way.
+struct Arrival {
+    place: Place,
+    unread: Bytes,
+    role: Role,
 }
 
 /// What becomes of a socket.
@@ -97,36 +118,57 @@ struct Desk {
 }
 
 impl Engine {
-    /// Starts so many loops. The futures of sessions run within `runtime`.
+    /// Starts so many loops. The futures of sessions run within `runtime`; they may wake its tasks and each other, and no
+    /// runtime or engine that begins later.
     pub(super) fn start(loops: usize, runtime: &Handle) -> io::Result<Self> {
-        let loops = (0..loops.max(1)).map(|_| start_loop(runtime.clone())).collect::<io::Result<_>>()?;
-        Ok(Self { loops, next: AtomicUsize::new(0), rooms: RandomState::new() })
+        Ok(Self {
+            loops: keeper::start(loops.max(1), runtime.clone())?,
+            next: AtomicUsize::new(0),
+            rooms: RandomState::new(),
+        })
     }
 
-    /// Carries this socket from now on. Those of a room share a loop: what one says, the others are sent in the same round,
-    /// and no other thread is woken.
-    pub(super) fn carry(&self, newcomer: Newcomer) {
-        let turn = newcomer.room.map_or_else(|| self.next.fetch_add(1, Ordering::Relaxed), |room| self.place(room));
-        self.loops[turn % self.loops.len()].admit(newcomer);
+    /// A place for one socket; `None` when the tables of all loops are full. Those of a `room` share a loop where they can:
+    /// what one says, the others are sent in the same round, and no other thread is woken.
+    pub(super) fn reserve(&self, room: Option<i64>) -> Option<Reservation> {
+        let first = room.map_or_else(|| self.next.fetch_add(1, Ordering::Relaxed), |room| self.turn_of(room));
+        let mut turns = (0..self.loops.len()).map(|more| first.wrapping_add(more) % self.loops.len());
+        turns.find_map(|turn| Some(Reservation { turn, place: self.loops[turn].places.take()? }))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the loop")]
-    fn place(&self, room: i64) -> usize {
+    fn turn_of(&self, room: i64) -> usize {
         self.rooms.hash_one(room) as usize
     }
-}
 
-fn start_loop(runtime: Handle) -> io::Result<Arc<Inbox>> {
-    let event_loop = EventLoop::new()?;
-    let inbox = Arc::clone(event_loop.inbox());
-    thread::Builder::new().name("sockets".into()).spawn(move || event_loop.run(&runtime))?;
-    Ok(inbox)
+    /// Carries this socket from now on.
+    pub(super) fn carry(&self, newcomer: Newcomer) {
+        let Newcomer { reservation: Reservation { turn, place }, stream, unread, role } = newcomer;
+        let Link { inbox, sender, .. } = &self.loops[turn];
+        let mut arrival = Some(Arrival { place, unread, role });
+        let sent = sender.send(stream, || arrival.take().into_iter().for_each(|arrival| inbox.admit(arrival)));
+        if let Err(error) = sent {
+            tracing::warn!(%error, "a connection could not be handed over");
+        }
+        if let Some(Arrival { role, .. }) = arrival {
+            role.give_up();
+        }
+    }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        for inbox in &self.loops {
-            inbox.stop();
+        for link in &self.loops {
+            link.inbox.stop();
+        }
+    }
+}
+
+impl Role {
+    /// The socket is lost before it could be served.
+    fn give_up(self) {
+        if let Self::Member(Member { session, stay }) = self {
+            Member::leave(session, None, &stay);
         }
     }
 }

@@ -105,7 +105,8 @@ impl Line {
         let mut stay = Stay::begin(Arc::clone(&connection), None, limits, tracker.token()).unwrap();
         stay.opened();
         let role = Role::Member(Member { session, stay });
-        engine.carry(Newcomer { stream, unread: Bytes::copy_from_slice(unread), role, room: None });
+        let reservation = engine.reserve(None).unwrap();
+        engine.carry(Newcomer { reservation, stream, unread: Bytes::copy_from_slice(unread), role });
         Self { peer, connection, heard, go_on, closed, tracker }
     }
 
@@ -220,6 +221,24 @@ async fn what_a_session_does_is_finished_before_its_end() {
 }
 
 #[tokio::test]
+async fn with_the_engine_everything_ends() {
+    let (engine, terms) = (Engine::start(2, &Handle::current()).unwrap(), terms(|_| {}));
+    let mut lines = [Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b"")];
+    for line in &mut lines {
+        line.say("here");
+        assert_eq!(line.hear_text(), "here");
+    }
+    drop(engine);
+    for line in lines {
+        let Line { mut peer, connection, tracker, .. } = line;
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+        tracker.close();
+        tokio::time::timeout(PATIENCE, tracker.wait()).await.unwrap();
+        drop(connection);
+    }
+}
+
+#[tokio::test]
 async fn a_panic_ends_one_connection() {
     let (engine, terms) = (engine(), terms(|_| {}));
     let (mut bad, mut good) = (Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b""));
@@ -318,7 +337,8 @@ async fn a_refusal_is_an_error_message_and_a_close_frame() {
     let (stream, _) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let role = Role::Refused { close: Close::forbidden("not you"), max_message_bytes: None };
-    engine.carry(Newcomer { stream, unread: Bytes::new(), role, room: None });
+    let reservation = engine.reserve(None).unwrap();
+    engine.carry(Newcomer { reservation, stream, unread: Bytes::new(), role });
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     peer.write_all(&masked(0x88, &[])).unwrap();
     peer.read_to_end(&mut seen.lock()).unwrap();
