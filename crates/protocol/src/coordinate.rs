@@ -1,6 +1,9 @@
 //! Positions on the globe with six decimals, as Django's `DecimalField(max_digits=9, decimal_places=6)` keeps them.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
 
 const MICRODEGREES: f64 = 1_000_000.0;
 
@@ -50,8 +53,8 @@ macro_rules! coordinate {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let degrees = NumberOrText::deserialize(deserializer)?.degrees();
-                degrees.and_then(Self::from_degrees).ok_or_else(|| {
+                let degrees = deserializer.deserialize_any(NumberOrText)?;
+                Self::from_degrees(degrees).ok_or_else(|| {
                     de::Error::custom(concat!("expected degrees from -", $limit, " to ", $limit))
                 })
             }
@@ -73,19 +76,32 @@ macro_rules! coordinate {
     };
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrText {
-    Number(f64),
-    Text(String),
-}
+/// Reads degrees from a number or a text.
+struct NumberOrText;
 
-impl NumberOrText {
-    fn degrees(self) -> Option<f64> {
-        match self {
-            Self::Number(degrees) => Some(degrees),
-            Self::Text(text) => text.trim().parse().ok(),
-        }
+impl Visitor<'_> for NumberOrText {
+    type Value = f64;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("degrees as a number or as text")
+    }
+
+    fn visit_f64<E: de::Error>(self, degrees: f64) -> Result<f64, E> {
+        Ok(degrees)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "degrees are small, and checked for range")]
+    fn visit_i64<E: de::Error>(self, degrees: i64) -> Result<f64, E> {
+        Ok(degrees as f64)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "degrees are small, and checked for range")]
+    fn visit_u64<E: de::Error>(self, degrees: u64) -> Result<f64, E> {
+        Ok(degrees as f64)
+    }
+
+    fn visit_str<E: de::Error>(self, degrees: &str) -> Result<f64, E> {
+        degrees.trim().parse().map_err(|_| E::invalid_value(de::Unexpected::Str(degrees), &self))
     }
 }
 
