@@ -105,32 +105,42 @@ class Driver(Actor):
             assert STATUSES.index(stored[order_id]) >= STATUSES.index(status)
 
 
-class Taker(Driver):
+class OverHttp(Driver):
+    """Answers each offer by a request."""
+
+    ACTION, ANSWERED = None, None
+
     def answer(self, order):
-        response = act(self.user, order["id"], "accept")
+        response = act(self.user, order["id"], self.ACTION)
         if response.status_code == 200:
-            self.acknowledged[offer_key(order)] = "accepted"
+            self.acknowledged[offer_key(order)] = self.ANSWERED
         else:
             assert response.json()["code"] == "offer_expired", response.text
 
 
-class TakerOverTheSocket(Driver):
+class Taker(OverHttp):
+    ACTION, ANSWERED = "accept", "accepted"
+
+
+class Decliner(OverHttp):
+    ACTION, ANSWERED = "decline", "declined"
+
+
+class OverTheSocket(Driver):
+    """Answers each offer by a message."""
+
+    ANSWER = None
+
     def answer(self, order):
-        self.socket.send({"type": "accept_order", "order_id": order["id"]})
+        self.socket.send({"type": self.ANSWER, "order_id": order["id"]})
 
 
-class Decliner(Driver):
-    def answer(self, order):
-        response = act(self.user, order["id"], "decline")
-        if response.status_code == 200:
-            self.acknowledged[offer_key(order)] = "declined"
-        else:
-            assert response.json()["code"] == "offer_expired", response.text
+class TakerOverTheSocket(OverTheSocket):
+    ANSWER = "accept_order"
 
 
-class DeclinerOverTheSocket(Driver):
-    def answer(self, order):
-        self.socket.send({"type": "decline_order", "order_id": order["id"]})
+class DeclinerOverTheSocket(OverTheSocket):
+    ANSWER = "decline_order"
 
 
 class Silent(Driver):

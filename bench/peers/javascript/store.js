@@ -1,24 +1,15 @@
 // Messages and notifications in SQLite (bun:sqlite): on the disk before anybody sees them.
+import { readFileSync } from "node:fs";
 import { Database } from "bun:sqlite";
 
-const SCHEMA = `
-  CREATE TABLE participant (conversation_id INTEGER, user_id INTEGER, PRIMARY KEY (conversation_id, user_id));
-  CREATE TABLE message (
-    id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL, sender_id INTEGER NOT NULL,
-    sender_name TEXT NOT NULL, message TEXT NOT NULL, created_at TEXT NOT NULL);
-  CREATE INDEX message_conversation ON message (conversation_id, id);
-  CREATE TABLE notification (
-    id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, title TEXT NOT NULL, message TEXT NOT NULL,
-    notification_type TEXT NOT NULL, related_object_type TEXT, related_object_id INTEGER,
-    data TEXT NOT NULL, created_at TEXT NOT NULL, read_at TEXT);
-  CREATE INDEX notification_user ON notification (user_id, id);`;
+const SCHEMA = readFileSync(new URL("schema.sql", import.meta.url), "utf8");
 
 /** A store with the benchmark's conversations: the users in their order, `members` in each. */
 export function open(file, conversations, members) {
   const db = new Database(file, { create: true, strict: true });
   db.run("PRAGMA journal_mode = WAL");
   db.run("PRAGMA synchronous = FULL");
-  for (const statement of SCHEMA.split(";")) if (statement.trim()) db.run(statement);
+  db.exec(SCHEMA);
 
   const join = db.prepare("INSERT INTO participant VALUES (?, ?)");
   db.transaction(() => {

@@ -6,19 +6,9 @@ use rusqlite::{Connection, Transaction, params};
 
 use crate::messages::Said;
 
-const SCHEMA: &str = "
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    CREATE TABLE participant (conversation_id INTEGER, user_id INTEGER, PRIMARY KEY (conversation_id, user_id));
-    CREATE TABLE message (
-        id INTEGER PRIMARY KEY, conversation_id INTEGER NOT NULL, sender_id INTEGER NOT NULL,
-        sender_name TEXT NOT NULL, message TEXT NOT NULL, created_at TEXT NOT NULL);
-    CREATE INDEX message_conversation ON message (conversation_id, id);
-    CREATE TABLE notification (
-        id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, title TEXT NOT NULL, message TEXT NOT NULL,
-        notification_type TEXT NOT NULL, related_object_type TEXT, related_object_id INTEGER,
-        data TEXT NOT NULL, created_at TEXT NOT NULL, read_at TEXT);
-    CREATE INDEX notification_user ON notification (user_id, id);";
+const PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+/// The tables of all peers that store in `SQLite`.
+const SCHEMA: &str = include_str!("../../javascript/schema.sql");
 const INSERT_MESSAGE: &str =
     "INSERT INTO message (conversation_id, sender_id, sender_name, message, created_at) VALUES (?, ?, ?, ?, ?)";
 const NOTIFY: &str = "INSERT INTO notification (user_id, title, message, notification_type, related_object_type, \
@@ -32,6 +22,7 @@ impl Store {
     /// A new one with the benchmark's conversations: the users in their order, `members` in each.
     pub(crate) fn create(file: &str, conversations: i64, members: i64) -> rusqlite::Result<Self> {
         let mut connection = Connection::open(file)?;
+        connection.execute_batch(PRAGMAS)?;
         connection.execute_batch(SCHEMA)?;
         let tx = connection.transaction()?;
         for user in 0..conversations * members {
