@@ -30,12 +30,19 @@ pub(crate) struct Args {
     rounds: u32,
 }
 
-/// A kind of work: what it is called, and how much more of it makes the difference.
+/// A kind of work: what it is called, how much more of it makes the difference, and how many units each of that is.
 struct Kind {
     name: &'static str,
     about: &'static str,
     more: Amounts,
-    units: u64,
+    each: u64,
+}
+
+impl Kind {
+    /// How many units make the difference.
+    const fn units(&self) -> u64 {
+        self.more.total() * self.each
+    }
 }
 
 const KINDS: [Kind; 4] = [
@@ -43,25 +50,25 @@ const KINDS: [Kind; 4] = [
         name: "connection",
         about: "an idle connection: handshake, token, user, registration, leaving",
         more: Amounts { connections: 400, ..Amounts::NONE },
-        units: 400,
+        each: 1,
     },
     Kind {
         name: "delivery",
         about: "a delivery of `typing` to one of the nine others in a conversation",
         more: Amounts { typing: 2_000, ..Amounts::NONE },
-        units: 2_000 * work::LISTENERS,
+        each: work::LISTENERS,
     },
     Kind {
         name: "message",
         about: "a chat message: stored with its notification, synced, and delivered to both",
         more: Amounts { messages: 400, ..Amounts::NONE },
-        units: 400,
+        each: 1,
     },
     Kind {
         name: "position",
         about: "a position of a driver, with a tenth of a `ping`",
         more: Amounts { batches: 400, ..Amounts::NONE },
-        units: 400 * work::BATCH,
+        each: work::BATCH,
     },
 ];
 
@@ -118,7 +125,7 @@ async fn count(place: &Place) -> anyhow::Result<Figures> {
     for (n, kind) in KINDS.iter().enumerate() {
         progress::show("runs", n + 1, runs);
         let more = counted::run(place, Amounts::SOME + kind.more).await?;
-        figures.insert(kind.name.to_owned(), more.saturating_sub(some) / kind.units);
+        figures.insert(kind.name.to_owned(), more.saturating_sub(some) / kind.units());
     }
     progress::show("runs", runs, runs);
     Ok(figures)

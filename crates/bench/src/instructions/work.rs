@@ -40,6 +40,10 @@ impl Amounts {
     pub(super) const NONE: Self = Self { connections: 0, typing: 0, messages: 0, batches: 0 };
     /// Whatever is made once is made by so much.
     pub(super) const SOME: Self = Self { connections: 20, typing: 20, messages: 20, batches: 20 };
+
+    pub(super) const fn total(self) -> u64 {
+        (self.connections + self.typing + self.messages + self.batches) as u64
+    }
 }
 
 impl Add for Amounts {
