@@ -68,10 +68,7 @@ impl ChatFact {
 
     /// Tells the connections of this node; encodes only where somebody listens.
     pub(super) fn tell(self, hub: &Hub<ConversationId, ChatEvent>) {
-        let conversation_id = self.conversation_id();
-        if hub.has_subscribers(&conversation_id) {
-            hub.publish(&conversation_id, self.into());
-        }
+        hub.publish_with(&self.conversation_id(), || self.into());
     }
 }
 

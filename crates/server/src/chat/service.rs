@@ -112,10 +112,10 @@ impl Chat {
 
     /// Tells the conversation that a user is typing, or stopped. Nothing is stored.
     pub fn typing(&self, conversation_id: ConversationId, user: &User, is_typing: bool) {
-        if self.hub.has_subscribers(&conversation_id) {
+        self.hub.publish_with(&conversation_id, || {
             let message = ChatServerMessage::Typing { is_typing, user: user.id, user_name: user.display_name() };
-            self.hub.publish(&conversation_id, ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message) });
-        }
+            ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message) }
+        });
     }
 
     /// Messages of the conversation with an id between two others, newest first.

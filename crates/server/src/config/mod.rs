@@ -19,7 +19,11 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    thread::available_parallelism,
+};
 
 pub use error::ConfigError;
 pub use flags::{flags, given_flags};
@@ -83,6 +87,11 @@ impl Config {
             self.websocket_url = format!("{host}:{port}");
             self.note("websocket_url", &self.websocket_url.clone(), Source::Default);
         }
+    }
+
+    /// How many event loops there are: `EVENT_LOOPS`, or one for each core.
+    pub fn loops(&self) -> io::Result<usize> {
+        self.event_loops.map_or_else(|| available_parallelism().map(usize::from), Ok)
     }
 
     /// Every setting in effect, in the order of the table, fit to be shown.

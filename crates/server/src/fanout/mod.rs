@@ -66,8 +66,14 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Hub<K, E> {
 
     /// Hands `event` to every subscriber of `key`.
     pub fn publish(&self, key: &K, event: E) {
-        let event = Arc::new(event);
+        self.publish_with(key, || event);
+    }
+
+    /// [`Hub::publish`] of an event that is made only where somebody listens. It is made under the topic's lock, so it must
+    /// not come back to the hub.
+    pub fn publish_with(&self, key: &K, event: impl FnOnce() -> E) {
         if let Some(slots) = self.shard(key).lock().get(key) {
+            let event = Arc::new(event());
             for slot in slots {
                 slot.offer(&event);
             }

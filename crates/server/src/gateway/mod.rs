@@ -27,7 +27,7 @@ mod terms;
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 pub(crate) mod testing;
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -96,8 +96,7 @@ impl Gateway {
     ) -> io::Result<Self> {
         let trusted = TrustedProxies::new(config.trusted_proxies.clone());
         let (registry, tasks, routes) = (Arc::default(), TaskTracker::new(), Vec::new());
-        let loops = config.event_loops.map_or_else(|| thread::available_parallelism().map(usize::from), Ok)?;
-        let engine = Engine::start(loops, &Handle::current())?;
+        let engine = Engine::start(config.loops()?, &Handle::current())?;
         let full = Seldom::default();
         let gateway =
             Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, full, tasks };

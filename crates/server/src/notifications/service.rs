@@ -61,17 +61,18 @@ impl NotificationFact {
     fn tell(self, hub: &Hub<UserId, NotificationEvent>) {
         match self {
             Self::Stored { recipients, created_at, new } => {
-                for (user_id, id) in recipients.into_iter().filter(|(user_id, _)| hub.has_subscribers(user_id)) {
-                    let frame = frame(new.clone().stored(id, created_at));
-                    hub.publish(&user_id, NotificationEvent { id: Some(id), frame });
+                for (user_id, id) in recipients {
+                    hub.publish_with(&user_id, || NotificationEvent {
+                        id: Some(id),
+                        frame: frame(new.clone().stored(id, created_at)),
+                    });
                 }
             }
-            Self::Read { user_id, ids } if hub.has_subscribers(&user_id) => {
+            Self::Read { user_id, ids } => {
                 for id in ids {
-                    hub.publish(&user_id, NotificationEvent { id: None, frame: read_frame(id) });
+                    hub.publish_with(&user_id, || NotificationEvent { id: None, frame: read_frame(id) });
                 }
             }
-            Self::Read { .. } => {}
         }
     }
 }

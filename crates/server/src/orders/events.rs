@@ -53,10 +53,10 @@ pub(super) struct RiderFact {
 impl RiderFact {
     /// Tells the rider's connections of this node; encodes only where somebody listens.
     fn tell(self, hub: &Hub<UserId, RiderEvent>) {
-        if hub.has_subscribers(&self.rider_id) {
-            let frame = Frame::json(&RiderServerMessage::RiderOrderUpdated { order: self.order });
-            hub.publish(&self.rider_id, RiderEvent { seq: self.seq, frame });
-        }
+        hub.publish_with(&self.rider_id, || RiderEvent {
+            seq: self.seq,
+            frame: Frame::json(&RiderServerMessage::RiderOrderUpdated { order: self.order }),
+        });
     }
 }
 

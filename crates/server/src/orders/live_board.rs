@@ -18,7 +18,10 @@ impl LiveBoard {
 
     /// Takes in what the database holds.
     pub(super) fn apply(&self, change: Change) {
-        self.update(|board| board.apply(change));
+        match change {
+            Change::DriverMoved(driver_id, position) => _ = self.driver_moved(driver_id, position),
+            change => self.update(|board| board.apply(change)),
+        }
     }
 
     /// Changes the view and lets the dispatcher plan again.

@@ -261,7 +261,7 @@ pub(super) fn overdue_offers(
     driver_id: Option<UserId>,
     limit: usize,
 ) -> Result<Vec<(OfferId, OfferEnd)>, StorageError> {
-    let mut params: Vec<Value> = vec![tx.now().into(), as_limit(limit)];
+    let mut params: Vec<Value> = vec![tx.now().into(), limit.into()];
     params.extend(driver_id.map(Value::from));
     let live = if driver_id.is_some() { "state = 'live' AND driver_id = $3" } else { "state = 'live'" };
     // An index for each half; the plus keeps SQLite from taking the first one's for both, and reading all live offers.
@@ -281,7 +281,7 @@ pub(super) fn overdue_offers(
 /// Orders whose search has run out.
 pub(super) fn overdue_searches(tx: &mut Tx<'_>, limit: usize) -> Result<Vec<OrderId>, StorageError> {
     let sql = "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY id LIMIT $2";
-    tx.query(sql, &[tx.now().into(), as_limit(limit)])?.into_iter().map(Row::first).collect()
+    tx.query(sql, &[tx.now().into(), limit.into()])?.into_iter().map(Row::first).collect()
 }
 
 /// The live offers of a driver.
@@ -293,8 +293,4 @@ pub(super) fn live_offers_of(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Vec<O
 /// Order and offer change together; a half of it alone means that the invariants do not hold, and undoes the rest.
 fn must_change(changed: usize) -> Result<(), StorageError> {
     if changed == 1 { Ok(()) } else { Err(StorageError::Constraint("an order and its offer disagree".to_owned())) }
-}
-
-fn as_limit(count: usize) -> Value {
-    i64::try_from(count).unwrap_or(i64::MAX).into()
 }

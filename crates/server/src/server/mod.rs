@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{app::App, config::Config, gateway::Close};
@@ -101,10 +101,11 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, listener: TcpListener, sto
 
 fn background(app: &Arc<App>) -> Background {
     let mut background = Background::default();
+    // It listens before anything can be missed.
+    let (beginning, misses) = (Arc::clone(app), app.storage.misses());
+    background.spawn("misses", move || begin_anew_for_ever(Arc::clone(&beginning), misses.clone()));
     let storage = app.storage.clone();
     background.spawn("outbox", move || storage.clone().follow_for_ever());
-    let beginning = Arc::clone(app);
-    background.spawn("misses", move || begin_anew_for_ever(Arc::clone(&beginning)));
     let orders = Arc::clone(&app.orders);
     background.spawn("dispatcher", move || Arc::clone(&orders).dispatch_for_ever());
     let orders = Arc::clone(&app.orders);
@@ -119,8 +120,7 @@ fn background(app: &Arc<App>) -> Background {
 }
 
 /// Makes everything in memory anew whenever events of other nodes were missed.
-async fn begin_anew_for_ever(app: Arc<App>) {
-    let mut misses = app.storage.misses();
+async fn begin_anew_for_ever(app: Arc<App>, mut misses: watch::Receiver<u64>) {
     while misses.changed().await.is_ok() {
         app.gateway.close_all(Close::missed_events);
         while let Err(error) = app.orders.rebuild_board().await {

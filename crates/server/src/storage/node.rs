@@ -66,8 +66,7 @@ impl Storage {
     }
 
     /// Changes whenever this node may have missed what others committed, because it was taken for dead or could not join at
-    /// its start: whoever listens must come again,
-    /// and views in memory must be made anew.
+    /// its start: whoever listens must come again, and views in memory must be made anew.
     pub fn misses(&self) -> watch::Receiver<u64> {
         self.outbox.misses()
     }

@@ -32,6 +32,7 @@ macro_rules! into_value {
 
 into_value! {
     i64 => |value| Self::Int(value),
+    usize => |value| Self::Int(i64::try_from(value).unwrap_or(i64::MAX)),
     f64 => |value| Self::Real(value),
     bool => |value| Self::Bool(value),
     String => |value| Self::Text(value),

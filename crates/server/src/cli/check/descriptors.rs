@@ -1,8 +1,4 @@
-use std::{
-    io,
-    os::fd::AsFd,
-    thread::{self, available_parallelism},
-};
+use std::{io, os::fd::AsFd, thread};
 
 use super::Report;
 use crate::{config::Config, descriptors};
@@ -25,7 +21,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
 /// The most sockets, and how that comes.
 fn sockets(config: &Config) -> io::Result<(usize, String)> {
     let limit = usize::try_from(descriptors::raise_limit()?).unwrap_or(usize::MAX);
-    let loops = config.event_loops.map_or_else(|| available_parallelism().map(usize::from), Ok)?;
+    let loops = config.loops()?;
     // A thread that tries, since there is no way back from a table of its own.
     let room = thread::scope(|scope| scope.spawn(|| descriptors::own_table(io::stderr().as_fd())).join());
     Ok(match room.unwrap_or(Ok(None))? {

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::{entries::Entry, topic::Topics};
-use super::{StorageError, Tx};
+use super::{Row, StorageError, Tx};
 pub(super) use entries::Outgoing;
 pub use topic::{Event, Topic};
 
@@ -107,7 +107,7 @@ impl Outbox {
     /// Looks who else is there, and what they have committed.
     pub(super) fn begin(&self, tx: &mut Tx<'_>) -> Result<News, StorageError> {
         let nodes = tx.query("SELECT node FROM holodrive_node", &[])?;
-        let nodes = nodes.into_iter().map(super::Row::first::<String>).collect::<Result<Vec<_>, _>>()?;
+        let nodes = nodes.into_iter().map(Row::first::<String>).collect::<Result<Vec<_>, _>>()?;
         let here = nodes.contains(&self.node);
         if nodes.len() > usize::from(here) {
             tx.outgoing = Some(Outgoing::default());
@@ -143,7 +143,7 @@ impl Outbox {
     /// Whether there are rows that this node has not published.
     pub(super) fn is_behind(&self, tx: &mut Tx<'_>) -> Result<bool, StorageError> {
         let position = self.position();
-        Ok(position != NOT_JOINED && entries::last(tx)? > position)
+        Ok(position != NOT_JOINED && entries::any_after(tx, position)?)
     }
 
     /// Shows that this node lives; forgets the dead, and rows that everybody has published. True when more are left.
