@@ -52,7 +52,7 @@ pub(crate) fn raise_limit() -> io::Result<u64> {
 ///
 /// # Errors
 /// When the thread cannot go on: its table holds what it should not.
-pub(crate) fn own_table(keep: BorrowedFd<'_>) -> io::Result<Option<usize>> {
+pub(crate) fn own_table(keep: &[BorrowedFd<'_>]) -> io::Result<Option<usize>> {
     if !Path::new(TABLE).exists() || unshare(CloneFlags::CLONE_FILES).is_err() {
         return Ok(None);
     }
@@ -72,9 +72,10 @@ fn block_signals() -> io::Result<()> {
 }
 
 /// Closes what [`own_table`] does not keep; tells how many descriptors are left.
-fn close_inherited(keep: BorrowedFd<'_>) -> io::Result<usize> {
+fn close_inherited(keep: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let is_kept = |(number, target): &(RawFd, PathBuf)| {
-        *number <= STDERR || *number == keep.as_raw_fd() || target.to_string_lossy().starts_with(WAKERS)
+        let asked = || keep.iter().any(|keep| keep.as_raw_fd() == *number);
+        *number <= STDERR || asked() || target.to_string_lossy().starts_with(WAKERS)
     };
     let (kept, inherited): (Vec<_>, Vec<_>) = open_descriptors()?.into_iter().partition(is_kept);
     for (number, _) in inherited {
@@ -122,7 +123,7 @@ mod tests {
             let (end, may_end) = mpsc::channel::<()>();
             let door = kept.as_fd();
             scope.spawn(move || {
-                let room = own_table(door).unwrap();
+                let room = own_table(&[door]).unwrap();
                 let open: Vec<_> = open_descriptors().unwrap().into_iter().map(|(_, target)| target).collect();
                 ready.send((room, open)).unwrap();
                 may_end.recv().unwrap_err();

@@ -52,6 +52,11 @@ impl Frame {
         Self::new(Opcode::Close, &payload)
     }
 
+    /// What goes before the first frame: the answer to a handshake.
+    pub(super) fn bare(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     fn new(opcode: Opcode, payload: &[u8]) -> Self {
         Self::sealed(opcode, [&[0; HEADER_MAX], payload].concat())
     }

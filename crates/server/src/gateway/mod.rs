@@ -7,6 +7,7 @@
 mod close;
 mod connection;
 mod credentials;
+mod doorman;
 #[cfg(feature = "test-hooks")]
 mod echo;
 mod endpoint;
@@ -21,13 +22,21 @@ mod proxies;
 mod rate;
 mod recheck;
 mod registry;
+mod rejection;
 mod stay;
+mod switching;
 mod terms;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 pub(crate) mod testing;
+mod upgrade;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::TcpListener,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
@@ -35,11 +44,12 @@ use tokio_util::task::TaskTracker;
 pub use close::Close;
 pub use connection::{Connection, ConnectionId};
 pub use endpoint::{Endpoint, Opening, Session};
+pub use engine::{Visitor, Visitors};
 pub use frame::Frame;
-pub use handshake::TakeOver;
 pub use outbound::TransientKey;
-pub use path::PathPattern;
+pub use path::{PathPattern, is_socket_path};
 pub use proxies::TrustedProxies;
+pub use upgrade::TakeOver;
 
 use crate::{
     accounts::{Accounts, AllowedOrigins},
@@ -48,7 +58,7 @@ use crate::{
     telemetry::{Metrics, Seldom},
 };
 use endpoint::AnyEndpoint;
-use engine::Engine;
+use engine::{Doorman, Engine};
 use path::PathMatch;
 use registry::Registry;
 use terms::Terms;
@@ -65,7 +75,7 @@ pub struct Gateway {
     clock: SharedClock,
     origins: AllowedOrigins,
     trusted: TrustedProxies,
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
     registry: Arc<Registry>,
     engine: Engine,
     /// Says that there is no room.
@@ -75,7 +85,6 @@ pub struct Gateway {
 }
 
 /// An endpoint behind a path.
-#[derive(Clone)]
 struct Route {
     path: PathPattern,
     endpoint: Arc<dyn AnyEndpoint>,
@@ -114,7 +123,7 @@ impl Gateway {
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
         let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
         let terms = Terms::new(&*endpoint, &self.config, accounts, metrics, clock);
-        self.routes.push(Route { path, endpoint, terms });
+        self.routes.push(Arc::new(Route { path, endpoint, terms }));
         self
     }
 
@@ -124,8 +133,24 @@ impl Gateway {
             .any_endpoint(PathPattern::new("/__echo_limited"), Arc::new(echo::Echo { limited: true }))
     }
 
-    fn route(&self, path: &str) -> Option<(Route, PathMatch)> {
-        self.routes.iter().find_map(|route| Some((route.clone(), route.path.matches(path)?)))
+    fn route(&self, path: &str) -> Option<(Arc<Route>, PathMatch)> {
+        self.routes.iter().find_map(|route| Some((Arc::clone(route), route.path.matches(path)?)))
+    }
+
+    /// Lets everybody in who comes to `listener`; gives those who want no WebSocket, or are to be told why they get none.
+    ///
+    /// # Errors
+    /// When the loops cannot listen.
+    pub fn listen(self: &Arc<Self>, listener: &TcpListener) -> io::Result<Visitors> {
+        // What is sent last goes out at once; sockets have it from their listener.
+        rustix::net::sockopt::set_tcp_nodelay(listener, true)?;
+        let doorman: Weak<dyn Doorman> = Arc::downgrade(&(Arc::clone(self) as Arc<dyn Doorman>));
+        self.engine.listen(listener, &doorman, self.config.handshake_timeout)
+    }
+
+    /// Lets nobody in any more.
+    pub fn shut_door(&self) {
+        self.engine.shut_door();
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &Arc<dyn AnyEndpoint>> {

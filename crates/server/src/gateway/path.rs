@@ -2,6 +2,17 @@
 
 use holodrive_protocol::UserId;
 
+/// How the paths of sockets begin.
+#[cfg(not(feature = "test-hooks"))]
+pub(super) const SOCKET_ROOTS: &[&str] = &["/ws/"];
+#[cfg(feature = "test-hooks")]
+pub(super) const SOCKET_ROOTS: &[&str] = &["/ws/", "/__echo"];
+
+/// Whether a socket may have this path.
+pub fn is_socket_path(path: &str) -> bool {
+    SOCKET_ROOTS.iter().any(|root| path.starts_with(root))
+}
+
 /// A path with at most one `{id}`, such as `/ws/chat/{id}/`.
 #[derive(Clone, Debug)]
 pub struct PathPattern {

@@ -12,6 +12,7 @@ use super::{
     front::Front,
     patience::{Patience, PatientStream, Phase, SharedPhase},
 };
+use crate::gateway::Visitor;
 
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 100;
@@ -19,12 +20,15 @@ const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 /// Serves one connection to its end; once `stopping`, only the request in hand is finished.
-pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, peer: SocketAddr, stopping: CancellationToken) {
-    // Without it small answers wait for the acknowledgement of the one before; a socket that refuses it still works.
-    let _ = stream.set_nodelay(true);
+pub(super) async fn serve(front: Arc<Front>, visitor: Visitor, stopping: CancellationToken) {
+    let Visitor { stream, address: peer, read } = visitor;
+    let stream = match writable(stream).await {
+        Ok(stream) => stream,
+        Err(error) => return tracing::warn!(%peer, %error, "a connection cannot be served"),
+    };
     let phase = SharedPhase::default();
     let patience = Patience::new(front.app().config.handshake_timeout);
-    let stream = PatientStream::new(stream, phase.clone(), patience);
+    let stream = PatientStream::new(stream, read, phase.clone(), patience);
     let service = service_fn(move |request| answer(Arc::clone(&front), request, peer, phase.clone()));
     let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service).with_upgrades());
     let outcome = tokio::select! {
@@ -37,6 +41,14 @@ pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, peer: SocketAddr
     if let Err(error) = outcome {
         tracing::debug!(%peer, %error, "a connection broke off");
     }
+}
+
+/// The stream of a socket, once the runtime knows that it can be written: a refusal of an upgrade that waits for that is lost,
+/// because the HTTP library lets go of the connection before it has sent it.
+async fn writable(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_std(stream)?;
+    stream.writable().await?;
+    Ok(stream)
 }
 
 /// Answers a request, and keeps the connection's phase.

@@ -18,7 +18,7 @@ use hyper::{body::Incoming, service::Service};
 use hyper_util::service::TowerToHyperService;
 
 use super::{connection::take_over, watched::WatchedBody};
-use crate::{api::ApiError, app::App};
+use crate::{api::ApiError, app::App, gateway::is_socket_path};
 
 /// The address of the client, behind trusted proxies; an extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,8 @@ impl Front {
     }
 
     async fn route(&self, mut request: Request, peer: SocketAddr) -> Response {
-        if is_socket(request.uri().path()) {
-            let answer = self.app.gateway.handshake(request, peer, take_over).await;
+        if is_socket_path(request.uri().path()) {
+            let answer = self.app.gateway.upgrade(request, peer, take_over);
             return answer.unwrap_or_else(|| ApiError::not_found().into_response());
         }
         let address = self.app.proxies.client_address(peer.ip(), request.headers());
@@ -81,10 +81,6 @@ impl Front {
         let Ok(response) = self.routes.call(request).await;
         response
     }
-}
-
-fn is_socket(path: &str) -> bool {
-    path.starts_with("/ws/") || path.starts_with("/__echo")
 }
 
 /// The address without the slash at its end, where it has one and is not the root.

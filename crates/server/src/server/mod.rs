@@ -15,7 +15,11 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, config::Config, gateway::Close};
+use crate::{
+    app::App,
+    config::Config,
+    gateway::{Close, Visitors},
+};
 use accept::Acceptor;
 use background::Background;
 pub use front::ClientAddress;
@@ -45,13 +49,14 @@ impl Server {
     /// Like [`Server::start`], with routes beside the server's own.
     pub async fn start_with(mut config: Config, routes: Router<Arc<App>>) -> anyhow::Result<Self> {
         config.ensure_secret_key()?;
-        let listener = listen(&config).await?;
+        let listener = listen(&config).await?.into_std()?;
         let address = listener.local_addr()?;
         config.announce_port(address.port());
         let app = wiring::build(Arc::new(config)).await?;
+        let visitors = app.gateway.listen(&listener)?;
         let stop = CancellationToken::new();
         let routes = wiring::routes().merge(routes);
-        let running = tokio::spawn(run(Arc::clone(&app), routes, listener, stop.clone()));
+        let running = tokio::spawn(run(Arc::clone(&app), routes, visitors, stop.clone()));
         Ok(Self { address, app, stop, running })
     }
 
@@ -81,13 +86,14 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     bound.with_context(|| format!("cannot listen on {host}, port {port} (WEBSOCKET_HOST, WEBSOCKET_PORT)"))
 }
 
-async fn run(app: Arc<App>, routes: Router<Arc<App>>, listener: TcpListener, stop: CancellationToken) {
+async fn run(app: Arc<App>, routes: Router<Arc<App>>, visitors: Visitors, stop: CancellationToken) {
     let config = &app.config;
     let background = background(&app);
     let front = Arc::new(Front::new(Arc::clone(&app), routes));
-    let accepting = tokio::spawn(Acceptor { front, stop: stop.clone() }.run(listener));
+    let accepting = tokio::spawn(Acceptor { front, stop: stop.clone() }.run(visitors));
     stop.cancelled().await;
     app.draining.begin();
+    app.gateway.shut_door();
     let ended = async { tokio::join!(app.gateway.drain(config.drain_timeout), accepting) };
     if tokio::time::timeout(config.drain_timeout.max(SHORTEST_DRAIN), ended).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
@@ -72,6 +73,8 @@ impl Patience {
 /// A stream whose reads fail once its client has been silent for too long.
 pub(super) struct PatientStream<S> {
     stream: S,
+    /// What was read of it before.
+    read: Bytes,
     phase: SharedPhase,
     patience: Patience,
     /// The limit of the phase in which it was set.
@@ -79,8 +82,8 @@ pub(super) struct PatientStream<S> {
 }
 
 impl<S> PatientStream<S> {
-    pub(super) fn new(stream: S, phase: SharedPhase, patience: Patience) -> Self {
-        Self { stream, phase, patience, limit: None }
+    pub(super) fn new(stream: S, read: Bytes, phase: SharedPhase, patience: Patience) -> Self {
+        Self { stream, read, phase, patience, limit: None }
     }
 
     /// The stream itself, to which no limit applies any more.
@@ -108,6 +111,11 @@ impl<S> PatientStream<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.read.is_empty() {
+            let count = self.read.len().min(buffer.remaining());
+            buffer.put_slice(&self.read.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() {
             if self.phase.get() == Phase::Idle {
@@ -157,7 +165,7 @@ mod tests {
 
     fn pair(patience: Patience) -> (DuplexStream, PatientStream<DuplexStream>, SharedPhase) {
         let ((client, server), phase) = (duplex(64), SharedPhase::default());
-        (client, PatientStream::new(server, phase.clone(), patience), phase)
+        (client, PatientStream::new(server, Bytes::new(), phase.clone(), patience), phase)
     }
 
     async fn timed_out(mut stream: PatientStream<DuplexStream>) -> bool {

@@ -23,7 +23,7 @@ fn sockets(config: &Config) -> io::Result<(usize, String)> {
     let limit = usize::try_from(descriptors::raise_limit()?).unwrap_or(usize::MAX);
     let loops = config.loops()?;
     // A thread that tries, since there is no way back from a table of its own.
-    let room = thread::scope(|scope| scope.spawn(|| descriptors::own_table(io::stderr().as_fd())).join());
+    let room = thread::scope(|scope| scope.spawn(|| descriptors::own_table(&[io::stderr().as_fd()])).join());
     Ok(match room.unwrap_or(Ok(None))? {
         Some(room) => {
             let most = room.saturating_mul(loops);

@@ -1,14 +1,15 @@
 //! A loop's place for one connection.
 
-use std::time::Instant;
-
-use bytes::Bytes;
+use std::{task::Poll, time::Instant};
 
 use super::{
+    super::Frame,
     Desk, Role,
     closing::{CLOSE_GRACE, Closing},
     decoder::Decoder,
+    greeting::Greeted,
     handover::Place,
+    knocking::{Heard, Knocking, Leaving},
     pipe::Pipe,
     serving::{End, Serving},
     timers::Tick,
@@ -17,7 +18,7 @@ use super::{
 /// A connection of a loop.
 pub(super) struct Entry {
     pub(super) pipe: Pipe,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// When it is looked at next, whatever happens.
     pub(super) tick: Tick,
     /// Behind the socket: it is free when the socket is closed.
@@ -26,6 +27,10 @@ pub(super) struct Entry {
 
 /// What a connection is to its loop.
 pub(super) enum Stage {
+    Knocking(Box<Knocking>),
+    /// To be sent away as soon as that can be.
+    Leaving(Box<Leaving>),
+    Greeting(Box<Greeted>),
     Serving(Serving),
     Closing(Closing),
     Over,
@@ -47,14 +52,7 @@ pub(super) enum Occasion {
 pub(super) struct Over;
 
 impl Entry {
-    pub(super) fn new(pipe: Pipe, place: Place, role: Role, unread: Bytes, now: Instant) -> Self {
-        let stage = match role {
-            Role::Member(member) => Stage::Serving(Serving::new(member, unread, now)),
-            Role::Refused { close, max_message_bytes } => {
-                let decoder = Decoder::new(max_message_bytes);
-                Stage::Closing(Closing::new(close.farewell(), Some(decoder), &unread, None))
-            }
-        };
+    pub(super) fn new(pipe: Pipe, place: Place, stage: Stage) -> Self {
         Self { pipe, stage, tick: Tick::NEVER, _place: place }
     }
 
@@ -65,9 +63,63 @@ impl Entry {
                 Ok(again) => Ok(again),
                 Err(end) => self.end(end, desk),
             },
-            Stage::Closing(_) if occasion == Occasion::Time => Err(Over),
+            Stage::Knocking(_) | Stage::Closing(_) if occasion == Occasion::Time => Err(Over),
+            Stage::Knocking(knocking) => match knocking.hear(&mut self.pipe, &mut desk.buffer)? {
+                Some(Heard::Greeted(greeted)) => {
+                    self.stage = Stage::Greeting(Box::new(greeted));
+                    self.greet(desk)
+                }
+                Some(Heard::Leaving(leaving)) => {
+                    self.stage = Stage::Leaving(Box::new(leaving));
+                    Ok(None)
+                }
+                None => Ok(None),
+            },
+            Stage::Greeting(_) => self.greet(desk),
             Stage::Closing(closing) => closing.drive(&mut self.pipe, desk).map(|()| None).map_err(|_| Over),
+            Stage::Leaving(_) => Ok(None),
             Stage::Over => Err(Over),
+        }
+    }
+
+    /// Serves him as soon as it is known who he is, or tells him why not.
+    fn greet(&mut self, desk: &mut Desk) -> Result<Option<Instant>, Over> {
+        let Stage::Greeting(greeted) = &mut self.stage else { return Ok(None) };
+        let Poll::Ready(role) = greeted.poll() else { return Ok(None) };
+        let (answer, unread) = (std::mem::take(&mut greeted.greeting.answer), std::mem::take(&mut greeted.unread));
+        let answer = (!answer.is_empty()).then(|| Frame::bare(answer));
+        match role {
+            Role::Member(member) => {
+                let (carrier, token) = greeted.bell.carrier();
+                member.stay.connection.carried_by(carrier, token);
+                let serving = Serving::new(member, unread, desk.now);
+                let sent = serving.send_behind(answer, &mut self.pipe);
+                let first_look = serving.next_tick(desk.now);
+                self.stage = Stage::Serving(serving);
+                let again = match sent {
+                    Ok(()) => self.drive(Occasion::Attention, desk)?,
+                    Err(end) => self.end(end, desk)?,
+                };
+                Ok(Some(again.map_or(first_look, |again| again.min(first_look))))
+            }
+            Role::Refused { close, max_message_bytes } => {
+                let farewell = answer.into_iter().chain(close.farewell()).collect();
+                let decoder = Decoder::new(max_message_bytes);
+                self.stage = Stage::Closing(Closing::new(farewell, Some(decoder), &unread, None));
+                self.drive(Occasion::Attention, desk)?;
+                Ok(Some(desk.now + CLOSE_GRACE))
+            }
+        }
+    }
+
+    /// Who is to be sent away, and where.
+    pub(super) fn take_leaving(&mut self) -> Option<Leaving> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Leaving(leaving) => Some(*leaving),
+            stage => {
+                self.stage = stage;
+                None
+            }
         }
     }
 
@@ -80,14 +132,6 @@ impl Entry {
         Ok(Some(desk.now + CLOSE_GRACE))
     }
 
-    /// When a new entry is to be looked at.
-    pub(super) fn first_look(&self, now: Instant) -> Instant {
-        match &self.stage {
-            Stage::Serving(serving) => serving.next_tick(now),
-            Stage::Closing(_) | Stage::Over => now + CLOSE_GRACE,
-        }
-    }
-
     /// Closes the socket; gives what is left.
     pub(super) fn cut(self) -> Stage {
         self.stage
@@ -97,8 +141,8 @@ impl Entry {
     pub(super) fn wants_more(&self) -> bool {
         match &self.stage {
             Stage::Serving(serving) => serving.wants_more(&self.pipe),
-            Stage::Closing(_) => self.pipe.is_readable(),
-            Stage::Over => false,
+            Stage::Knocking(_) | Stage::Closing(_) => self.pipe.is_readable(),
+            Stage::Leaving(_) | Stage::Greeting(_) | Stage::Over => false,
         }
     }
 }

@@ -8,14 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Events, Poll, Token, Waker};
+use bytes::Bytes;
+use mio::{Events, Poll, Token, Waker, net::TcpStream};
 use slab::Slab;
 use tokio::runtime::Handle;
 
 use super::{
-    Arrival, Desk, Role,
+    Arrival, Desk, Rooms, Ways,
+    door::{DOOR, Door},
     entry::{Entry, Occasion, Over, Stage},
-    handover::Receiver,
+    greeting::{Bell, Greeted, Greeting},
+    handover::{Place, Receiver},
     inbox::{Inbox, Mail},
     pipe::Pipe,
     serving::End,
@@ -27,21 +30,41 @@ const INBOX: Token = Token(usize::MAX);
 /// How many sockets the kernel may name at once.
 const EVENTS_MAX: usize = 1_024;
 
-/// A loop before its thread has it.
+/// What a loop is made of before its thread has it.
+pub(super) struct Foundation {
+    poll: Poll,
+    waker: Arc<Waker>,
+    pub(super) inbox: Arc<Inbox>,
+    receiver: Receiver,
+}
+
+/// What all loops have in common.
+pub(super) struct Surroundings {
+    pub(super) ways: Arc<Ways>,
+    pub(super) rooms: Rooms,
+    pub(super) runtime: Handle,
+}
+
+/// A thread that carries the bytes of many connections.
 ///
 /// It goes in rounds. First every socket with something to read is read, and the sessions do what follows. Last, every
 /// connection that has asked for attention is looked at, and what waits for its socket is written at once: all that the
 /// round brought, in one system call.
 pub(super) struct EventLoop {
-    poll: Poll,
+    pub(super) poll: Poll,
     waker: Arc<Waker>,
-    inbox: Arc<Inbox>,
-    receiver: Receiver,
-    entries: Slab<Box<Entry>>,
-    timers: Timers,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) receiver: Receiver,
+    /// Never the last of their owners: they are of another table.
+    pub(super) surroundings: Arc<Surroundings>,
+    /// Which of the loops it is.
+    pub(super) turn: usize,
+    pub(super) door: Option<Door>,
+    pub(super) entries: Slab<Box<Entry>>,
+    pub(super) timers: Timers,
     /// Those whose turn ended before all was done.
-    again: Vec<usize>,
-    desk: Desk,
+    pub(super) again: Vec<usize>,
+    pub(super) desk: Desk,
 }
 
 /// What a loop leaves behind. It was made on another thread, or may hold what was, and must be dropped there: a number
@@ -52,29 +75,34 @@ pub(super) struct Remains {
     _mail: Mail,
 }
 
-impl EventLoop {
-    /// A loop to which sockets come through `receiver`.
+impl Foundation {
+    /// For a loop to which sockets come through `receiver`.
     pub(super) fn new(receiver: Receiver) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), INBOX)?);
         let inbox = Inbox::new(Arc::downgrade(&waker));
-        let desk = Desk::new();
-        let timers = Timers::new(desk.now);
-        Ok(Self { poll, waker, inbox, receiver, entries: Slab::new(), timers, again: Vec::new(), desk })
-    }
-
-    pub(super) fn inbox(&self) -> &Arc<Inbox> {
-        &self.inbox
+        Ok(Self { poll, waker, inbox, receiver })
     }
 
     /// The descriptor that it needs beside those that wake it.
-    pub(super) fn door(&self) -> BorrowedFd<'_> {
+    pub(super) fn way_in(&self) -> BorrowedFd<'_> {
         self.receiver.as_fd()
+    }
+}
+
+impl EventLoop {
+    pub(super) fn new(foundation: Foundation, turn: usize, surroundings: Arc<Surroundings>) -> Self {
+        let Foundation { poll, waker, inbox, receiver } = foundation;
+        let (desk, entries) = (Desk::new(), Slab::new());
+        let timers = Timers::new(desk.now);
+        let (door, again) = (None, Vec::new());
+        Self { poll, waker, inbox, receiver, surroundings, turn, door, entries, timers, again, desk }
     }
 
     /// Serves until the letter box says stop. The futures of sessions find the runtime around them.
-    pub(super) fn run(&mut self, runtime: &Handle) {
-        let _runtime = runtime.enter();
+    pub(super) fn run(&mut self) {
+        let surroundings = Arc::clone(&self.surroundings);
+        let _runtime = surroundings.runtime.enter();
         let (mut events, mut mail) = (Events::with_capacity(EVENTS_MAX), Mail::default());
         while !mail.stop {
             if let Err(error) = self.wait(&mut events) {
@@ -115,7 +143,9 @@ impl EventLoop {
             self.visit(token, Occasion::Ready);
         }
         for event in events {
-            if let Some(entry) = self.entries.get_mut(event.token().0) {
+            if event.token() == DOOR {
+                self.let_in();
+            } else if let Some(entry) = self.entries.get_mut(event.token().0) {
                 entry.pipe.note(event);
                 self.visit(event.token().0, Occasion::Ready);
             }
@@ -125,7 +155,9 @@ impl EventLoop {
     fn look_at_the_due(&mut self) {
         while let Some((tick, due)) = self.timers.pop(self.desk.now) {
             for token in due {
-                if let Some(entry) = self.entries.get_mut(token).filter(|entry| entry.tick == tick) {
+                if token == DOOR.0 {
+                    self.resume_door();
+                } else if let Some(entry) = self.entries.get_mut(token).filter(|entry| entry.tick == tick) {
                     entry.tick = Tick::NEVER;
                     self.visit(token, Occasion::Time);
                 }
@@ -135,38 +167,38 @@ impl EventLoop {
 
     fn open_mail(&mut self, mail: &mut Mail) {
         for arrival in mail.arrivals.drain(..) {
-            self.admit(arrival);
+            match arrival {
+                Arrival::Newcomer { place, unread, greeting } => self.admit(place, unread, greeting),
+                Arrival::Door(key) => self.open_door(key),
+            }
+        }
+        if std::mem::take(&mut mail.door_shut) {
+            self.shut_door();
         }
         for token in mail.attention.drain(..) {
             self.visit(token, Occasion::Attention);
         }
     }
 
-    fn admit(&mut self, arrival: Arrival) {
-        let Arrival { place, unread, role } = arrival;
+    fn admit(&mut self, place: Place, unread: Bytes, greeting: Greeting) {
         let vacancy = self.entries.vacant_entry();
         let token = vacancy.key();
-        let stream = self.receiver.receive();
-        let pipe = match stream.and_then(|stream| Pipe::new(stream, self.poll.registry(), Token(token))) {
-            Ok(pipe) => pipe,
+        let stream = self.receiver.receive().map(|socket| TcpStream::from_std(socket.into()));
+        match stream.and_then(|stream| Pipe::new(stream, self.poll.registry(), Token(token))) {
+            Ok(pipe) => {
+                let greeted = Greeted { greeting, unread, bell: Bell::new(&self.inbox, token) };
+                vacancy.insert(Box::new(Entry::new(pipe, place, Stage::Greeting(Box::new(greeted)))));
+                self.visit(token, Occasion::Attention);
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be served");
-                role.give_up();
-                return;
+                greeting.give_up();
             }
-        };
-        if let Role::Member(member) = &role {
-            member.stay.connection.carried_by(Arc::clone(&self.inbox) as Arc<_>, token);
         }
-        let entry = Entry::new(pipe, place, role, unread, self.desk.now);
-        let first_look = entry.first_look(self.desk.now);
-        vacancy.insert(Box::new(entry));
-        self.schedule(token, first_look);
-        self.visit(token, Occasion::Attention);
     }
 
     /// Lets one connection do what it can. Should that panic, it is this connection alone that ends.
-    fn visit(&mut self, token: usize, occasion: Occasion) {
+    pub(super) fn visit(&mut self, token: usize, occasion: Occasion) {
         let Some(entry) = self.entries.get_mut(token) else { return };
         let desk = &mut self.desk;
         let outcome = catch_unwind(AssertUnwindSafe(|| entry.drive(occasion, desk))).unwrap_or_else(|_| {
@@ -178,8 +210,12 @@ impl EventLoop {
                 if entry.wants_more() {
                     self.again.push(token);
                 }
+                let leaves = matches!(entry.stage, Stage::Leaving(_));
                 if let Some(moment) = again {
                     self.schedule(token, moment);
+                }
+                if leaves {
+                    self.send_away(token);
                 }
             }
             Err(Over) => self.remove(token),
@@ -187,7 +223,7 @@ impl EventLoop {
     }
 
     /// Has an entry looked at by then; an earlier look stays.
-    fn schedule(&mut self, token: usize, moment: Instant) {
+    pub(super) fn schedule(&mut self, token: usize, moment: Instant) {
         let tick = self.timers.tick(moment);
         if let Some(entry) = self.entries.get_mut(token).filter(|entry| tick < entry.tick) {
             entry.tick = tick;
@@ -195,7 +231,7 @@ impl EventLoop {
         }
     }
 
-    fn remove(&mut self, token: usize) {
+    pub(super) fn remove(&mut self, token: usize) {
         drop(self.entries.try_remove(token));
         if self.entries.is_empty() {
             self.entries.shrink_to_fit();

@@ -1,4 +1,4 @@
-//! The way of a socket from the table of all other threads into a loop's own.
+//! The way of a socket from one descriptor table into another.
 //!
 //! A descriptor's number means nothing in another table, so the kernel carries the socket (`SCM_RIGHTS`), over a pair of
 //! sockets that both tables know. Each way is counted by places, for a socket that finds its table full would be lost.
@@ -6,9 +6,9 @@
 use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    net::{Shutdown, TcpStream},
+    net::Shutdown,
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
     sync::{
@@ -28,31 +28,53 @@ use rustix::{
 };
 
 /// Where sockets are put in.
-pub(super) struct Sender(Mutex<UnixStream>);
+pub(super) struct Sender {
+    socket: UnixStream,
+    turn: Mutex<()>,
+}
 
 /// Where they come out, in the same order.
 pub(super) struct Receiver(UnixStream);
 
-/// A way into a loop's table.
+/// A way into another table.
 pub(super) fn handover() -> io::Result<(Sender, Receiver)> {
     let (sender, receiver) = UnixStream::pair()?;
-    Ok((Sender(Mutex::new(sender)), Receiver(receiver)))
+    Ok((Sender { socket: sender, turn: Mutex::default() }, Receiver(receiver)))
 }
 
 impl Sender {
     /// Sends a socket, and does `then` before anybody else sends. It waits while more are under way than the kernel keeps.
     ///
     /// # Errors
-    /// When the loop has ended; the socket is closed then, and `then` is not done.
-    pub(super) fn send(&self, socket: TcpStream, then: impl FnOnce()) -> io::Result<()> {
+    /// When nobody receives any more; `then` is not done then.
+    pub(super) fn send(&self, socket: &impl AsFd, then: impl FnOnce()) -> io::Result<()> {
+        self.send_with(SendFlags::empty(), socket, then)
+    }
+
+    /// [`Sender::send`] that never waits.
+    ///
+    /// # Errors
+    /// Also `WouldBlock`, when more are under way than the kernel keeps.
+    pub(super) fn try_send(&self, socket: &impl AsFd, then: impl FnOnce()) -> io::Result<()> {
+        self.send_with(SendFlags::DONTWAIT, socket, then)
+    }
+
+    fn send_with(&self, flags: SendFlags, socket: &impl AsFd, then: impl FnOnce()) -> io::Result<()> {
         let sockets = [socket.as_fd()];
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&sockets));
-        let sender = self.0.lock();
-        retry_on_intr(|| sendmsg(&*sender, &[IoSlice::new(&[0])], &mut control, SendFlags::NOSIGNAL))?;
+        let flags = flags | SendFlags::NOSIGNAL;
+        let _turn = self.turn.lock();
+        retry_on_intr(|| sendmsg(&self.socket, &[IoSlice::new(&[0])], &mut control, flags))?;
         then();
         Ok(())
+    }
+}
+
+impl AsFd for Sender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
@@ -61,7 +83,7 @@ impl Receiver {
     ///
     /// # Errors
     /// When there is none, or the table is full and the socket is lost.
-    pub(super) fn receive(&self) -> io::Result<TcpStream> {
+    pub(super) fn receive(&self) -> io::Result<OwnedFd> {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
@@ -70,7 +92,7 @@ impl Receiver {
             RecvAncillaryMessage::ScmRights(mut sockets) => sockets.next(),
             _ => None,
         });
-        socket.map(TcpStream::from).ok_or_else(|| io::Error::other("the loop's descriptor table is full"))
+        socket.ok_or_else(|| io::Error::other("the descriptor table is full"))
     }
 
     /// Takes nothing more: whoever sends, or waits to, fails.
@@ -117,7 +139,7 @@ impl Drop for Place {
 mod tests {
     use std::{
         io::{ErrorKind, Read, Write},
-        net::{Ipv4Addr, TcpListener},
+        net::{Ipv4Addr, TcpListener, TcpStream},
     };
 
     use super::*;
@@ -131,16 +153,31 @@ mod tests {
         let mut peers = [peer(), peer()];
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.write_all(&[u8::try_from(number).unwrap()]).unwrap();
-            sender.send(listener.accept().unwrap().0, || {}).unwrap();
+            sender.send(&listener.accept().unwrap().0, || {}).unwrap();
         }
         for number in 0..2 {
             let mut byte = [9];
-            receiver.receive().unwrap().read_exact(&mut byte).unwrap();
+            TcpStream::from(receiver.receive().unwrap()).read_exact(&mut byte).unwrap();
             assert_eq!(byte, [number]);
         }
         receiver.shut_down().unwrap();
-        let refused = sender.send(peer(), || unreachable!("nothing was sent"));
+        let refused = sender.send(&peer(), || unreachable!("nothing was sent"));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn who_must_not_wait_is_told_that_the_way_is_full() {
+        let (sender, receiver) = handover().unwrap();
+        let mut sent = 0;
+        let full = loop {
+            match sender.try_send(&receiver, || sent += 1) {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        (0..sent).for_each(|_| drop(receiver.receive().unwrap()));
+        assert_eq!(receiver.receive().unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 
     #[test]

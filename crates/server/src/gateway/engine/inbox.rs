@@ -27,6 +27,8 @@ pub(super) struct Mail {
     pub(super) arrivals: Vec<Arrival>,
     /// The connections to be looked at. One may be gone, and its name another's: a look too many does no harm.
     pub(super) attention: Vec<usize>,
+    /// Whether nobody is let in any more.
+    pub(super) door_shut: bool,
     /// Whether the loop is to end.
     pub(super) stop: bool,
 }
@@ -38,6 +40,10 @@ impl Inbox {
 
     pub(super) fn admit(&self, arrival: Arrival) {
         self.post(|mail| mail.arrivals.push(arrival));
+    }
+
+    pub(super) fn shut_door(&self) {
+        self.post(|mail| mail.door_shut = true);
     }
 
     pub(super) fn stop(&self) {
@@ -75,7 +81,7 @@ impl Inbox {
 
 impl Mail {
     fn is_empty(&self) -> bool {
-        self.arrivals.is_empty() && self.attention.is_empty() && !self.stop
+        self.arrivals.is_empty() && self.attention.is_empty() && !self.door_shut && !self.stop
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::fd::{AsFd, BorrowedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
     thread::{self, ScopedJoinHandle},
@@ -10,53 +11,51 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
-    Link,
-    event_loop::{EventLoop, Remains},
-    handover::{Places, handover},
+    Link, Rooms, Ways,
+    event_loop::{EventLoop, Foundation, Remains, Surroundings},
+    handover::{Places, Receiver, handover},
 };
 use crate::descriptors;
 
 /// Tells whether a loop has begun: how many sockets it takes, `None` where only the common table limits them.
 type Report = mpsc::Sender<io::Result<Option<usize>>>;
 
-/// A loop to be started, and where its places are.
-struct Planned {
-    event_loop: EventLoop,
-    places: Places,
-}
-
-/// Starts loops, each on a thread with its own descriptor table where the system allows that.
-pub(super) fn start(loops: usize, runtime: Handle) -> io::Result<Vec<Link>> {
-    // All are there before the first table is made: the loops wake each other by descriptors that all tables hold.
+/// Starts loops, each on a thread with its own descriptor table where the system allows that. Gives the ways to them, and
+/// the end of their way out.
+pub(super) fn start(loops: usize, rooms: &Rooms, runtime: Handle) -> io::Result<(Arc<Ways>, Receiver)> {
+    // All are there before the first table is made: the loops reach each other by descriptors that all tables hold.
     let plans = (0..loops).map(|_| plan()).collect::<io::Result<Vec<_>>>()?;
     let (links, planned): (Vec<_>, Vec<_>) = plans.into_iter().unzip();
+    let (out, way_out) = handover()?;
+    let ways = Arc::new(Ways { loops: links, out });
+    let surroundings = Arc::new(Surroundings { ways: Arc::clone(&ways), rooms: rooms.clone(), runtime });
     let (report, reports) = mpsc::channel();
-    thread::Builder::new().name("sockets-keeper".into()).spawn(move || keep(planned, &runtime, report))?;
-    let rooms = reports.iter().take(loops).collect::<io::Result<Option<Vec<_>>>>();
-    match &rooms {
-        Ok(Some(rooms)) => tracing::debug!(?rooms, "each event loop has a descriptor table of its own"),
+    thread::Builder::new().name("sockets-keeper".into()).spawn(move || keep(planned, &surroundings, report))?;
+    let tables = reports.iter().take(loops).collect::<io::Result<Option<Vec<_>>>>();
+    match &tables {
+        Ok(Some(room)) => tracing::debug!(?room, "each event loop has a descriptor table of its own"),
         Ok(None) => tracing::warn!("the event loops share one descriptor table: unshare() is not allowed here"),
-        Err(_) => links.iter().for_each(|link: &Link| link.inbox.stop()),
+        Err(_) => ways.loops.iter().for_each(|link| link.inbox.stop()),
     }
-    rooms.map(|_| links)
+    tables.map(|_| (ways, way_out))
 }
 
-fn plan() -> io::Result<(Link, Planned)> {
+fn plan() -> io::Result<(Link, Foundation)> {
     let (sender, receiver) = handover()?;
-    let (event_loop, places) = (EventLoop::new(receiver)?, Places::default());
-    let link = Link { inbox: Arc::clone(event_loop.inbox()), sender, places: places.clone() };
-    Ok((link, Planned { event_loop, places }))
+    let foundation = Foundation::new(receiver)?;
+    let link = Link { inbox: Arc::clone(&foundation.inbox), sender, places: Places::default() };
+    Ok((link, foundation))
 }
 
-fn keep(planned: Vec<Planned>, runtime: &Handle, report: Report) {
+fn keep(planned: Vec<Foundation>, surroundings: &Arc<Surroundings>, report: Report) {
     thread::scope(|scope| {
-        let start = |planned: Planned| {
+        let start = |(turn, foundation): (usize, Foundation)| {
             let (own_report, name) = (report.clone(), "sockets".into());
             let thread = thread::Builder::new().name(name);
-            let started = thread.spawn_scoped(scope, move || serve(planned, runtime, &own_report));
+            let started = thread.spawn_scoped(scope, move || serve(turn, foundation, surroundings, &own_report));
             started.inspect_err(|error| drop(report.send(Err(error.kind().into())))).ok()
         };
-        let threads: Vec<_> = planned.into_iter().filter_map(start).collect();
+        let threads: Vec<_> = planned.into_iter().enumerate().filter_map(start).collect();
         drop(report);
         // All have ended before anything is dropped: one may still wake another.
         let remains: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
@@ -65,15 +64,18 @@ fn keep(planned: Vec<Planned>, runtime: &Handle, report: Report) {
 }
 
 /// The life of a loop's thread.
-fn serve(planned: Planned, runtime: &Handle, report: &Report) -> Remains {
-    let Planned { mut event_loop, places } = planned;
-    let room = descriptors::own_table(event_loop.door());
+fn serve(turn: usize, foundation: Foundation, surroundings: &Arc<Surroundings>, report: &Report) -> Remains {
+    let Ways { loops, out } = &*surroundings.ways;
+    let mut keep: Vec<BorrowedFd<'_>> = loops.iter().map(|link| link.sender.as_fd()).collect();
+    keep.extend([out.as_fd(), foundation.way_in()]);
+    let room = descriptors::own_table(&keep);
     if let Ok(room) = &room {
-        places.add(room.unwrap_or(usize::MAX));
+        loops[turn].places.add(room.unwrap_or(usize::MAX));
     }
     let begun = room.is_ok();
     let _ = report.send(room);
-    if begun && catch_unwind(AssertUnwindSafe(|| event_loop.run(runtime))).is_err() {
+    let mut event_loop = EventLoop::new(foundation, turn, Arc::clone(surroundings));
+    if begun && catch_unwind(AssertUnwindSafe(|| event_loop.run())).is_err() {
         tracing::error!("a loop of connections ends: it panicked");
     }
     event_loop.end()

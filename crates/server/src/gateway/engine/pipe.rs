@@ -36,11 +36,19 @@ struct Unsent {
 }
 
 impl Pipe {
-    pub(super) fn new(stream: std::net::TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
-        let mut stream = TcpStream::from_std(stream);
+    pub(super) fn new(mut stream: TcpStream, registry: &Registry, token: Token) -> io::Result<Self> {
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        // What came before is told by the first event, but there need be none for an empty socket that can be written.
-        Ok(Self { stream, readable: true, ending: false, writable: true, unsent: None })
+        // A first event tells what has come; that the socket can be written is sure.
+        Ok(Self { stream, readable: false, ending: false, writable: true, unsent: None })
+    }
+
+    pub(super) fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The kernel tells nothing more of the socket.
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.stream)
     }
 
     /// Takes over what the kernel tells of the socket.

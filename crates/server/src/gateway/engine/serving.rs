@@ -207,6 +207,13 @@ impl Serving {
         Ok(reauthenticated)
     }
 
+    /// Sends the first messages, behind the answer to the handshake.
+    pub(super) fn send_behind(&self, answer: Option<Frame>, pipe: &mut Pipe) -> Result<(), End> {
+        let first = self.stay.connection.take().frames;
+        self.stay.connection.terms().sent.inc_by(first.len() as u64);
+        pipe.send(answer.into_iter().chain(first).collect()).map_err(|_| End::Gone)
+    }
+
     /// Sends what the socket did not take before.
     pub(super) fn send_unsent(&mut self, pipe: &mut Pipe) -> Result<(), End> {
         if pipe.is_flushed() {

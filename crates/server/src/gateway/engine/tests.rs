@@ -105,8 +105,8 @@ impl Line {
         let mut stay = Stay::begin(Arc::clone(&connection), None, limits, tracker.token()).unwrap();
         stay.opened();
         let role = Role::Member(Member { session, stay });
-        let reservation = engine.reserve(None).unwrap();
-        engine.carry(Newcomer { reservation, stream, unread: Bytes::copy_from_slice(unread), role });
+        let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(Bytes::new(), async { role }));
+        engine.carry(Newcomer { reservation, stream, unread: Bytes::copy_from_slice(unread), greeting });
         Self { peer, connection, heard, go_on, closed, tracker }
     }
 
@@ -337,8 +337,8 @@ async fn a_refusal_is_an_error_message_and_a_close_frame() {
     let (stream, _) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let role = Role::Refused { close: Close::forbidden("not you"), max_message_bytes: None };
-    let reservation = engine.reserve(None).unwrap();
-    engine.carry(Newcomer { reservation, stream, unread: Bytes::new(), role });
+    let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(Bytes::new(), async { role }));
+    engine.carry(Newcomer { reservation, stream, unread: Bytes::new(), greeting });
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     peer.write_all(&masked(0x88, &[])).unwrap();
     peer.read_to_end(&mut seen.lock()).unwrap();
