@@ -8,6 +8,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod datetime;
 mod identity;
+mod joint_lookup;
 pub mod jwt;
 mod login;
 mod lookup;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::{
     Account, AccountsOptions, Credential, Identity, Proof, Refusal, User,
+    joint_lookup::JointLookup,
     jwt::{Jwt, KeyError, TokenError},
     password::Verifier,
     session::{self, SessionSettings},
@@ -20,13 +21,14 @@ pub struct Accounts {
     pub(super) storage: Storage,
     pub(super) verifier: Verifier,
     pub(super) rules: Arc<Rules>,
+    pub(super) token_users: Arc<JointLookup>,
 }
 
 /// What does not change while the server runs.
 pub(super) struct Rules {
     pub(super) jwt: Jwt,
     pub(super) session: SessionSettings,
-    pub(super) users: Users,
+    pub(super) users: Arc<Users>,
     pub(super) driver_group: String,
 }
 
@@ -34,11 +36,13 @@ impl Accounts {
     /// # Errors
     /// When a key of the tokens cannot be used; the text says which setting to change.
     pub fn new(storage: Storage, options: AccountsOptions) -> Result<Self, KeyError> {
-        let users = Users::new(options.tables, options.jwt.user_id_field.clone());
+        let users = Arc::new(Users::new(options.tables, options.jwt.user_id_field.clone()));
         let rules =
             Rules { jwt: Jwt::new(options.jwt)?, session: options.session, users, driver_group: options.driver_group };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { storage, verifier: Verifier::new(workers, LOGIN_QUEUE), rules: Arc::new(rules) })
+        let (verifier, rules) = (Verifier::new(workers, LOGIN_QUEUE), Arc::new(rules));
+        let token_users = JointLookup::new(storage.clone(), Arc::clone(&rules.users));
+        Ok(Self { storage, verifier, rules, token_users })
     }
 
     /// Who shows this credential.
@@ -59,8 +63,7 @@ impl Accounts {
             TokenError::Expired => Refusal::TokenExpired,
             _ => Refusal::Unauthorized,
         })?;
-        let name = claims.user_id;
-        let found = self.read(move |rules, tx| rules.users.by_token_name(tx, &name)).await?;
+        let found = self.token_users.find(claims.user_id).await?;
         let account = found.ok_or(Refusal::Unauthorized)?;
         self.rules
             .jwt

@@ -46,10 +46,24 @@ impl Users {
 
     /// The user that a token means by this name.
     pub(in super::super) fn by_token_name(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
-        if self.token_field != PRIMARY_KEY {
-            return self.by_column(tx, &self.token_field, name.into());
+        Ok(self.by_token_names(tx, &[name])?.remove(name))
+    }
+
+    /// The users that tokens mean by these names.
+    pub(in super::super) fn by_token_names(
+        &self,
+        tx: &mut Tx<'_>,
+        names: &[&str],
+    ) -> Result<HashMap<String, Account>, StorageError> {
+        if self.token_field == PRIMARY_KEY {
+            let ids: HashMap<&str, UserId> =
+                names.iter().filter_map(|name| Some((*name, name.parse().ok()?))).collect();
+            let accounts = self.by_ids(tx, &ids.values().copied().collect::<Vec<_>>())?;
+            return Ok(ids.iter().filter_map(|(name, id)| Some(((*name).into(), accounts.get(id)?.clone()))).collect());
         }
-        name.parse().map_or(Ok(None), |id: UserId| self.by_column(tx, PRIMARY_KEY, id.into()))
+        let one_by_one = names.iter().map(|name| Ok((*name, self.by_column(tx, &self.token_field, (*name).into())?)));
+        let found: Vec<_> = one_by_one.collect::<Result<_, StorageError>>()?;
+        Ok(found.into_iter().filter_map(|(name, account)| Some((name.into(), account?))).collect())
     }
 
     /// Users by key, those that exist.

@@ -1,6 +1,9 @@
 //! A connection that ends: the last frames go out, and the peer's close frame is waited for.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use super::{
     super::{Frame, stay::Stay},
@@ -10,7 +13,7 @@ use super::{
 };
 
 /// How long a peer may take to read the last messages and to answer the close frame.
-pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(5);
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 /// Completes the closing handshake, and reads what the peer still sends: an unread byte would reset the connection, and
 /// the close frame with it.
@@ -20,13 +23,22 @@ pub(super) struct Closing {
     /// What the peer hears last.
     farewell: Vec<Frame>,
     shut_down: bool,
+    /// When it is cut off.
+    pub(super) deadline: Instant,
     _stay: Option<Stay>,
 }
 
 impl Closing {
     /// Begins; `decoder` reads on from `unread` to the peer's close frame, where that is still to come.
-    pub(super) fn new(farewell: Vec<Frame>, decoder: Option<Decoder>, unread: &[u8], stay: Option<Stay>) -> Self {
-        let mut closing = Self { decoder: decoder.map(Box::new), farewell, shut_down: false, _stay: stay };
+    pub(super) fn new(
+        farewell: Vec<Frame>,
+        decoder: Option<Decoder>,
+        unread: &[u8],
+        stay: Option<Stay>,
+        now: Instant,
+    ) -> Self {
+        let (decoder, deadline) = (decoder.map(Box::new), now + CLOSE_GRACE);
+        let mut closing = Self { decoder, farewell, shut_down: false, deadline, _stay: stay };
         closing.hear(unread);
         closing
     }

@@ -5,7 +5,7 @@ use std::{task::Poll, time::Instant};
 use super::{
     super::Frame,
     Desk, Role,
-    closing::{CLOSE_GRACE, Closing},
+    closing::Closing,
     decoder::Decoder,
     greeting::Greeted,
     handover::Place,
@@ -63,7 +63,8 @@ impl Entry {
                 Ok(again) => Ok(again),
                 Err(end) => self.end(end, desk),
             },
-            Stage::Knocking(_) | Stage::Closing(_) if occasion == Occasion::Time => Err(Over),
+            Stage::Knocking(_) if occasion == Occasion::Time => Err(Over),
+            Stage::Closing(closing) if occasion == Occasion::Time && closing.deadline <= desk.now => Err(Over),
             Stage::Knocking(knocking) => match knocking.hear(&mut self.pipe, &mut desk.buffer)? {
                 Some(Heard::Greeted(greeted)) => {
                     self.stage = Stage::Greeting(Box::new(greeted));
@@ -76,7 +77,10 @@ impl Entry {
                 None => Ok(None),
             },
             Stage::Greeting(_) => self.greet(desk),
-            Stage::Closing(closing) => closing.drive(&mut self.pipe, desk).map(|()| None).map_err(|_| Over),
+            Stage::Closing(closing) => {
+                closing.drive(&mut self.pipe, desk).map_err(|_| Over)?;
+                Ok(Some(closing.deadline))
+            }
             Stage::Leaving(_) => Ok(None),
             Stage::Over => Err(Over),
         }
@@ -105,9 +109,8 @@ impl Entry {
             Role::Refused { close, max_message_bytes } => {
                 let farewell = answer.into_iter().chain(close.farewell()).collect();
                 let decoder = Decoder::new(max_message_bytes);
-                self.stage = Stage::Closing(Closing::new(farewell, Some(decoder), &unread, None));
-                self.drive(Occasion::Attention, desk)?;
-                Ok(Some(desk.now + CLOSE_GRACE))
+                self.stage = Stage::Closing(Closing::new(farewell, Some(decoder), &unread, None, desk.now));
+                self.drive(Occasion::Attention, desk)
             }
         }
     }
@@ -126,10 +129,9 @@ impl Entry {
     /// Ends the session, and begins with the farewell.
     pub(super) fn end(&mut self, end: End, desk: &mut Desk) -> Result<Option<Instant>, Over> {
         if let Stage::Serving(serving) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.stage = Stage::Closing(serving.end(end, &mut self.pipe).ok_or(Over)?);
+            self.stage = Stage::Closing(serving.end(end, &mut self.pipe, desk.now).ok_or(Over)?);
         }
-        self.drive(Occasion::Attention, desk)?;
-        Ok(Some(desk.now + CLOSE_GRACE))
+        self.drive(Occasion::Attention, desk)
     }
 
     /// Closes the socket; gives what is left.

@@ -244,7 +244,7 @@ impl Serving {
     }
 
     /// Ends it: the session is told, and the peer, where it can be.
-    pub(super) fn end(mut self, end: End, pipe: &mut Pipe) -> Option<Closing> {
+    pub(super) fn end(mut self, end: End, pipe: &mut Pipe, now: Instant) -> Option<Closing> {
         let Work { event, decoder, unread, .. } = self.work.take().map_or_else(Work::default, |work| *work);
         let code = end.code();
         // From here on it takes no more messages.
@@ -262,7 +262,7 @@ impl Serving {
             End::ByPeer(code) => (vec![Frame::close(code, "")], None),
             End::Gone => return None,
         };
-        Some(Closing::new(farewell, decoder, &unread, Some(self.stay)))
+        Some(Closing::new(farewell, decoder, &unread, Some(self.stay), now))
     }
 }
 

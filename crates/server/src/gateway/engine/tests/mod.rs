@@ -1,8 +1,10 @@
 //! A loop with sessions of the tests' own, over real sockets.
 
+mod door;
+
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     sync::atomic::AtomicU32,
     time::Duration,
 };
@@ -52,6 +54,7 @@ impl AnySession for Scripted {
             match text.as_str() {
                 "panic" => panic!("as the test asked"),
                 "wait" => self.go_on.notified().await,
+                "where" => self.connection.send(Frame::json(&format!("{:?}", std::thread::current().id()))),
                 text => self.connection.send(Frame::json(text)),
             }
         })
@@ -75,6 +78,32 @@ impl AnySession for Scripted {
     }
 }
 
+/// The strings of a session.
+struct Script {
+    connection: Arc<Connection>,
+    heard: mpsc::UnboundedReceiver<String>,
+    go_on: Arc<Notify>,
+    closed: Arc<AtomicU32>,
+    tracker: TaskTracker,
+}
+
+/// Somebody with a scripted session.
+fn scripted(address: IpAddr, terms: &Arc<Terms>) -> (Role, Script) {
+    let connection = Connection::new(guest(), address, Arc::clone(terms));
+    let (sender, heard) = mpsc::unbounded_channel();
+    let (go_on, closed, tracker) = (Arc::<Notify>::default(), Arc::<AtomicU32>::default(), TaskTracker::new());
+    let session = Arc::new(Scripted {
+        connection: Arc::clone(&connection),
+        heard: sender,
+        go_on: Arc::clone(&go_on),
+        closed: Arc::clone(&closed),
+    });
+    let limits = ConnectionLimits { per_user: None, per_address: None };
+    let mut stay = Stay::begin(Arc::clone(&connection), None, limits, tracker.token()).unwrap();
+    stay.opened();
+    (Role::Member(Member { session, stay }), Script { connection, heard, go_on, closed, tracker })
+}
+
 /// The peer of one connection, and the strings of its session.
 struct Line {
     peer: TcpStream,
@@ -92,21 +121,14 @@ impl Line {
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
         let (stream, address) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        let connection = Connection::new(guest(), address.ip(), Arc::clone(terms));
-        let (sender, heard) = mpsc::unbounded_channel();
-        let (go_on, closed, tracker) = (Arc::<Notify>::default(), Arc::<AtomicU32>::default(), TaskTracker::new());
-        let session = Arc::new(Scripted {
-            connection: Arc::clone(&connection),
-            heard: sender,
-            go_on: Arc::clone(&go_on),
-            closed: Arc::clone(&closed),
-        });
-        let limits = ConnectionLimits { per_user: None, per_address: None };
-        let mut stay = Stay::begin(Arc::clone(&connection), None, limits, tracker.token()).unwrap();
-        stay.opened();
-        let role = Role::Member(Member { session, stay });
+        let (role, script) = scripted(address.ip(), terms);
         let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(Bytes::new(), async { role }));
         engine.carry(Newcomer { reservation, stream, unread: Bytes::copy_from_slice(unread), greeting });
+        Self::new(peer, script)
+    }
+
+    fn new(peer: TcpStream, script: Script) -> Self {
+        let Script { connection, heard, go_on, closed, tracker } = script;
         Self { peer, connection, heard, go_on, closed, tracker }
     }
 
