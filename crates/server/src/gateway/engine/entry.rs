@@ -64,25 +64,31 @@ impl Entry {
                 Err(end) => self.end(end, desk),
             },
             Stage::Knocking(_) if occasion == Occasion::Time => Err(Over),
-            Stage::Closing(closing) if occasion == Occasion::Time && closing.deadline <= desk.now => Err(Over),
-            Stage::Knocking(knocking) => match knocking.hear(&mut self.pipe, &mut desk.buffer)? {
-                Some(Heard::Greeted(greeted)) => {
-                    self.stage = Stage::Greeting(Box::new(greeted));
-                    self.greet(desk)
-                }
-                Some(Heard::Leaving(leaving)) => {
-                    self.stage = Stage::Leaving(Box::new(leaving));
-                    Ok(None)
-                }
-                None => Ok(None),
-            },
+            Stage::Knocking(_) => self.hear(desk),
+            Stage::Leaving(_) => Ok(None),
             Stage::Greeting(_) => self.greet(desk),
+            Stage::Closing(closing) if occasion == Occasion::Time && closing.deadline <= desk.now => Err(Over),
             Stage::Closing(closing) => {
                 closing.drive(&mut self.pipe, desk).map_err(|_| Over)?;
                 Ok(Some(closing.deadline))
             }
-            Stage::Leaving(_) => Ok(None),
             Stage::Over => Err(Over),
+        }
+    }
+
+    /// Hears what somebody at the door wants.
+    fn hear(&mut self, desk: &mut Desk) -> Result<Option<Instant>, Over> {
+        let Stage::Knocking(knocking) = &mut self.stage else { return Ok(None) };
+        match knocking.hear(&mut self.pipe, &mut desk.buffer)? {
+            None => Ok(None),
+            Some(Heard::Leaving(leaving)) => {
+                self.stage = Stage::Leaving(Box::new(leaving));
+                Ok(None)
+            }
+            Some(Heard::Greeted(greeted)) => {
+                self.stage = Stage::Greeting(Box::new(greeted));
+                self.greet(desk)
+            }
         }
     }
 
@@ -90,21 +96,12 @@ impl Entry {
     fn greet(&mut self, desk: &mut Desk) -> Result<Option<Instant>, Over> {
         let Stage::Greeting(greeted) = &mut self.stage else { return Ok(None) };
         let Poll::Ready(role) = greeted.poll() else { return Ok(None) };
-        let (answer, unread) = (std::mem::take(&mut greeted.greeting.answer), std::mem::take(&mut greeted.unread));
-        let answer = (!answer.is_empty()).then(|| Frame::bare(answer));
+        let (answer, unread) = (greeted.take_answer(), std::mem::take(&mut greeted.unread));
         match role {
             Role::Member(member) => {
                 let (carrier, token) = greeted.bell.carrier();
                 member.stay.connection.carried_by(carrier, token);
-                let serving = Serving::new(member, unread, desk.now);
-                let sent = serving.send_behind(answer, &mut self.pipe);
-                let first_look = serving.next_tick(desk.now);
-                self.stage = Stage::Serving(serving);
-                let again = match sent {
-                    Ok(()) => self.drive(Occasion::Attention, desk)?,
-                    Err(end) => self.end(end, desk)?,
-                };
-                Ok(Some(again.map_or(first_look, |again| again.min(first_look))))
+                self.serve(Serving::new(member, unread, desk.now), answer, desk)
             }
             Role::Refused { close, max_message_bytes } => {
                 let farewell = answer.into_iter().chain(close.farewell()).collect();
@@ -113,6 +110,17 @@ impl Entry {
                 self.drive(Occasion::Attention, desk)
             }
         }
+    }
+
+    fn serve(&mut self, serving: Serving, answer: Option<Frame>, desk: &mut Desk) -> Result<Option<Instant>, Over> {
+        let first_look = serving.next_tick(desk.now);
+        let sent = serving.send_behind(answer, &mut self.pipe);
+        self.stage = Stage::Serving(serving);
+        let again = match sent {
+            Ok(()) => self.drive(Occasion::Attention, desk)?,
+            Err(end) => self.end(end, desk)?,
+        };
+        Ok(Some(again.map_or(first_look, |again| again.min(first_look))))
     }
 
     /// Who is to be sent away, and where.

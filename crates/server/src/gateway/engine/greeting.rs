@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    super::{connection::Carrier, endpoint::BoxFuture},
+    super::{Frame, connection::Carrier, endpoint::BoxFuture},
     Role,
     inbox::Inbox,
 };
@@ -17,7 +17,7 @@ use super::{
 /// What becomes of a socket, as soon as that is known.
 pub(in super::super) struct Greeting {
     /// The answer to his request, where none was sent: it goes out with the first messages, in one write.
-    pub(super) answer: Bytes,
+    answer: Bytes,
     role: BoxFuture<'static, Role>,
 }
 
@@ -54,6 +54,12 @@ impl Greeted {
     pub(super) fn poll(&mut self) -> Poll<Role> {
         let waker = Waker::from(Arc::clone(&self.bell.0));
         self.greeting.role.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+
+    /// The answer, where it is still to be sent.
+    pub(super) fn take_answer(&mut self) -> Option<Frame> {
+        let answer = std::mem::take(&mut self.greeting.answer);
+        (!answer.is_empty()).then(|| Frame::bare(answer))
     }
 }
 
