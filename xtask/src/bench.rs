@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: HoloDrive beside what one could pick instead, on a machine that has nothing but Rust.
+//! `cargo xtask bench`: HoloDrive beside what one could pick instead, on a machine that has nothing but Rust; and
+//! `cargo xtask million`: a million connections to it.
 
 use std::fs;
 use std::path::Path;
@@ -19,9 +20,22 @@ const JAVASCRIPT: &str = "bench/peers/javascript";
 /// What to compare, and how.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Arguments for `holodrive-bench compare`, such as `--quick`, `--rounds 3`, `--peers holodrive,bun`, `--scenarios idle`
+    /// Arguments for `holodrive-bench compare`, such as `--quick`, `--check`, `--rounds 3`, `--peers holodrive,bun`, `--scenarios idle`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     compare: Vec<String>,
+}
+
+/// How many connections.
+#[derive(clap::Args)]
+pub(crate) struct MillionOptions {
+    /// Arguments for `holodrive-bench million`, such as `--record`, `--connections 100000`, `--raise-limits`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    million: Vec<String>,
+}
+
+/// Builds, and opens a million connections.
+pub(crate) fn million(options: &MillionOptions) -> Result<()> {
+    tools::run(bench("million", &["holodrive", "holodrive-bench"])?.args(&options.million))
 }
 
 /// Installs what is missing, builds, and compares.
@@ -30,10 +44,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::ensure_debian(PROGRAMS)?;
     install_javascript(&tools_dir.join("javascript"))?;
     tools::python_env(Path::new("bench/peers/django/requirements.txt"), &tools_dir.join("django"))?;
-    let packages = ["holodrive", "holodrive-bench", "holodrive-bench-epoll"];
+    let mut compare = bench("compare", &["holodrive", "holodrive-bench", "holodrive-bench-epoll"])?;
+    tools::run(compare.args(&options.compare).arg("--tools").arg(&tools_dir))
+}
+
+/// Builds these packages; then a benchmark can run.
+fn bench(benchmark: &str, packages: &[&str]) -> Result<Command> {
     tools::run(cargo(["build", "--release", "--locked"]).args(packages.iter().flat_map(|name| ["--package", name])))?;
-    let mut compare = Command::new(tools::target_dir().join("release/holodrive-bench"));
-    tools::run(compare.arg("compare").args(&options.compare).arg("--tools").arg(&tools_dir))
+    let mut command = Command::new(tools::target_dir().join("release/holodrive-bench"));
+    command.arg(benchmark);
+    Ok(command)
 }
 
 /// Exactly what the lock file says, beside copies of the programs: they find their packages in the folder they are in.

@@ -1,5 +1,5 @@
-//! The project's own chores, in Rust so that a machine with only Rust can run them: `cargo xtask test` and
-//! `cargo xtask bench`.
+//! The project's own chores, in Rust so that a machine with only Rust can run them: `cargo xtask test`, `cargo xtask bench`
+//! and `cargo xtask million`.
 
 mod bench;
 mod step;
@@ -20,6 +20,8 @@ enum Chore {
     Test(test::Options),
     /// Compares HoloDrive with what one could pick instead, and writes the result into docs/benchmarks.md
     Bench(bench::Options),
+    /// Holds a million idle connections to one server, both ends on this machine
+    Million(bench::MillionOptions),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Million(options) => bench::million(&options),
     }
 }
 

@@ -8,9 +8,12 @@ mod compare;
 mod connections;
 mod deadlines;
 mod disk;
+mod document;
 mod instructions;
 mod latencies;
 mod load;
+mod million;
+mod numbers;
 mod process;
 mod progress;
 mod server;
@@ -44,6 +47,8 @@ enum Benchmark {
     Chat(chat::Args),
     /// How many instructions the server takes for a connection, a delivery, a stored message and a position
     Instructions(instructions::Args),
+    /// As many idle connections as one server and this machine can hold
+    Million(million::Args),
     /// The same work on this server and on others, in turns
     Compare(compare::Args),
     /// One scenario of these on a server that runs already
@@ -61,6 +66,7 @@ async fn main() -> ExitCode {
         Benchmark::Connections(args) => connections::run(&place, args).await,
         Benchmark::Chat(args) => chat::run(&place, args).await,
         Benchmark::Instructions(args) => instructions::run(&place, args).await,
+        Benchmark::Million(args) => million::run(&place, args).await,
         Benchmark::Load(args) => compare::load::run(&place.dir, &args),
         Benchmark::Compare(args) => compare::run(place, args).await,
     };

@@ -1,22 +1,13 @@
 //! What is compared: scenarios, their sizes, and which servers take part in each.
 
-use std::time::Duration;
-
-use crate::load::{Kind, Pace, Time, Work};
+use crate::load::{Kind, Pace, Work};
 
 use super::{
     columns::{self, Column},
     peers::Peer,
+    sizes::{Scale, Size, connections, idle, leaving, talk, time},
+    targets::{Target, at_least, at_most},
 };
-
-/// How much is done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    /// A look at whether everything works.
-    Quick,
-    /// What is published.
-    Full,
-}
 
 /// One scenario.
 pub(crate) struct Entry {
@@ -29,26 +20,23 @@ pub(crate) struct Entry {
     pub(crate) columns: &'static [Column],
     /// Whether less of the first column is better.
     pub(crate) less_is_better: bool,
+    /// What HoloDrive must reach.
+    pub(crate) targets: &'static [Target],
     work: fn(Scale) -> Work,
-}
-
-/// What the size of a scenario depends on.
-#[derive(Clone, Copy)]
-struct Scale {
-    size: Size,
-    /// A server that needs milliseconds for a connection gets fewer of them.
-    slow: bool,
 }
 
 impl Entry {
     /// The work for one server.
     pub(crate) fn work(&self, size: Size, peer: Peer) -> Work {
-        (self.work)(Scale { size, slow: peer.is_slow() })
+        (self.work)(Scale { size, peer })
     }
 }
 
 /// Those that pass messages on without storing them.
 const ENGINES: &[Peer] = &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll, Peer::Uvicorn, Peer::Daphne];
+/// With an event loop for each core besides.
+const ENGINES_AND_CORES: &[Peer] =
+    &[Peer::Holodrive, Peer::HolodriveCores, Peer::Bun, Peer::Node, Peer::Epoll, Peer::Uvicorn, Peer::Daphne];
 const ALL: &[Peer] = &[
     Peer::Holodrive,
     Peer::BunSqlite,
@@ -72,16 +60,19 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: ENGINES,
         columns: columns::IDLE,
         less_is_better: true,
+        targets: &[at_most("kib_per_connection", 1.0)],
         work: |scale| idle(scale, 10_000),
     },
     Entry {
         name: "idle-50k",
         title: "50,000 idle connections",
-        about: "As above with 50,000. A process may not open more than 20,000 files on many systems, so each server runs \
-            as three processes, whose growth is summed.",
+        about: "As above with 50,000. A process may not open more than 20,000 files here, so the others run as \
+            three processes, whose growth is summed. HoloDrive is one process everywhere: here with three event loops, each of \
+            which has a descriptor table of its own.",
         peers: &[Peer::Holodrive, Peer::Bun, Peer::Epoll],
         columns: columns::IDLE,
         less_is_better: true,
+        targets: &[at_most("kib_per_connection", 1.0)],
         work: |scale| idle(scale, 50_000),
     },
     Entry {
@@ -90,9 +81,10 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         about: "15,000 users connect to `/ws/notifications/`, 128 handshakes under way at once (1,000 for Django). A \
             connect counts when `connection_established` is there: the token was verified, and by HoloDrive and Django the \
             user looked up as well.",
-        peers: ENGINES,
+        peers: ENGINES_AND_CORES,
         columns: columns::CONNECT,
         less_is_better: false,
+        targets: &[at_least("per_cpu_s", 1.2).times(&[Peer::Bun])],
         work: |scale| Work::Connect { connections: connections(scale, 15_000) },
     },
     Entry {
@@ -100,18 +92,20 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         title: "Fan-out that nobody stores",
         about: "100 conversations of 10 members, one `typing` under way in each (closed loop): as soon as the nine others \
             have it, the next member sends his. No server stores anything, so this compares what carries the bytes.",
-        peers: ENGINES,
+        peers: ENGINES_AND_CORES,
         columns: columns::FAN_OUT,
         less_is_better: false,
+        targets: &[at_least("per_cpu_s", 1.1).times(&[Peer::Bun])],
         work: |scale| talk(scale, Kind::Typing, Pace::Closed(1), (100, 10)),
     },
     Entry {
         name: "typing-burst",
         title: "Bursts that nobody stores",
         about: "50 conversations of 20 members, eight `typing` under way in each.",
-        peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
+        peers: &[Peer::Holodrive, Peer::HolodriveCores, Peer::Bun, Peer::Node, Peer::Epoll],
         columns: columns::FAN_OUT,
         less_is_better: false,
+        targets: &[at_least("per_cpu_s", 1.25).times(&[Peer::Bun])],
         work: |scale| talk(scale, Kind::Typing, Pace::Closed(8), (50, 20)),
     },
     Entry {
@@ -122,6 +116,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: ENGINES,
         columns: columns::LATENCY,
         less_is_better: true,
+        targets: &[at_most("p50_ms", 0.8).times(&[Peer::Bun])],
         work: |scale| talk(scale, Kind::Typing, Pace::Open(100.0), (10, 10)),
     },
     Entry {
@@ -133,6 +128,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: ALL,
         columns: columns::FAN_OUT,
         less_is_better: false,
+        targets: &[],
         work: |scale| talk(scale, Kind::Message, Pace::Closed(1), (100, 10)),
     },
     Entry {
@@ -143,6 +139,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: &[Peer::Holodrive, Peer::BunSqlite, Peer::EpollSqlite, Peer::Bun, Peer::Node, Peer::Epoll],
         columns: columns::FAN_OUT,
         less_is_better: false,
+        targets: &[],
         work: |scale| talk(scale, Kind::Message, Pace::Closed(8), (50, 20)),
     },
     Entry {
@@ -153,6 +150,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: ALL,
         columns: columns::LATENCY,
         less_is_better: true,
+        targets: &[],
         work: |scale| talk(scale, Kind::Message, Pace::Open(30.0), (10, 10)),
     },
     Entry {
@@ -163,15 +161,20 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: STORING,
         columns: columns::DURABLE,
         less_is_better: false,
+        targets: &[
+            at_least("messages_per_s", 3.0).times(&[Peer::BunSqlite]),
+            at_least("messages_per_s", 25.0).times(&[Peer::Uvicorn, Peer::Daphne]),
+        ],
         work: |scale| talk(scale, Kind::Message, Pace::Closed(1), (200, 2)),
     },
     Entry {
         name: "ping",
         title: "Ping and pong",
         about: "64 connections, one `{\"type\":\"ping\"}` under way on each.",
-        peers: ENGINES,
+        peers: ENGINES_AND_CORES,
         columns: columns::PING,
         less_is_better: false,
+        targets: &[at_least("per_cpu_s", 1.05).times(&[Peer::Bun])],
         work: |scale| Work::Ping { connections: 64, time: time(scale) },
     },
     Entry {
@@ -182,17 +185,21 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: ENGINES,
         columns: columns::RECONNECT,
         less_is_better: false,
+        targets: &[],
         work: |scale| Work::Reconnect { connections: connections(scale, 10_000) },
     },
     Entry {
         name: "disconnect",
         title: "Connecting while everybody else leaves",
-        about: "15,000 connections are cut at once, and from then on another client connects every 10 ms for 2 s, whatever \
-            the server does. From the moment at which a connect was due to `connection_established`.",
+        about: "30,000 connections are cut at once, and from then on another client connects every 10 ms for 2 s, whatever \
+            the server does. From the moment at which a connect was due to `connection_established`. HoloDrive holds them in \
+            two event loops; the others have one process with as many as the limit on open files allows, but no more than that \
+            (19,500 where it is 20,000), so that they have less to do.",
         peers: &[Peer::Holodrive, Peer::Bun, Peer::Node, Peer::Epoll],
         columns: columns::DISCONNECT,
         less_is_better: true,
-        work: |scale| Work::Disconnect { connections: connections(scale, 15_000) },
+        targets: &[at_most("max_ms", 100.0)],
+        work: |scale| Work::Disconnect { connections: leaving(scale, 30_000) },
     },
     Entry {
         name: "notifications",
@@ -202,6 +209,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: &[Peer::Holodrive],
         columns: columns::NOTIFICATIONS,
         less_is_better: false,
+        targets: &[],
         work: |scale| Work::Notifications { connections: 1_000, posting: 64, time: time(scale) },
     },
     Entry {
@@ -212,6 +220,7 @@ pub(crate) const SCENARIOS: &[Entry] = &[
         peers: &[Peer::Holodrive],
         columns: columns::POSITIONS,
         less_is_better: false,
+        targets: &[at_least("per_s", 250_000.0)],
         work: |scale| Work::Positions { connections: 2_000, time: time(scale) },
     },
 ];
@@ -219,25 +228,4 @@ pub(crate) const SCENARIOS: &[Entry] = &[
 /// The names of all scenarios.
 pub(crate) fn names() -> Vec<&'static str> {
     SCENARIOS.iter().map(|entry| entry.name).collect()
-}
-
-fn idle(scale: Scale, full: usize) -> Work {
-    let connections = connections(scale, full);
-    let connections = if scale.slow { connections * 2 } else { connections };
-    let hold = if scale.size == Size::Quick { Duration::from_secs(2) } else { Duration::from_secs(10) };
-    Work::Idle { connections, hold }
-}
-
-fn connections(scale: Scale, full: usize) -> usize {
-    let full = if scale.slow { 1_000 } else { full };
-    if scale.size == Size::Quick { full / 5 } else { full }
-}
-
-fn talk(scale: Scale, kind: Kind, pace: Pace, (conversations, members): (usize, usize)) -> Work {
-    Work::Talk { kind, pace, conversations, members, time: time(scale) }
-}
-
-fn time(scale: Scale) -> Time {
-    let (warm_up, measured) = if scale.size == Size::Quick { (500, 1_000) } else { (1_500, 4_000) };
-    Time { warm_up: Duration::from_millis(warm_up), measured: Duration::from_millis(measured) }
 }

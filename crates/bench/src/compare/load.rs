@@ -3,8 +3,9 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::{
-    catalogue::{self, SCENARIOS, Size},
+    catalogue::{self, SCENARIOS},
     peers::Peer,
+    sizes::Size,
 };
 use crate::{
     load::{Observed, Resize, Target},

@@ -1,6 +1,6 @@
 //! On what something was measured.
 
-use std::{fs, process::Command, thread::available_parallelism};
+use std::{fs, path::Path, process::Command, thread::available_parallelism};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use super::{peers::Peer, start::Ground};
 use crate::disk;
 
 /// What figures mean nothing without.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -20,8 +20,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one.
-    pub(crate) fn this(ground: &Ground) -> anyhow::Result<Self> {
+    /// This one, and the disk of a folder.
+    pub(crate) fn this(folder: &Path) -> anyhow::Result<Self> {
         let processors = fs::read_to_string("/proc/cpuinfo")?;
         let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let memory = crate::process::number_of(&fs::read_to_string("/proc/meminfo")?, "MemTotal:")?;
@@ -31,7 +31,7 @@ impl Machine {
             cores: available_parallelism()?.get(),
             memory_gib: memory.div_ceil(1024 * 1024),
             kernel: format!("Linux {}", release.split('-').next().unwrap_or_default().trim()),
-            disk: disk::durable_write(&ground.place.dir)?,
+            disk: disk::durable_write(folder)?,
         })
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn version(ground: &Ground, peer: Peer) -> anyhow::Result<String> {
         Ok(pinned["dependencies"][name].as_str().unwrap_or("?").to_owned())
     };
     Ok(match peer {
-        Peer::Holodrive => format!("commit {}", output("git", &["describe", "--always", "--dirty"])?),
+        Peer::Holodrive | Peer::HolodriveCores => own_version()?,
         Peer::Bun | Peer::BunSqlite => format!("Bun {}", package("bun")?),
         Peer::Node => format!("Node {}, ws {}", output("node", &["--version"])?, package("ws")?),
         Peer::Epoll | Peer::EpollSqlite => "bench/peers/epoll, mio".to_owned(),
@@ -61,6 +61,16 @@ pub(crate) fn version(ground: &Ground, peer: Peer) -> anyhow::Result<String> {
             format!("{}, {}", output("python3", &["--version"])?, names.join(", ").replace("==", " "))
         }
     })
+}
+
+/// The version of this server.
+pub(crate) fn own_version() -> anyhow::Result<String> {
+    Ok(format!("commit {}", output("git", &["describe", "--always", "--dirty"])?))
+}
+
+/// The date and the time.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {

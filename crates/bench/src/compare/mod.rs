@@ -4,11 +4,13 @@ mod catalogue;
 mod chart;
 mod columns;
 pub(crate) mod load;
-mod machine;
+pub(crate) mod machine;
 mod peers;
 mod report;
-mod results;
+pub(crate) mod results;
+mod sizes;
 mod start;
+mod targets;
 
 use std::{
     collections::BTreeMap,
@@ -17,15 +19,18 @@ use std::{
 };
 
 use crate::{
+    document,
     load::{Figures, Work, load_average},
     say,
     server::Place,
 };
-use catalogue::{Entry, SCENARIOS, Size};
+use catalogue::{Entry, SCENARIOS};
 use machine::{Machine, version};
 use peers::Peer;
 use results::{Results, Server};
+use sizes::Size;
 use start::Ground;
+use targets::Gate;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -41,9 +46,9 @@ pub(crate) struct Args {
     /// A short look at whether everything works; writes to `target/bench/quick` and not into the document
     #[arg(long)]
     quick: bool,
-    /// Let HoloDrive hold any number of connections in one process; else there is one for as many as the limit on open files allows
+    /// Exit with status 1 unless every target of these scenarios is met
     #[arg(long)]
-    one_process: bool,
+    check: bool,
     /// Only make tables and charts anew from the results that are there
     #[arg(long)]
     report: bool,
@@ -72,7 +77,7 @@ impl Args {
     }
 
     fn folder(&self) -> PathBuf {
-        if self.quick { self.tools.join("quick") } else { PathBuf::from("docs/benchmarks") }
+        if self.quick { self.tools.join("quick") } else { PathBuf::from(document::RESULTS) }
     }
 }
 
@@ -81,7 +86,7 @@ pub(crate) async fn run(place: Place, args: Args) -> anyhow::Result<()> {
     let folder = args.folder();
     std::fs::create_dir_all(&folder)?;
     let (tools, sources) = (std::path::absolute(&args.tools)?, std::path::absolute("bench/peers")?);
-    let ground = Ground { place, tools, sources, one_process: args.one_process };
+    let ground = Ground { place, tools, sources };
     if !args.report {
         let mut all = begin(&ground, &args)?;
         for round in 1..=args.rounds() {
@@ -92,7 +97,12 @@ pub(crate) async fn run(place: Place, args: Args) -> anyhow::Result<()> {
             }
         }
     }
-    if args.quick { Ok(()) } else { report::write(Path::new("docs/benchmarks.md"), &folder) }
+    if !args.quick {
+        report::write(Path::new(document::PATH), &folder)?;
+    }
+    let gate = Gate::new(&report::read(&folder)?, &args.scenarios);
+    say(&format!("\n{}", gate.table()))?;
+    if args.check { gate.check() } else { Ok(()) }
 }
 
 fn begin(ground: &Ground, args: &Args) -> anyhow::Result<Vec<(&'static Entry, Results)>> {
@@ -108,8 +118,8 @@ fn begin(ground: &Ground, args: &Args) -> anyhow::Result<Vec<(&'static Entry, Re
             Results {
                 scenario: entry.name.to_owned(),
                 command: format!("cargo xtask bench {}", words.join(" ")).trim().to_owned(),
-                date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
-                machine: Machine::this(ground)?,
+                date: machine::now(),
+                machine: Machine::this(&ground.place.dir)?,
                 servers,
             },
         ));

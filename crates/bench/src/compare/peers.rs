@@ -5,8 +5,10 @@ use clap::ValueEnum;
 /// A server that can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Peer {
-    /// This project, all features on.
+    /// This project, all features on, with one event loop as the others have.
     Holodrive,
+    /// The same with an event loop for each core, as it comes.
+    HolodriveCores,
     /// `Bun.serve` with its own publish and subscribe; stores nothing.
     Bun,
     /// The same with `bun:sqlite`.
@@ -33,6 +35,7 @@ impl Peer {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Holodrive => "HoloDrive",
+            Self::HolodriveCores => "HoloDrive, all cores",
             Self::Bun => "Bun",
             Self::BunSqlite => "Bun + SQLite",
             Self::Node => "Node ws",
@@ -41,6 +44,11 @@ impl Peer {
             Self::Uvicorn => "Django, uvicorn × 2",
             Self::Daphne => "Django, Daphne",
         }
+    }
+
+    /// Whether it is this project.
+    pub(crate) const fn is_own(self) -> bool {
+        matches!(self, Self::Holodrive | Self::HolodriveCores)
     }
 
     /// Whether it is Django, which needs milliseconds of CPU time for a connection.

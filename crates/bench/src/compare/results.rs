@@ -56,22 +56,27 @@ impl Results {
 
     /// The least and the greatest of a figure over a server's rounds.
     pub(crate) fn spread(&self, server: &str, figure: &str) -> Option<(f64, f64)> {
-        let least = self.rounds(server, figure).flatten().reduce(f64::min)?;
-        Some((least, self.rounds(server, figure).flatten().reduce(f64::max)?))
+        spread(self.rounds(server, figure).flatten())
     }
 
     /// None in a round in which it was not measured.
-    fn rounds(&self, server: &str, figure: &str) -> impl Iterator<Item = Option<f64>> {
+    pub(crate) fn rounds(&self, server: &str, figure: &str) -> impl Iterator<Item = Option<f64>> + Clone {
         let rounds = self.servers.get(server).into_iter().flat_map(|server| &server.rounds);
         rounds.map(move |figures| figures.get(figure))
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The value in the middle, or between the two there.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let (middle, last) = (values.len() / 2, values.len().checked_sub(1)?);
     let other = if last % 2 == 0 { middle } else { middle - 1 };
     Some(f64::midpoint(values[middle], values[other]))
+}
+
+/// The least and the greatest.
+pub(crate) fn spread(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    Some((values.clone().reduce(f64::min)?, values.reduce(f64::max)?))
 }
 
 #[cfg(test)]

@@ -31,14 +31,12 @@ pub(crate) struct Ground {
     pub(crate) tools: PathBuf,
     /// `bench/peers` of the project.
     pub(crate) sources: PathBuf,
-    /// HoloDrive holds all connections in one process, whatever the limit on open files.
-    pub(crate) one_process: bool,
 }
 
 /// A server that runs until this is dropped.
 pub(crate) struct Running {
     pub(crate) target: Target,
-    _own: Vec<(Server, Site)>,
+    _own: Option<(Server, Site)>,
     _other: Vec<Other>,
     _folder: Option<Site>,
 }
@@ -57,27 +55,28 @@ impl Drop for Other {
 impl Ground {
     /// Starts a server for this work: users and conversations are there, and clients can connect.
     pub(crate) async fn start(&self, peer: Peer, work: Work) -> anyhow::Result<Running> {
-        let started = if peer == Peer::Holodrive { self.start_own(work).await } else { self.start_other(peer, work) };
+        let started = if peer.is_own() { self.start_own(peer, work).await } else { self.start_other(peer, work) };
         started.with_context(|| format!("{} does not start", peer.label()))
     }
 
-    async fn start_own(&self, work: Work) -> anyhow::Result<Running> {
-        let (mut own, mut tokens, mut conversations) = (Vec::new(), Vec::new(), Vec::new());
+    async fn start_own(&self, peer: Peer, work: Work) -> anyhow::Result<Running> {
         let group = matches!(work, Work::Positions { .. }).then_some("Driver");
-        let processes = if self.one_process { 1 } else { processes(work)? };
-        for _ in 0..processes {
-            let limits = ["MESSAGE_RATE", "MESSAGE_BURST"].map(|name| (name, RATE.to_owned()));
-            let site = Site::prepare(&self.place.dir, &limits)?;
-            let members = site.add_members("user", work.users(), group).await?;
-            let server = Server::start(&self.place, &site)?;
-            conversations = open_rooms(&server, &members, work).await?;
-            tokens = members.into_iter().map(|member| member.token.into()).collect();
-            own.push((server, site));
+        let mut settings = vec![("MESSAGE_RATE", RATE.to_owned()), ("MESSAGE_BURST", RATE.to_owned())];
+        if peer == Peer::Holodrive {
+            // One, as the others have; more only where one table of descriptors cannot hold all connections.
+            settings.push(("EVENT_LOOPS", tables(work)?.to_string()));
         }
-        let addresses = own.iter().map(|(server, _)| server.address().parse()).collect::<Result<_, _>>()?;
-        let observed = Observed::new(own.iter().map(|(server, _)| server.id()).collect());
-        let target = Target { addresses, observed, tokens, conversations };
-        Ok(Running { target, _own: own, _other: Vec::new(), _folder: None })
+        let site = Site::prepare(&self.place.dir, &settings)?;
+        let members = site.add_members("user", work.users(), group).await?;
+        let server = Server::start(&self.place, &site)?;
+        let conversations = open_rooms(&server, &members, work).await?;
+        let target = Target {
+            addresses: vec![server.address().parse()?],
+            observed: Observed::new(vec![server.id()]),
+            tokens: members.into_iter().map(|member| member.token.into()).collect(),
+            conversations,
+        };
+        Ok(Running { target, _own: Some((server, site)), _other: Vec::new(), _folder: None })
     }
 
     fn start_other(&self, peer: Peer, work: Work) -> anyhow::Result<Running> {
@@ -88,7 +87,7 @@ impl Ground {
             let seeded = self.command(peer, work, &folder, redis, self.python(["seed.py"])).status()?;
             anyhow::ensure!(seeded.success(), "its database cannot be prepared");
         }
-        let processes = if peer.is_slow() { 1 } else { processes(work)? };
+        let processes = if peer.is_slow() { 1 } else { tables(work)? };
         for _ in 0..processes {
             let address = free_address()?;
             let mut command = self.command(peer, work, &folder, redis, self.program(peer, address)?);
@@ -99,7 +98,7 @@ impl Ground {
         let observed = Observed::new(other.iter().map(|child| child.0.id()).collect());
         let conversations = (1..=i64::try_from(work.conversations().0)?).collect();
         let target = Target { addresses, observed, tokens: folder.tokens(work.users())?, conversations };
-        Ok(Running { target, _own: Vec::new(), _other: other, _folder: Some(folder) })
+        Ok(Running { target, _own: None, _other: other, _folder: Some(folder) })
     }
 
     /// Gives a command what all peers read from their environment.
@@ -139,7 +138,7 @@ impl Ground {
                 &port,
                 "asgi:application",
             ]),
-            Peer::Holodrive | Peer::Epoll | Peer::EpollSqlite => {
+            Peer::Holodrive | Peer::HolodriveCores | Peer::Epoll | Peer::EpollSqlite => {
                 Command::new(std::env::current_exe()?.with_file_name("holodrive-bench-epoll"))
             }
         })
@@ -168,8 +167,8 @@ fn with<const N: usize>(program: &Path, arguments: [PathBuf; N]) -> Command {
     command
 }
 
-/// Processes of one server that together hold all connections.
-fn processes(work: Work) -> anyhow::Result<usize> {
+/// Tables of descriptors that together hold all connections: processes, or event loops of HoloDrive.
+fn tables(work: Work) -> anyhow::Result<usize> {
     Ok(work.users().div_ceil(connections_at_most()?))
 }
 

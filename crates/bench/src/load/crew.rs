@@ -95,6 +95,11 @@ impl<W: Work> Crew<W> {
         Ok(())
     }
 
+    /// Whether no thread has ended yet.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
     pub(crate) fn go(&self, schedule: Schedule) {
         let _ = self.go.set(schedule);
     }

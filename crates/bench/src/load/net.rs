@@ -22,6 +22,11 @@ pub(crate) const TIMER: Token = Token(usize::MAX);
 /// Shorter is now.
 const RESOLUTION: Duration = Duration::from_micros(1);
 
+/// Values that a byte of a source address takes.
+const HOSTS: usize = 250;
+/// Addresses that the connections of a thread come from.
+pub(crate) const SOURCE_ADDRESSES: usize = HOSTS * HOSTS;
+
 /// One connection.
 pub(crate) struct Socket {
     stream: TcpStream,
@@ -209,8 +214,8 @@ impl Socket {
 
 /// The address that a connection comes from: one address has not enough ports for all.
 fn source(id: usize) -> Ipv4Addr {
-    let low = |number: usize| u8::try_from(number % 250).unwrap_or(0) + 1;
-    Ipv4Addr::new(127, 77, low(id / 250), low(id))
+    let low = |number: usize| u8::try_from(number % HOSTS).unwrap_or(0) + 1;
+    Ipv4Addr::new(127, 77, low(id / HOSTS), low(id))
 }
 
 fn connect(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {

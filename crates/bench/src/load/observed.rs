@@ -9,12 +9,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::process::Process;
-
-const PAGE_KIB: u64 = 4;
-/// The caches that hold sockets, their inodes and files, and what epoll knows of them. Names of files (`dentry`), 0.2 KiB for a
-/// socket, are left out: everything else on the machine changes their number as well.
-const CACHES: &[&str] = &["TCP", "sock_inode_cache", "filp", "eventpoll_epi"];
+use crate::process::{Process, number_of};
 
 /// Processes, each with all its descendants.
 #[derive(Clone, Default)]
@@ -75,29 +70,15 @@ fn children_of(id: u32) -> Vec<u32> {
     lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
-/// What the kernel keeps for open sockets, in KiB: the objects of the caches that grow with them, and TCP's buffers. None where
-/// only root may know.
-pub(crate) fn kernel_kib() -> anyhow::Result<Option<u64>> {
-    let Ok(slabs) = fs::read_to_string("/proc/slabinfo") else { return Ok(None) };
-    let bytes: u64 = slabs.lines().filter_map(bytes_of_cache).sum();
-    let sockets = fs::read_to_string("/proc/net/sockstat")?;
-    let tcp = sockets.lines().find_map(|line| line.strip_prefix("TCP: ")?.rsplit_once("mem "));
-    let pages: u64 = tcp.context("/proc/net/sockstat has no memory of TCP")?.1.trim().parse()?;
-    Ok(Some(bytes / 1_024 + pages * PAGE_KIB))
-}
-
-/// See slabinfo(5): the name, objects in use, objects, and the size of one.
-fn bytes_of_cache(line: &str) -> Option<u64> {
-    let mut columns = line.split_whitespace();
-    columns.next().filter(|name| CACHES.contains(name))?;
-    let (used, size) = (columns.next()?, columns.nth(1)?);
-    Some(used.parse::<u64>().ok()? * size.parse::<u64>().ok()?)
-}
-
 /// The load average of the last minute.
 pub(crate) fn load_average() -> anyhow::Result<f64> {
     let all = fs::read_to_string("/proc/loadavg")?;
     Ok(all.split(' ').next().unwrap_or_default().parse()?)
+}
+
+/// Memory that programs may still ask for, in KiB.
+pub(crate) fn available_kib() -> anyhow::Result<u64> {
+    number_of(&fs::read_to_string("/proc/meminfo")?, "MemAvailable:")
 }
 
 #[cfg(test)]
@@ -120,17 +101,17 @@ mod tests {
 
     #[test]
     fn the_system_tells_what_is_asked_for() {
-        let me = Observed::new(vec![std::process::id()]);
-        assert!(me.cpu_time().unwrap() > Duration::ZERO);
-        assert!(me.proportional_kib().unwrap() > 0);
-        assert_ne!(kernel_kib().unwrap(), Some(0));
+        // This process has children of other tests, which come and go.
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let observed = Observed::new(vec![child.id()]);
+        let (cpu_time, memory) = (observed.cpu_time(), observed.proportional_kib());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(cpu_time.unwrap() > Duration::ZERO);
+        assert!(memory.unwrap() > 0);
+        assert!(own_cpu_time().unwrap() > Duration::ZERO);
         assert!(load_average().unwrap() >= 0.0);
-    }
-
-    #[test]
-    fn only_the_caches_of_sockets_count() {
-        assert_eq!(bytes_of_cache("TCP   20 26 2368 13 8 : tunables 0 0 0"), Some(20 * 2_368));
-        assert_eq!(bytes_of_cache("TCPv6 26 26 2496 13 8 : tunables 0 0 0"), None);
+        assert!(available_kib().unwrap() > 0);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use super::{
     crew::{Crew, Schedule},
     figures::Figures,
     fresh::Fresh,
+    kernel::KernelMemory,
     lines::Door,
-    observed::kernel_kib,
     quiet::Quiet,
     scenario::Target,
     storm::Storm,
@@ -33,18 +33,18 @@ const NEWCOMERS_FOR: Duration = Duration::from_secs(2);
 
 /// Memory of quiet connections.
 pub(crate) fn idle(target: &Target, connections: usize, hold: Duration) -> anyhow::Result<Figures> {
-    let (before, kernel_before) = (target.observed.proportional_kib()?, kernel_kib()?);
+    let (kernel_before, before) = (KernelMemory::settled()?, target.observed.proportional_kib()?);
     let stop = Arc::new(AtomicBool::new(false));
-    let crew = quiet_crew(target, connections, &stop)?;
+    let crew = quiet_crew(target, connections, WIDTH, &stop)?;
     crew.wait_open(connections, PATIENCE)?;
     sleep(hold);
-    let (during, kernel_during) = (target.observed.proportional_kib()?, kernel_kib()?);
+    let (during, kernel_during) = (target.observed.proportional_kib()?, KernelMemory::settled()?);
 
     let mut figures = Figures::default();
     let opened = crew.count.opened.load(Ordering::Relaxed).max(1);
     figures.set("kib_per_connection", each(during, before, opened));
-    if let Some((after, before)) = kernel_during.zip(kernel_before) {
-        figures.set("kernel_kib_per_pair", each(after, before, opened));
+    if let Some(kernel) = kernel_during.kib_per_pair(&kernel_before, opened) {
+        figures.set("kernel_kib_per_pair", kernel);
     }
     figures.count("connections", opened as u64);
     failures(&mut figures, &crew);
@@ -57,7 +57,7 @@ pub(crate) fn idle(target: &Target, connections: usize, hold: Duration) -> anyho
 /// How fast connections are accepted and authenticated.
 pub(crate) fn connect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
     let (cpu_before, began, stop) = (target.observed.cpu_time()?, Instant::now(), Arc::new(AtomicBool::new(false)));
-    let crew = quiet_crew(target, connections, &stop)?;
+    let crew = quiet_crew(target, connections, WIDTH, &stop)?;
     crew.wait_open(connections, PATIENCE)?;
     let (time, cpu) = (began.elapsed(), target.observed.cpu_time()?.saturating_sub(cpu_before));
 
@@ -94,7 +94,7 @@ pub(crate) fn reconnect(target: &Target, connections: usize) -> anyhow::Result<F
 /// How long newcomers need to connect while all others leave at once.
 pub(crate) fn disconnect(target: &Target, connections: usize) -> anyhow::Result<Figures> {
     let stop = Arc::new(AtomicBool::new(false));
-    let crew = quiet_crew(target, connections, &stop)?;
+    let crew = quiet_crew(target, connections, WIDTH, &stop)?;
     crew.wait_open(connections, PATIENCE)?;
     let newcomers = newcomers();
     let doors = (0..newcomers).map(|number| target.notifications(connections + number)).collect();
@@ -117,11 +117,17 @@ pub(crate) fn newcomers() -> usize {
     Fresh::clients(NEWCOMERS_FOR)
 }
 
-fn quiet_crew(target: &Target, connections: usize, stop: &Arc<AtomicBool>) -> anyhow::Result<Crew<Quiet>> {
+/// Begins to open connections, `width` at a time, and holds them until `stop`.
+pub(crate) fn quiet_crew(
+    target: &Target,
+    connections: usize,
+    width: usize,
+    stop: &Arc<AtomicBool>,
+) -> anyhow::Result<Crew<Quiet>> {
     let threads = threads(connections)?;
     let doors = |thread| (thread..connections).step_by(threads).map(|user| target.notifications(user)).collect();
     let shares: Vec<(Vec<Door>, Quiet)> = (0..threads).map(|thread| (doors(thread), Quiet(Arc::clone(stop)))).collect();
-    let crew = Crew::start(shares, WIDTH);
+    let crew = Crew::start(shares, width);
     crew.go(Schedule::after(Duration::ZERO, PATIENCE));
     Ok(crew)
 }
@@ -143,6 +149,6 @@ fn failures(figures: &mut Figures, crew: &Crew<Quiet>) {
 
 /// Growth for each connection.
 #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 KiB")]
-fn each(after: u64, before: u64, connections: usize) -> f64 {
+pub(crate) fn each(after: u64, before: u64, connections: usize) -> f64 {
     (after as f64 - before as f64) / connections as f64
 }

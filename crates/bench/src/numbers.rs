@@ -1,0 +1,41 @@
+//! Numbers as they stand in tables.
+
+/// With commas between thousands.
+pub(crate) fn number(value: f64, digits: usize) -> String {
+    let text = format!("{:.digits$}", value.abs());
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let sign = if value < 0.0 && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) { "-" } else { "" };
+    format!("{sign}{grouped}{rest}")
+}
+
+/// Small ratios need more digits to mean something.
+pub(crate) fn ratio_number(ratio: f64) -> String {
+    number(ratio, if ratio < 0.1 { 3 } else { 2 })
+}
+
+/// What stands where there is nothing to tell.
+pub(crate) fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "–".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas_and_no_negative_zero() {
+        assert_eq!(number(1_234_567.6, 0), "1,234,568");
+        assert_eq!(number(999.0, 0), "999");
+        assert_eq!(number(1_234.567, 2), "1,234.57");
+        assert_eq!(number(-0.001, 2), "0.00");
+        assert_eq!(number(-12.3, 1), "-12.3");
+        assert_eq!(ratio_number(0.034), "0.034");
+    }
+}
