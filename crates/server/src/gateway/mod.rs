@@ -63,6 +63,8 @@ use path::PathMatch;
 use registry::Registry;
 use terms::Terms;
 
+/// How many may wait to be let in, as far as `net.core.somaxconn` allows: a crowd that finds no room tries again after 1 s.
+const BACKLOG: i32 = 65_535;
 /// The pauses between those who are told that the server stops.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -144,6 +146,7 @@ impl Gateway {
     pub fn listen(self: &Arc<Self>, listener: &TcpListener) -> io::Result<Visitors> {
         // What is sent last goes out at once; sockets have it from their listener.
         rustix::net::sockopt::set_tcp_nodelay(listener, true)?;
+        rustix::net::listen(listener, BACKLOG)?;
         let doorman: Weak<dyn Doorman> = Arc::downgrade(&(Arc::clone(self) as Arc<dyn Doorman>));
         self.engine.listen(listener, &doorman, self.config.handshake_timeout)
     }
