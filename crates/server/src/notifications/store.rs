@@ -26,11 +26,15 @@ pub(super) fn insert(
         new.notification_type.as_str().into(),
         new.related_object_type.as_deref().into(),
         new.related_object_id.into(),
-        new.data.to_string().into(),
+        json(&new.data)?.into(),
         tx.now().into(),
     ];
     let ids = tx.insert_each(sql, user_ids, &shared)?;
     Ok(user_ids.iter().copied().zip(ids).collect())
+}
+
+fn json(data: &serde_json::Value) -> Result<String, StorageError> {
+    serde_json::to_string(data).map_err(|error| StorageError::Database(format!("data cannot be written: {error}")))
 }
 
 /// The user's notifications with a higher id, oldest first.

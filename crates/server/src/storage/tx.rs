@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use holodrive_protocol::Timestamp;
-use rusqlite::{Connection, Statement, ToSql, params_from_iter, types};
+use rusqlite::{CachedStatement, Connection, Statement, ToSql, params_from_iter, types};
 
 use super::{
     Row, StorageError, Value,
@@ -11,12 +11,17 @@ use super::{
 /// Parameters of one `IN`; engines allow more, but longer lists gain nothing.
 const IN_MAX: usize = 512;
 
+/// Statements that a transaction keeps ready; the connection keeps more, but looks for them longer.
+const STATEMENTS_MAX: usize = 16;
+
 /// What runs after the commit, in commit order.
 pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
 
 /// One transaction.
 pub struct Tx<'c> {
     connection: &'c Connection,
+    /// What was run before, ready to run again.
+    statements: Vec<(Box<str>, CachedStatement<'c>)>,
     now: Timestamp,
     after_commit: Vec<AfterCommit>,
     /// Whether a statement has failed, so that it is not known how much of it was done.
@@ -27,7 +32,7 @@ pub struct Tx<'c> {
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection, now: Timestamp) -> Self {
-        Self { connection, now, after_commit: Vec::new(), failed: false, outgoing: None }
+        Self { connection, statements: Vec::new(), now, after_commit: Vec::new(), failed: false, outgoing: None }
     }
 
     /// The time of this transaction by the database's clock: the same for every statement in it.
@@ -97,9 +102,21 @@ impl<'c> Tx<'c> {
         sql: &str,
         work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StorageError> {
-        let done = self.connection.prepare_cached(&sqlite_text(sql)).and_then(|mut statement| work(&mut statement));
+        let done = self.prepared(sql).and_then(|statement| work(statement));
         self.failed |= done.is_err();
         Ok(done?)
+    }
+
+    fn prepared(&mut self, sql: &str) -> rusqlite::Result<&mut CachedStatement<'c>> {
+        let found = self.statements.iter().position(|(text, _)| **text == *sql);
+        let index = if let Some(index) = found {
+            index
+        } else {
+            self.statements.truncate(STATEMENTS_MAX - 1);
+            self.statements.push((sql.into(), self.connection.prepare_cached(&sqlite_text(sql))?));
+            self.statements.len() - 1
+        };
+        Ok(&mut self.statements[index].1)
     }
 
     /// Runs a query that gives at most one row.
