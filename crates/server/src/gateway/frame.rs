@@ -1,18 +1,10 @@
-use std::cell::RefCell;
-
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::engine::wire::{HEADER_MAX, Opcode, write_header};
 
-/// Room for most messages, and what a thread keeps of it at the most.
-const USUAL_BYTES: usize = 1 << 10;
-const KEPT_BYTES: usize = 1 << 16;
-
-thread_local! {
-    /// Where messages are written before it is known how long they are.
-    static DRAFT: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(USUAL_BYTES));
-}
+/// Room for most messages: a buffer that grows once is as dear as the rest of a frame.
+const USUAL_BYTES: usize = 512;
 
 /// A message as it goes over the wire, made once and shared by all who get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,18 +15,14 @@ impl Frame {
     ///
     /// The types of the protocol cannot fail to serialise; should one, the peer gets an empty object rather than a panic.
     pub fn json<T: Serialize + ?Sized>(message: &T) -> Self {
-        DRAFT.with_borrow_mut(|draft| {
-            draft.clear();
-            draft.resize(HEADER_MAX, 0);
-            if let Err(error) = serde_json::to_writer(&mut *draft, message) {
-                tracing::error!(%error, "a message cannot be written as JSON");
-                draft.truncate(HEADER_MAX);
-                draft.extend_from_slice(b"{}");
-            }
-            let frame = Self::sealed(Opcode::Text, draft);
-            draft.shrink_to(KEPT_BYTES);
-            frame
-        })
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        bytes.resize(HEADER_MAX, 0);
+        if let Err(error) = serde_json::to_writer(&mut bytes, message) {
+            tracing::error!(%error, "a message cannot be written as JSON");
+            bytes.truncate(HEADER_MAX);
+            bytes.extend_from_slice(b"{}");
+        }
+        Self::sealed(Opcode::Text, bytes)
     }
 
     /// A text message: this text.
@@ -65,14 +53,14 @@ impl Frame {
     }
 
     fn new(opcode: Opcode, payload: &[u8]) -> Self {
-        Self::sealed(opcode, &mut [&[0; HEADER_MAX], payload].concat())
+        Self::sealed(opcode, [&[0; HEADER_MAX], payload].concat())
     }
 
     /// Puts the header right before the payload, which begins at [`HEADER_MAX`].
-    fn sealed(opcode: Opcode, draft: &mut [u8]) -> Self {
-        let length = draft.len() - HEADER_MAX;
-        let start = draft.first_chunk_mut().map_or(0, |room| write_header(room, opcode, length));
-        Self(Bytes::copy_from_slice(&draft[start..]))
+    fn sealed(opcode: Opcode, mut bytes: Vec<u8>) -> Self {
+        let length = bytes.len() - HEADER_MAX;
+        let start = bytes.first_chunk_mut().map_or(0, |room| write_header(room, opcode, length));
+        Self(Bytes::from(bytes).slice(start..))
     }
 
     /// The bytes of the wire, header included.
