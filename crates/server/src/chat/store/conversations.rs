@@ -61,10 +61,11 @@ pub(in crate::chat) fn roster(tx: &mut Tx<'_>, id: ConversationId) -> Result<Opt
     for row in tx.query(sql, &[id.into()])? {
         let mut columns = row.columns();
         let participant: Option<UserId> = columns.take()?;
-        if roster.is_none() {
-            roster = Some(Roster { kind: kind(&columns.take::<String>()?)?, participants: Vec::new() });
-        }
-        roster.iter_mut().for_each(|roster| roster.participants.extend(participant));
+        let roster = match &mut roster {
+            Some(roster) => roster,
+            None => roster.insert(Roster { kind: kind(&columns.take::<String>()?)?, participants: Vec::new() }),
+        };
+        roster.participants.extend(participant);
     }
     Ok(roster)
 }

@@ -25,7 +25,7 @@ fn writer(batch: usize) -> Writer {
 }
 
 /// Lets writes wait for another one, until all of them do.
-async fn behind_another<T>(writer: &Writer, writes: impl Future<Output = T>) -> T {
+async fn behind_another<T>(writer: &Writer, others: impl Future<Output = T>) -> T {
     let ((begun, begins), (release, released)) = (oneshot::channel(), blocking::channel());
     let busy = writer.clone();
     let first = tokio::spawn(async move {
@@ -37,7 +37,7 @@ async fn behind_another<T>(writer: &Writer, writes: impl Future<Output = T>) -> 
     });
     begins.await.unwrap();
     // Both are polled in this order, so that the writes wait when the writer goes on.
-    let (outcome, ()) = tokio::join!(writes, async { release.send(()).unwrap() });
+    let (outcome, ()) = tokio::join!(others, async { release.send(()).unwrap() });
     first.await.unwrap().unwrap();
     outcome
 }
@@ -47,8 +47,8 @@ async fn transactions_of_four(batch: usize) -> [i64; 4] {
     let writer = writer(batch);
     let time = |tx: &mut Tx<'_>| Ok::<_, StorageError>(tx.now().as_micros());
     let write = || writer.write(Guard::Savepoint, time);
-    let writes = async { tokio::join!(write(), write(), write(), write()) };
-    let (a, b, c, d) = behind_another(&writer, writes).await;
+    let four = async { tokio::join!(write(), write(), write(), write()) };
+    let (a, b, c, d) = behind_another(&writer, four).await;
     [a, b, c, d].map(Result::unwrap)
 }
 
@@ -85,14 +85,14 @@ fn fail(tx: &mut Tx<'_>, before: Before) -> Result<(), StorageError> {
 /// How many of two writes were acknowledged, and how many are stored, with one that fails between them.
 async fn around(guard: Guard, before: Before) -> (usize, usize) {
     let writer = writer(256);
-    let writes = async {
+    let three = async {
         tokio::join!(
             writer.write(Guard::None, store),
             writer.write(guard, move |tx: &mut Tx<'_>| fail(tx, before)),
             writer.write(Guard::None, store),
         )
     };
-    let (first, failing, last) = behind_another(&writer, writes).await;
+    let (first, failing, last) = behind_another(&writer, three).await;
     assert!(failing.is_err());
     let count = |tx: &mut Tx<'_>| tx.query("SELECT id FROM thing", &[]).map(|rows| rows.len());
     let stored = writer.write(Guard::Savepoint, count).await.unwrap();
