@@ -8,7 +8,12 @@ use holodrive_protocol::{
 };
 use serde_json::json;
 
-use super::{ChatEvent, Draft, event::ChatFact, live::Live, store};
+use super::{
+    ChatEvent, Draft,
+    event::ChatFact,
+    live::Live,
+    store::{self, Roster},
+};
 use crate::{
     accounts::{Accounts, User},
     fanout::Hub,
@@ -62,7 +67,7 @@ impl Chat {
         Arc::new(Self { storage, accounts, notifications, hub, facts, live: Arc::default() })
     }
 
-    /// Stores a message and the notifications of it, and sends them once they are on disk.
+    /// Stores a message and the notifications of it, and sends them once they are on disk. Refuses before the first write.
     ///
     /// # Errors
     /// [`ChatError::NotMember`], or when the database fails.
@@ -73,12 +78,14 @@ impl Chat {
         sender: &User,
         draft: &Draft,
     ) -> Result<Posted, ChatError> {
-        let kind = member(tx, conversation_id, sender)?;
+        let roster = store::roster(tx, conversation_id)?
+            .filter(|roster| sender.is_staff || roster.participants.contains(&sender.id))
+            .ok_or(ChatError::NotMember)?;
         if let Some(message) = sent_before(tx, conversation_id, sender.id, draft)? {
             return Ok(Posted { message, is_new: false });
         }
         // Who is to be told depends on who has written so far, so it is asked before this message is stored.
-        let recipients = self.recipients(tx, conversation_id, kind, sender)?;
+        let recipients = self.recipients(tx, conversation_id, &roster, sender)?;
         let message = store::insert_message(tx, new_message(conversation_id, sender, draft))?;
         if !recipients.is_empty() {
             self.notifications.notify(tx, &recipients, notification(&message))?;
@@ -88,7 +95,7 @@ impl Chat {
     }
 
     /// Stores that the user has read a message, and tells the conversation. False when he had read it before: then nothing
-    /// changed, and nobody is told again.
+    /// changed, and nobody is told again. Refuses before it writes.
     ///
     /// # Errors
     /// [`ChatError::NotMember`], [`ChatError::NoSuchMessage`], or when the database fails.
@@ -139,12 +146,11 @@ impl Chat {
         &self,
         tx: &mut Tx<'_>,
         id: ConversationId,
-        kind: ConversationKind,
+        Roster { kind, participants }: &Roster,
         sender: &User,
     ) -> Result<Vec<UserId>, StorageError> {
-        let participants: Vec<_> = store::participants(tx, &[id])?.into_iter().map(|(_, user_id)| user_id).collect();
         let others = || participants.iter().copied().filter(|user_id| *user_id != sender.id);
-        if kind != ConversationKind::Support || sender.is_staff || store::has_message_from_support(tx, id)? {
+        if *kind != ConversationKind::Support || sender.is_staff || store::has_message_from_support(tx, id)? {
             return Ok(others().collect());
         }
         let staff = self.accounts.find_staff(tx)?;
@@ -155,14 +161,10 @@ impl Chat {
     }
 }
 
-/// Makes sure that the user is a member, and gives the conversation's kind.
-pub(super) fn member(
-    tx: &mut Tx<'_>,
-    conversation_id: ConversationId,
-    user: &User,
-) -> Result<ConversationKind, ChatError> {
-    match store::standing(tx, conversation_id, user.id)? {
-        Some(standing) if standing.participates || user.is_staff => Ok(standing.kind),
+/// Makes sure that the user is a member.
+pub(super) fn member(tx: &mut Tx<'_>, conversation_id: ConversationId, user: &User) -> Result<(), ChatError> {
+    match store::participates(tx, conversation_id, user.id)? {
+        Some(participates) if participates || user.is_staff => Ok(()),
         _ => Err(ChatError::NotMember),
     }
 }
@@ -191,7 +193,8 @@ fn new_message<'d>(conversation_id: ConversationId, sender: &User, draft: &'d Dr
 }
 
 fn notification(message: &ChatMessage) -> NewNotification {
-    let preview: String = message.message.chars().take(PREVIEW_CHARS).collect();
+    let end = message.message.char_indices().nth(PREVIEW_CHARS).map_or(message.message.len(), |(end, _)| end);
+    let preview = &message.message[..end];
     NewNotification {
         title: format!("New message from {}", message.sender_name),
         message: format!("New message in conversation: {preview}..."),

@@ -104,7 +104,7 @@ impl Session for ChatSession {
 impl ChatSession {
     async fn post(&self, draft: Draft) -> Result<(), ChatError> {
         let (chat, id, sender) = (Arc::clone(&self.chat), self.conversation_id, self.connection.user());
-        let posted = self.chat.storage.write(move |tx| chat.post(tx, id, &sender, &draft)).await?;
+        let posted = self.chat.storage.write_unguarded(move |tx| chat.post(tx, id, &sender, &draft)).await?;
         if !posted.is_new {
             self.connection.send(message_frame(posted.message));
         }
@@ -113,7 +113,7 @@ impl ChatSession {
 
     async fn mark_read(&self, message_id: MessageId) -> Result<(), ChatError> {
         let (chat, id, reader) = (Arc::clone(&self.chat), self.conversation_id, self.connection.user());
-        let is_new = self.chat.storage.write(move |tx| chat.mark_read(tx, id, &reader, message_id)).await?;
+        let is_new = self.chat.storage.write_unguarded(move |tx| chat.mark_read(tx, id, &reader, message_id)).await?;
         if !is_new {
             self.connection.send(read_frame(message_id, self.connection.user_id()));
         }

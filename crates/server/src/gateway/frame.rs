@@ -3,8 +3,8 @@ use serde::Serialize;
 
 use super::engine::wire::{HEADER_MAX, Opcode, write_header};
 
-/// Room for most messages.
-const USUAL_BYTES: usize = 256;
+/// Room for most messages: a buffer that grows once is as dear as the rest of a frame.
+const USUAL_BYTES: usize = 512;
 
 /// A message as it goes over the wire, made once and shared by all who get it.
 #[derive(Clone, Debug, PartialEq, Eq)]

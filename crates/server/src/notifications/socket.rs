@@ -68,7 +68,7 @@ impl Session for NotificationsSession {
         let Deliveries { connection, notifications, .. } = &*self.deliveries;
         let (rules, user_id) = (Arc::clone(notifications), connection.user_id());
         let mark = move |tx: &mut Tx<'_>| rules.mark_read(tx, user_id, notification_id);
-        let marked = notifications.storage().write(mark).await?;
+        let marked = notifications.storage().write_unguarded(mark).await?;
         match marked {
             Marked::Now => {}
             Marked::Before => connection.send(read_frame(notification_id)),

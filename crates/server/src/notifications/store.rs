@@ -6,13 +6,10 @@ use holodrive_protocol::{
 };
 
 use super::{NewNotification, deliveries::Written};
-use crate::storage::{Row, StorageError, Tx, Value};
+use crate::storage::{Row, StorageError, Tx};
 
 const COLUMNS: &str =
     "id, title, message, notification_type, related_object_type, related_object_id, data, created_at, read_at";
-
-/// Rows of one statement at the most.
-const ROWS_MAX: usize = 256;
 
 /// Stores a notification for each of these users; gives whose is which.
 pub(super) fn insert(
@@ -20,41 +17,24 @@ pub(super) fn insert(
     user_ids: &[UserId],
     new: &NewNotification,
 ) -> Result<Vec<(UserId, NotificationId)>, StorageError> {
-    let shared: [Value; SHARED] = [
+    let sql = "INSERT INTO holodrive_notification
+               (user_id, title, message, notification_type, related_object_type, related_object_id, data, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let shared = [
         new.title.as_str().into(),
         new.message.as_str().into(),
         new.notification_type.as_str().into(),
         new.related_object_type.as_deref().into(),
         new.related_object_id.into(),
-        new.data.to_string().into(),
+        json(&new.data)?.into(),
         tx.now().into(),
     ];
-    let (mut stored, mut rest) = (Vec::with_capacity(user_ids.len()), user_ids);
-    while !rest.is_empty() {
-        // Powers of two, so that few different statements are prepared.
-        let (some, others) = rest.split_at((1 << rest.len().ilog2()).min(ROWS_MAX));
-        let params: Vec<Value> = shared.iter().cloned().chain(some.iter().copied().map(Into::into)).collect();
-        for row in tx.query(&insert_statement(some.len()), &params)? {
-            let mut columns = row.columns();
-            stored.push((columns.take()?, columns.take()?));
-        }
-        rest = others;
-    }
-    Ok(stored)
+    let ids = tx.insert_each(sql, user_ids, &shared)?;
+    Ok(user_ids.iter().copied().zip(ids).collect())
 }
 
-/// What the rows of one notification have in common.
-const SHARED: usize = 7;
-
-fn insert_statement(rows: usize) -> String {
-    let rows: Vec<_> =
-        (SHARED + 1..=SHARED + rows).map(|user| format!("(${user}, $1, $2, $3, $4, $5, $6, $7)")).collect();
-    format!(
-        "INSERT INTO holodrive_notification
-         (user_id, title, message, notification_type, related_object_type, related_object_id, data, created_at)
-         VALUES {} RETURNING user_id, id",
-        rows.join(", ")
-    )
+fn json(data: &serde_json::Value) -> Result<String, StorageError> {
+    serde_json::to_string(data).map_err(|error| StorageError::Database(format!("data cannot be written: {error}")))
 }
 
 /// The user's notifications with a higher id, oldest first.

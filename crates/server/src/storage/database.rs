@@ -18,6 +18,10 @@ const STATEMENT_CACHE: usize = 256;
 const WRITER_CACHE_KIB: i32 = 8 * 1024;
 const READER_CACHE_KIB: i32 = 512;
 
+/// Pages of the log (4 KiB each) that make the writer copy them into the database and start over. What was written again
+/// and again meanwhile is copied once.
+const CHECKPOINT_PAGES: i32 = 4_000;
+
 /// The type of the user table's primary key, which our own tables copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserKey {
@@ -53,6 +57,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     // An I/O error while switching is silent: the answer must be read, or the database stays in rollback mode unnoticed.
     require(&connection, "journal_mode", "PRAGMA journal_mode=WAL", "wal")?;
     connection.execute_batch("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     require(&connection, "synchronous", "PRAGMA synchronous", &SYNCHRONOUS_FULL.to_string())?;
     Ok(connection)
 }

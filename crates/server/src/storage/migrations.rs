@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "notification_delivery", include_str!("../../migrations/0002_notification_delivery.sql")),
     (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
+    (4, "notification_index", include_str!("../../migrations/0004_notification_index.sql")),
 ];
 
 pub(super) fn run(

@@ -27,6 +27,7 @@ pub use outbox::{Event, Topic};
 pub use tx::Tx;
 pub use value::{Columns, FromValue, Row, Value};
 
+use self::writer::Guard;
 use crate::clock::SharedClock;
 use crate::telemetry::Metrics;
 
@@ -81,7 +82,24 @@ impl Storage {
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
     {
-        self.writer.write(job).await
+        self.writer.write(Guard::Savepoint, job).await
+    }
+
+    /// [`Storage::write`] for a job that changes nothing before it refuses: a way back for it alone takes longer than a small
+    /// write itself. Should the database fail it later, everything in its transaction is undone, and nobody's write is
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// As [`Storage::write`].
+    pub async fn write_unguarded<T, E>(
+        &self,
+        job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        self.writer.write(Guard::None, job).await
     }
 
     /// Runs `job` on a consistent snapshot that holds everything committed before the call.

@@ -22,7 +22,22 @@ const QUEUE: usize = 4_096;
 
 type Answer = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
 /// Runs in the transaction; `Err` means that it wants its own writes undone.
-type Job = Box<dyn FnOnce(&mut Tx<'_>) -> Result<Answer, Answer> + Send>;
+type Run = Box<dyn FnOnce(&mut Tx<'_>) -> Result<Answer, Answer> + Send>;
+
+/// A write that waits.
+struct Job {
+    run: Run,
+    guard: Guard,
+}
+
+/// What an error of a job undoes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// What the job has written.
+    Savepoint,
+    /// Nothing: the job has not written anything then. Has it all the same, the whole transaction is undone.
+    None,
+}
 
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -54,6 +69,7 @@ impl Writer {
 
     pub(super) async fn write<T, E>(
         &self,
+        guard: Guard,
         job: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -61,7 +77,7 @@ impl Writer {
         E: From<StorageError> + Send + 'static,
     {
         let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |tx| {
+        let run: Run = Box::new(move |tx| {
             let outcome = job(tx);
             let keep = outcome.is_ok();
             let answer: Answer = Box::new(move |committed: Result<(), StorageError>| {
@@ -70,7 +86,7 @@ impl Writer {
             });
             if keep { Ok(answer) } else { Err(answer) }
         });
-        self.jobs.send(job).await.map_err(|_| StorageError::Unavailable)?;
+        self.jobs.send(Job { run, guard }).await.map_err(|_| StorageError::Unavailable)?;
         result.await.map_err(|_| StorageError::Unavailable)?
     }
 }
@@ -121,7 +137,7 @@ impl Worker {
         let mut tx = Tx::new(&transaction, now);
         let mut news = self.outbox.begin(&mut tx)?;
         for job in batch {
-            answers.extend(run_in_savepoint(&mut tx, job)?);
+            answers.extend(run(&mut tx, job)?);
         }
         news.record(&mut tx)?;
         let actions = tx.into_actions();
@@ -145,64 +161,18 @@ fn refuse(batch: Vec<Job>, error: &StorageError) -> Result<(), StorageError> {
 }
 
 /// A panicking job is undone like a failed one; its caller learns of it because its answer is dropped.
-fn run_in_savepoint(tx: &mut Tx<'_>, job: Job) -> Result<Option<Answer>, StorageError> {
-    let savepoint = tx.savepoint()?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| job(tx)));
-    if matches!(outcome, Ok(Ok(_))) {
-        tx.keep()?;
-    } else {
-        tx.undo(savepoint)?;
+fn run(tx: &mut Tx<'_>, Job { run, guard }: Job) -> Result<Option<Answer>, StorageError> {
+    let mark = if guard == Guard::Savepoint { tx.savepoint()? } else { tx.mark() };
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(tx)));
+    match (matches!(outcome, Ok(Ok(_))), guard) {
+        (true, Guard::Savepoint) => tx.keep()?,
+        (true, Guard::None) => {}
+        (false, Guard::Savepoint) => tx.undo(mark)?,
+        (false, Guard::None) => tx.require_unchanged(mark)?,
     }
     Ok(outcome.ok().map(|answer| answer.unwrap_or_else(|refused| refused)))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
-mod tests {
-    use std::sync::{atomic::AtomicI64, mpsc as blocking};
-
-    use holodrive_protocol::Timestamp;
-
-    use super::*;
-    use crate::clock::Clock;
-
-    /// Tells another time whenever it is asked: each transaction has its own.
-    struct Ticking(AtomicI64);
-
-    impl Clock for Ticking {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
-        }
-    }
-
-    /// The transactions of four writes that were waiting for a fifth, in which they are numbered from 1.
-    async fn transactions_of_four(batch: usize) -> [i64; 4] {
-        let clock = Arc::new(Ticking(AtomicI64::new(0)));
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE holodrive_node (node TEXT)").unwrap();
-        let (metrics, outbox) = (Arc::new(Metrics::new()), Arc::new(Outbox::new()));
-        let writer = Writer::start(connection, batch, clock, metrics, outbox).unwrap();
-        let ((begun, begins), (release, released)) = (oneshot::channel(), blocking::channel());
-        let busy = writer.clone();
-        let first = tokio::spawn(async move {
-            let wait = move |_: &mut Tx<'_>| {
-                begun.send(()).unwrap();
-                released.recv().map_err(|_| StorageError::Unavailable)
-            };
-            busy.write(wait).await
-        });
-        begins.await.unwrap();
-        let write = || writer.write(|tx: &mut Tx<'_>| Ok::<_, StorageError>(tx.now().as_micros()));
-        // All five are polled in this order, so that the first writes wait when the writer goes on.
-        let (a, b, c, d, ()) = tokio::join!(write(), write(), write(), write(), async { release.send(()).unwrap() });
-        first.await.unwrap().unwrap();
-        [a, b, c, d].map(Result::unwrap)
-    }
-
-    #[tokio::test]
-    async fn waiting_writes_share_a_transaction_up_to_the_limit() {
-        assert_eq!(transactions_of_four(256).await, [1, 1, 1, 1]);
-        assert_eq!(transactions_of_four(3).await, [1, 1, 1, 2]);
-        assert_eq!(transactions_of_four(1).await, [1, 2, 3, 4]);
-    }
-}
+mod tests;

@@ -8,11 +8,11 @@ use holodrive_protocol::{
 use super::messages;
 use crate::storage::{Row, StorageError, Tx};
 
-/// What a user is to a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::chat) struct Standing {
+/// Who takes part in a conversation of which kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::chat) struct Roster {
     pub(in crate::chat) kind: ConversationKind,
-    pub(in crate::chat) participates: bool,
+    pub(in crate::chat) participants: Vec<UserId>,
 }
 
 /// Stores a conversation without participants.
@@ -23,9 +23,9 @@ pub(in crate::chat) fn insert_conversation(
     created_by: Option<UserId>,
 ) -> Result<ConversationId, StorageError> {
     let sql = "INSERT INTO holodrive_conversation (kind, order_id, created_by, created_at)
-               VALUES ($1, $2, $3, $4) RETURNING id";
+               VALUES ($1, $2, $3, $4)";
     let params = [kind_text(kind).into(), order_id.into(), created_by.into(), tx.now().into()];
-    tx.query_one(sql, &params)?.ok_or(StorageError::Unavailable)?.first()
+    tx.insert(sql, &params)
 }
 
 /// The conversation of an order.
@@ -40,21 +40,34 @@ pub(in crate::chat) fn open_support(tx: &mut Tx<'_>, user_id: UserId) -> Result<
     tx.query_one(sql, &[user_id.into()])?.map(Row::first).transpose()
 }
 
-/// What the user is to the conversation; `None` where there is no such conversation.
-pub(in crate::chat) fn standing(
+/// Whether the user takes part in the conversation; `None` where there is no such conversation.
+pub(in crate::chat) fn participates(
     tx: &mut Tx<'_>,
     id: ConversationId,
     user_id: UserId,
-) -> Result<Option<Standing>, StorageError> {
-    let sql = "SELECT c.kind, p.user_id IS NOT NULL FROM holodrive_conversation c
+) -> Result<Option<bool>, StorageError> {
+    let sql = "SELECT p.user_id IS NOT NULL FROM holodrive_conversation c
                LEFT JOIN holodrive_conversation_participant p ON p.conversation_id = c.id AND p.user_id = $2
                WHERE c.id = $1";
-    let row = tx.query_one(sql, &[id.into(), user_id.into()])?;
-    row.map(|row| {
+    tx.query_one(sql, &[id.into(), user_id.into()])?.map(Row::first).transpose()
+}
+
+/// Who takes part in the conversation, by key; `None` where there is no such conversation.
+pub(in crate::chat) fn roster(tx: &mut Tx<'_>, id: ConversationId) -> Result<Option<Roster>, StorageError> {
+    let sql = "SELECT p.user_id, c.kind FROM holodrive_conversation c
+               LEFT JOIN holodrive_conversation_participant p ON p.conversation_id = c.id
+               WHERE c.id = $1 ORDER BY p.user_id";
+    let mut roster = None;
+    for row in tx.query(sql, &[id.into()])? {
         let mut columns = row.columns();
-        Ok(Standing { kind: kind(&columns.take::<String>()?)?, participates: columns.take()? })
-    })
-    .transpose()
+        let participant: Option<UserId> = columns.take()?;
+        let roster = match &mut roster {
+            Some(roster) => roster,
+            None => roster.insert(Roster { kind: kind(&columns.take::<String>()?)?, participants: Vec::new() }),
+        };
+        roster.participants.extend(participant);
+    }
+    Ok(roster)
 }
 
 /// Lets a user take part; nothing changes when he does already.

@@ -16,21 +16,28 @@ pub(in crate::chat) struct NewMessage<'m> {
 
 /// Stores a message.
 pub(in crate::chat) fn insert_message(tx: &mut Tx<'_>, new: NewMessage<'_>) -> Result<ChatMessage, StorageError> {
-    let sql = format!(
-        "INSERT INTO holodrive_message
-         (conversation_id, sender_id, sender_name, is_from_support, message, client_id, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {COLUMNS}"
-    );
+    let sql = "INSERT INTO holodrive_message
+               (conversation_id, sender_id, sender_name, is_from_support, message, client_id, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let params = [
         new.conversation_id.into(),
         new.sender_id.into(),
-        new.sender_name.into(),
+        new.sender_name.as_str().into(),
         new.is_from_support.into(),
         new.message.into(),
         new.client_id.into(),
         tx.now().into(),
     ];
-    message(tx.query_one(&sql, &params)?.ok_or(StorageError::Unavailable)?)
+    Ok(ChatMessage {
+        message_id: tx.insert(sql, &params)?,
+        message: new.message.to_owned(),
+        sender_id: new.sender_id,
+        sender_name: new.sender_name,
+        is_from_support: new.is_from_support,
+        created_at: tx.now(),
+        conversation_id: new.conversation_id,
+        client_id: new.client_id.map(str::to_owned),
+    })
 }
 
 /// The message that this sender gave this id in the conversation.
