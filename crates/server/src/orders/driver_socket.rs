@@ -58,13 +58,14 @@ impl Endpoint for DriverOrdersEndpoint {
             return Err(not_a_driver());
         }
         let driver_id = connection.user_id();
-        let screen = Arc::new(Screen::new(Arc::clone(&connection), Arc::clone(self.orders.storage.clock())));
-        let subscription = self.orders.driver_hub.subscribe(driver_id, Arc::clone(&screen) as Arc<dyn Subscriber<_>>);
+        let screen = Screen::new(Arc::clone(&connection), Arc::clone(self.orders.storage.clock()));
+        let subscription = self.orders.driver_hub.subscribe(driver_id, screen);
         connection
             .send(Frame::json(&DriverServerMessage::ConnectionEstablished { message: texts::connected(), driver_id }));
         loop {
             let snapshot = self.snapshot(driver_id).await?;
-            let opened = subscription.open_after(|| screen.show(&self.orders, &snapshot), snapshot.seq);
+            let opened =
+                subscription.open_after(|| subscription.subscriber().show(&self.orders, &snapshot), snapshot.seq);
             // Where more came meanwhile than is kept, the next snapshot holds what counts.
             if opened.is_ok() {
                 break;
@@ -171,7 +172,7 @@ impl Subscriber<DriverEvent> for Screen {
 pub struct DriverSession {
     orders: Arc<Orders>,
     connection: Arc<Connection>,
-    _subscription: Subscription<UserId, DriverEvent>,
+    _subscription: Subscription<UserId, DriverEvent, Screen>,
     connected: Connected,
 }
 
