@@ -16,7 +16,7 @@ const STATEMENT_CACHE: usize = 256;
 /// Pages that the writer keeps in memory, and each reader, in KiB. What a reader does not find there is mostly in the page
 /// cache of the system.
 const WRITER_CACHE_KIB: i32 = 8 * 1024;
-const READER_CACHE_KIB: i32 = 512;
+const READER_CACHE_KIB: i32 = 128;
 
 /// The type of the user table's primary key, which our own tables copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
