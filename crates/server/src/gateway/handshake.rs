@@ -22,7 +22,6 @@ use super::{
     Close, Connection, Frame, Gateway, Opening, Route, credentials,
     engine::{Member, Newcomer, Role},
     path::PathMatch,
-    registry::ConnectionLimits,
     stay::Stay,
 };
 use crate::{
@@ -161,9 +160,8 @@ impl Gateway {
 
     async fn open(&self, identity: Identity, arrival: &Arrival) -> Result<Member, Close> {
         let Route { endpoint, terms, .. } = &arrival.route;
-        let connection = Connection::new(identity, arrival.address, Arc::clone(terms));
-        let registry = endpoint.guest().is_none().then_some(&self.registry);
-        let mut stay = Stay::begin(Arc::clone(&connection), registry, self.limits(), self.tasks.token())?;
+        let connection = Connection::new(identity, Arc::clone(terms));
+        let mut stay = Stay::begin(Arc::clone(&connection), arrival.address, self.tasks.token())?;
         let session = endpoint.open(Arc::clone(&connection), arrival.opening).await?;
         if arrival.odd_since {
             let error = ErrorMessage::new(ErrorCode::InvalidMessage, "since must be an id: nothing is replayed");
@@ -171,13 +169,6 @@ impl Gateway {
         }
         stay.opened();
         Ok(Member { session, stay })
-    }
-
-    fn limits(&self) -> ConnectionLimits {
-        ConnectionLimits {
-            per_user: self.config.max_connections_per_user,
-            per_address: self.config.max_connections_per_ip,
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod engine;
 mod frame;
 mod handshake;
 mod heartbeat;
+mod moment;
 mod outbound;
 mod path;
 mod pings;
@@ -50,7 +51,7 @@ use crate::{
 use endpoint::AnyEndpoint;
 use engine::Engine;
 use path::PathMatch;
-use registry::Registry;
+use registry::{ConnectionLimits, Registry};
 use terms::Terms;
 
 /// The pauses between those who are told that the server stops.
@@ -95,7 +96,8 @@ impl Gateway {
         origins: AllowedOrigins,
     ) -> io::Result<Self> {
         let trusted = TrustedProxies::new(config.trusted_proxies.clone());
-        let (registry, tasks, routes) = (Arc::default(), TaskTracker::new(), Vec::new());
+        let registry = Arc::new(Registry::new(ConnectionLimits::from(&*config)));
+        let (tasks, routes) = (TaskTracker::new(), Vec::new());
         let engine = Engine::start(config.loops()?, &Handle::current())?;
         let full = Seldom::default();
         let gateway =
@@ -113,7 +115,7 @@ impl Gateway {
 
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
         let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
-        let terms = Terms::new(&*endpoint, &self.config, accounts, metrics, clock);
+        let terms = Terms::new(&*endpoint, &self.config, &self.registry, accounts, metrics, clock);
         self.routes.push(Route { path, endpoint, terms });
         self
     }
@@ -134,7 +136,7 @@ impl Gateway {
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        self.registry.connections().len()
+        self.registry.count()
     }
 
     /// Ends all connections; new ones are welcome.

@@ -21,12 +21,16 @@ impl Gateway {
 
     /// One look: closes the connections of users and sessions that are gone, and lets the features look after theirs.
     async fn recheck(&self) {
-        let connections = self.registry.connections();
-        if connections.is_empty() {
+        if self.registry.count() == 0 {
             return;
         }
-        for some in connections.chunks(AT_ONCE) {
-            if self.recheck_some(some).await.is_err() {
+        let mut connections = self.registry.connections();
+        loop {
+            let some: Vec<_> = connections.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            if self.recheck_some(&some).await.is_err() {
                 tracing::warn!("live connections cannot be checked: the database cannot be read");
                 return;
             }
@@ -37,8 +41,8 @@ impl Gateway {
     }
 
     async fn recheck_some(&self, connections: &[Arc<Connection>]) -> Result<(), Refusal> {
-        let identities = connections.iter().map(|connection| connection.identity()).collect();
-        let standings = self.accounts.recheck(identities).await?;
+        let grounds = connections.iter().map(|connection| connection.grounds()).collect();
+        let standings = self.accounts.recheck(grounds).await?;
         for (connection, standing) in connections.iter().zip(standings) {
             match standing {
                 Standing::Good(user) => connection.refresh(user),

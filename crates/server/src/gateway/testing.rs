@@ -1,11 +1,6 @@
 //! A peer without a network, for the tests of features.
 
-use std::{
-    collections::VecDeque,
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use holodrive_protocol::UserId;
 use serde_json::Value;
@@ -48,7 +43,7 @@ impl Peer {
     ) -> Result<Self, Close> {
         let profile = Profile { max_message_bytes: None, outbound_bytes, rate: None, pause_when_behind: false };
         let terms = Arc::new(quiet_terms(E::NAME, accounts, profile));
-        let connection = Connection::new(identity(user), IpAddr::V4(Ipv4Addr::LOCALHOST), terms);
+        let connection = Connection::new(identity(user), terms);
         let bell = Arc::new(Bell::default());
         connection.carried_by(Arc::clone(&bell) as Arc<dyn Carrier>, 0);
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
@@ -152,19 +147,16 @@ fn header_length(wire: &[u8]) -> usize {
 
 /// Somebody.
 pub(super) fn guest() -> Identity {
-    let user = User {
-        id: UserId::Int(1),
-        username: "guest".into(),
-        first_name: "".into(),
-        last_name: "".into(),
-        is_staff: false,
-        groups: Arc::default(),
-    };
-    identity(&Arc::new(user))
+    somebody(UserId::Int(1))
+}
+
+/// Somebody with this key.
+pub(super) fn somebody(id: UserId) -> Identity {
+    identity(&Arc::new(User::unknown(id)))
 }
 
 fn identity(user: &Arc<User>) -> Identity {
-    Identity { user: Arc::clone(user), proof: Proof::Token { password_hash: None }, expires_at: None }
+    Identity { user: Arc::clone(user), proof: Proof::PLAIN_TOKEN, expires_at: None }
 }
 
 /// Terms without heartbeat.
@@ -173,6 +165,7 @@ pub(super) fn quiet_terms(endpoint: &'static str, accounts: &Arc<Accounts>, prof
     let (received, sent) = metrics.messages(endpoint);
     Terms {
         endpoint,
+        registry: None,
         accounts: Arc::clone(accounts),
         metrics,
         received,

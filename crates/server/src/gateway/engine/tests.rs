@@ -15,7 +15,6 @@ use super::{
     super::{
         Connection, Frame,
         endpoint::Profile,
-        registry::ConnectionLimits,
         terms::Terms,
         testing::{guest, quiet_terms},
     },
@@ -92,7 +91,7 @@ impl Line {
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
         let (stream, address) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        let connection = Connection::new(guest(), address.ip(), Arc::clone(terms));
+        let connection = Connection::new(guest(), Arc::clone(terms));
         let (sender, heard) = mpsc::unbounded_channel();
         let (go_on, closed, tracker) = (Arc::<Notify>::default(), Arc::<AtomicU32>::default(), TaskTracker::new());
         let session = Arc::new(Scripted {
@@ -101,8 +100,7 @@ impl Line {
             go_on: Arc::clone(&go_on),
             closed: Arc::clone(&closed),
         });
-        let limits = ConnectionLimits { per_user: None, per_address: None };
-        let mut stay = Stay::begin(Arc::clone(&connection), None, limits, tracker.token()).unwrap();
+        let mut stay = Stay::begin(Arc::clone(&connection), address.ip(), tracker.token()).unwrap();
         stay.opened();
         let role = Role::Member(Member { session, stay });
         let reservation = engine.reserve(None).unwrap();
