@@ -115,7 +115,8 @@ impl Gateway {
 
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
         let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
-        let terms = Terms::new(&*endpoint, &self.config, &self.registry, accounts, metrics, clock);
+        let terms =
+            Terms::new(&*endpoint, &self.config, self.engine.carriers(), &self.registry, accounts, metrics, clock);
         self.routes.push(Route { path, endpoint, terms });
         self
     }

@@ -42,10 +42,11 @@ impl Peer {
         outbound_bytes: Option<usize>,
     ) -> Result<Self, Close> {
         let profile = Profile { max_message_bytes: None, outbound_bytes, rate: None, pause_when_behind: false };
-        let terms = Arc::new(quiet_terms(E::NAME, accounts, profile));
-        let connection = Connection::new(identity(user), terms);
         let bell = Arc::new(Bell::default());
-        connection.carried_by(Arc::clone(&bell) as Arc<dyn Carrier>, 0);
+        let carriers = Arc::new([Arc::clone(&bell) as Arc<dyn Carrier>]);
+        let terms = Terms { carriers, ..quiet_terms(E::NAME, accounts, profile) };
+        let connection = Connection::new(identity(user), Arc::new(terms));
+        connection.carried_by(0, 0);
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
         let opening = tokio::spawn(Arc::clone(&session).opened());
         Ok(Self { connection, session, opening, bell, inbox: VecDeque::new(), pings: Vec::new() })
@@ -159,12 +160,13 @@ fn identity(user: &Arc<User>) -> Identity {
     Identity { user: Arc::clone(user), proof: Proof::PLAIN_TOKEN, expires_at: None }
 }
 
-/// Terms without heartbeat.
+/// Terms without heartbeat, of connections that nobody carries.
 pub(super) fn quiet_terms(endpoint: &'static str, accounts: &Arc<Accounts>, profile: Profile) -> Terms {
     let metrics = Arc::new(Metrics::new());
     let (received, sent) = metrics.messages(endpoint);
     Terms {
         endpoint,
+        carriers: Arc::default(),
         registry: None,
         accounts: Arc::clone(accounts),
         metrics,

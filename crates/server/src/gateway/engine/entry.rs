@@ -119,3 +119,15 @@ fn serve(serving: &mut Serving, pipe: &mut Pipe, occasion: Occasion, desk: &mut 
     let reauthenticated = (asked || behind) && serving.send(pipe)?;
     Ok(reauthenticated.then(|| serving.next_tick(desk.now)))
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// A quiet connection keeps its entry, and there may be a million of them: what only a busy one needs belongs into
+    /// `Work`, what all have in common into `Terms`. The socket is left out, since it is larger in debug builds.
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() - size_of::<Pipe>() <= 104, "{}", size_of::<Entry>() - size_of::<Pipe>());
+    }
+}

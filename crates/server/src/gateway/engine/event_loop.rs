@@ -33,11 +33,13 @@ const EVENTS_MAX: usize = 1_024;
 /// connection that has asked for attention is looked at, and what waits for its socket is written at once: all that the
 /// round brought, in one system call.
 pub(super) struct EventLoop {
+    /// Its place among the loops.
+    number: usize,
     poll: Poll,
     waker: Arc<Waker>,
     inbox: Arc<Inbox>,
     receiver: Receiver,
-    entries: Slab<Box<Entry>>,
+    entries: Slab<Entry>,
     timers: Timers,
     /// Those whose turn ended before all was done.
     again: Vec<usize>,
@@ -53,14 +55,14 @@ pub(super) struct Remains {
 }
 
 impl EventLoop {
-    /// A loop to which sockets come through `receiver`.
-    pub(super) fn new(receiver: Receiver) -> io::Result<Self> {
+    /// The loop of this number, to which sockets come through `receiver`.
+    pub(super) fn new(number: usize, receiver: Receiver) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), INBOX)?);
         let inbox = Inbox::new(Arc::downgrade(&waker));
         let desk = Desk::new();
         let timers = Timers::new(desk.now);
-        Ok(Self { poll, waker, inbox, receiver, entries: Slab::new(), timers, again: Vec::new(), desk })
+        Ok(Self { number, poll, waker, inbox, receiver, entries: Slab::new(), timers, again: Vec::new(), desk })
     }
 
     pub(super) fn inbox(&self) -> &Arc<Inbox> {
@@ -156,11 +158,11 @@ impl EventLoop {
             }
         };
         if let Role::Member(member) = &role {
-            member.stay.connection.carried_by(Arc::clone(&self.inbox) as Arc<_>, token);
+            member.stay.connection.carried_by(self.number, token);
         }
         let entry = Entry::new(pipe, place, role, unread, self.desk.now);
         let first_look = entry.first_look(self.desk.now);
-        vacancy.insert(Box::new(entry));
+        vacancy.insert(entry);
         self.schedule(token, first_look);
         self.visit(token, Occasion::Attention);
     }

@@ -28,7 +28,7 @@ struct Planned {
 /// Starts loops, each on a thread with its own descriptor table where the system allows that.
 pub(super) fn start(loops: usize, runtime: Handle) -> io::Result<Vec<Link>> {
     // All are there before the first table is made: the loops wake each other by descriptors that all tables hold.
-    let plans = (0..loops).map(|_| plan()).collect::<io::Result<Vec<_>>>()?;
+    let plans = (0..loops).map(plan).collect::<io::Result<Vec<_>>>()?;
     let (links, planned): (Vec<_>, Vec<_>) = plans.into_iter().unzip();
     let (report, reports) = mpsc::channel();
     thread::Builder::new().name("sockets-keeper".into()).spawn(move || keep(planned, &runtime, report))?;
@@ -41,9 +41,9 @@ pub(super) fn start(loops: usize, runtime: Handle) -> io::Result<Vec<Link>> {
     rooms.map(|_| links)
 }
 
-fn plan() -> io::Result<(Link, Planned)> {
+fn plan(number: usize) -> io::Result<(Link, Planned)> {
     let (sender, receiver) = handover()?;
-    let (event_loop, places) = (EventLoop::new(receiver)?, Places::default());
+    let (event_loop, places) = (EventLoop::new(number, receiver)?, Places::default());
     let link = Link { inbox: Arc::clone(event_loop.inbox()), sender, places: places.clone() };
     Ok((link, Planned { event_loop, places }))
 }

@@ -51,6 +51,7 @@ use tokio::runtime::Handle;
 
 use super::{
     Close,
+    connection::Carrier,
     endpoint::{AnySession, BoxFuture},
     stay::Stay,
 };
@@ -126,6 +127,11 @@ impl Engine {
             next: AtomicUsize::new(0),
             rooms: RandomState::new(),
         })
+    }
+
+    /// Who is told when a connection is to be looked at: the loops, in the order of their numbers.
+    pub(super) fn carriers(&self) -> Arc<[Arc<dyn Carrier>]> {
+        self.loops.iter().map(|link| Arc::clone(&link.inbox) as Arc<dyn Carrier>).collect()
     }
 
     /// A place for one socket; `None` when the tables of all loops are full. Those of a `room` share a loop where they can:
