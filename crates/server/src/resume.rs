@@ -28,7 +28,7 @@ pub async fn begin<K, E, S, F>(
     page: impl Fn(i64) -> F,
     sent: impl Fn(i64),
 ) where
-    K: Eq + Hash,
+    K: Copy + Eq + Hash,
     E: Sequenced,
     S: Subscriber<E>,
     F: Future<Output = Result<Vec<Stored>, Close>>,
@@ -56,7 +56,7 @@ async fn resume<K, E, S, F>(
     sent: impl Fn(i64),
 ) -> Result<(), Close>
 where
-    K: Eq + Hash,
+    K: Copy + Eq + Hash,
     E: Sequenced,
     S: Subscriber<E>,
     F: Future<Output = Result<Vec<Stored>, Close>>,

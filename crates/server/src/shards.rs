@@ -4,6 +4,7 @@
 //! a value holds its own key and the table only points to it: that is what a quiet connection can afford.
 
 use std::{
+    convert::Infallible,
     hash::{BuildHasher, Hash, RandomState},
     slice,
 };
@@ -22,10 +23,10 @@ const SMALL: usize = 16;
 /// A value that knows its key.
 pub(crate) trait Keyed {
     /// What it is found by.
-    type Key: Eq + Hash;
+    type Key: Copy + Eq + Hash;
 
     /// Its key, which never changes.
-    fn key(&self) -> &Self::Key;
+    fn key(&self) -> Self::Key;
 }
 
 /// Values by key, several under one key where need be.
@@ -72,7 +73,7 @@ impl<T> Group<T> {
 }
 
 impl<T: Keyed> Group<T> {
-    fn key(&self) -> Option<&T::Key> {
+    fn key(&self) -> Option<T::Key> {
         self.members().first().map(Keyed::key)
     }
 }
@@ -84,12 +85,18 @@ impl<T> Default for Shards<T> {
 }
 
 impl<T: Keyed> Shards<T> {
+    /// Adds a value.
+    pub(crate) fn insert(&self, value: T) {
+        let Ok(()) = self.insert_if(value, |_| Ok::<_, Infallible>(()));
+    }
+
     /// Adds a value, unless `check` refuses it; it sees the others of the same key. No other value of the key comes or
     /// goes meanwhile, so `check` must not come back to this table.
-    pub(crate) fn insert<R>(&self, value: T, check: impl FnOnce(&[T]) -> Result<(), R>) -> Result<(), R> {
-        let hash = self.hasher.hash_one(value.key());
+    pub(crate) fn insert_if<R>(&self, value: T, check: impl FnOnce(&[T]) -> Result<(), R>) -> Result<(), R> {
+        let key = value.key();
+        let hash = self.hasher.hash_one(key);
         let mut table = self.table(hash);
-        match table.entry(hash, |group| group.key() == Some(value.key()), |group| self.hash(group)) {
+        match table.entry(hash, |group| group.key() == Some(key), |group| self.hash(group)) {
             Entry::Vacant(vacant) => {
                 check(&[])?;
                 vacant.insert(Group::One(value));
@@ -103,7 +110,7 @@ impl<T: Keyed> Shards<T> {
     }
 
     /// Takes out the values of `key` that `is_it` knows. A table that a crowd has left gives its room back.
-    pub(crate) fn remove(&self, key: &T::Key, is_it: impl Fn(&T) -> bool) {
+    pub(crate) fn remove(&self, key: T::Key, is_it: impl Fn(&T) -> bool) {
         let hash = self.hasher.hash_one(key);
         let mut table = self.table(hash);
         if let Ok(entry) = table.find_entry(hash, |group| group.key() == Some(key)) {
@@ -117,7 +124,7 @@ impl<T: Keyed> Shards<T> {
 
     /// Looks at the values of `key`, where there are any. None of them comes or goes meanwhile, so `look` must not come
     /// back to this table.
-    pub(crate) fn look<R>(&self, key: &T::Key, look: impl FnOnce(&[T]) -> R) -> Option<R> {
+    pub(crate) fn look<R>(&self, key: T::Key, look: impl FnOnce(&[T]) -> R) -> Option<R> {
         let hash = self.hasher.hash_one(key);
         let table = self.table(hash);
         table.find(hash, |group| group.key() == Some(key)).map(|group| look(group.members()))
@@ -135,7 +142,6 @@ impl<T: Keyed> Shards<T> {
     }
 
     /// The table itself chooses by the lowest and the highest bits.
-    #[expect(clippy::cast_possible_truncation, reason = "a few bits choose the table")]
     fn table(&self, hash: u64) -> MutexGuard<'_, HashTable<Group<T>>> {
         self.tables[(hash >> 32) as usize % SHARDS].lock()
     }
@@ -165,13 +171,9 @@ mod tests {
     impl Keyed for Value {
         type Key = u32;
 
-        fn key(&self) -> &u32 {
-            &self.0
+        fn key(&self) -> u32 {
+            self.0
         }
-    }
-
-    fn insert(shards: &Shards<Value>, value: Value) {
-        shards.insert(value, |_| Ok::<_, ()>(())).unwrap();
     }
 
     fn room(shards: &Shards<Value>) -> usize {
@@ -182,24 +184,24 @@ mod tests {
     fn values_of_a_key_are_together_until_each_is_taken_out() {
         let shards = Shards::default();
         for value in [(1, 1), (2, 1), (1, 2), (1, 3)] {
-            insert(&shards, value);
+            shards.insert(value);
         }
-        assert_eq!(shards.look(&1, <[Value]>::to_vec), Some(vec![(1, 1), (1, 2), (1, 3)]));
-        assert_eq!(shards.insert((1, 4), |others| Err(others.len())), Err(3));
-        shards.remove(&1, |value| value.1 == 2);
+        assert_eq!(shards.look(1, <[Value]>::to_vec), Some(vec![(1, 1), (1, 2), (1, 3)]));
+        assert_eq!(shards.insert_if((1, 4), |others| Err(others.len())), Err(3));
+        shards.remove(1, |value| value.1 == 2);
         assert_eq!(shards.iter().collect::<BTreeSet<_>>(), BTreeSet::from([(1, 1), (1, 3), (2, 1)]));
-        shards.remove(&1, |_| true);
-        assert_eq!(shards.look(&1, <[Value]>::len), None);
-        assert_eq!(shards.insert((3, 1), |others| Err(others.len())), Err(0));
+        shards.remove(1, |_| true);
+        assert_eq!(shards.look(1, <[Value]>::len), None);
+        assert_eq!(shards.insert_if((3, 1), |others| Err(others.len())), Err(0));
         assert_eq!(shards.iter().collect::<Vec<_>>(), [(2, 1)]);
     }
 
     #[test]
     fn when_a_crowd_leaves_its_room_is_given_back() {
         let shards = Shards::default();
-        (0..100_000).for_each(|key| insert(&shards, (key, 0)));
+        (0..100_000).for_each(|key| shards.insert((key, 0)));
         assert!(room(&shards) >= 100_000);
-        (0..100_000).for_each(|key| shards.remove(&key, |_| true));
+        (0..100_000).for_each(|key| shards.remove(key, |_| true));
         assert!(room(&shards) <= 2 * SHARDS * SMALL, "{}", room(&shards));
         assert_eq!(shards.iter().count(), 0);
     }

@@ -114,7 +114,7 @@ pub(crate) fn on_threads<T>(test: impl Future<Output = T>) -> T {
 }
 
 /// Everything that is published on a topic from now on, in order: what connections are told is held against it.
-pub(crate) struct Log<K: Eq + Hash, E: Sequenced>(Subscription<K, E, Events<E>>);
+pub(crate) struct Log<K: Copy + Eq + Hash, E: Sequenced>(Subscription<K, E, Events<E>>);
 
 pub(crate) struct Events<E>(Mutex<Vec<E>>);
 
@@ -135,7 +135,7 @@ impl<E: Sequenced + Clone> Subscriber<E> for Events<E> {
     }
 }
 
-impl<K: Eq + Hash + Send + Sync + 'static, E: Sequenced + Clone> Log<K, E> {
+impl<K: Copy + Eq + Hash + Send + Sync + 'static, E: Sequenced + Clone> Log<K, E> {
     pub(crate) fn of(hub: &Arc<Hub<K, E>>, key: K) -> Self {
         let subscription = hub.subscribe(key, Events(Mutex::default()));
         subscription.open(i64::MIN).unwrap();

@@ -222,7 +222,10 @@ async fn password_changes_end_tokens_only_where_that_is_set() {
     let site = Site::new(&[("JWT_CHECK_REVOKE_TOKEN", "true")]);
     site.add_vector_users().await;
     let identity = token_identity(&site, "driver5").await;
-    assert!(matches!(site.accounts.recheck(grounds(&[identity.clone()])).await.unwrap()[..], [Standing::Good(_)]));
+    assert!(matches!(
+        site.accounts.recheck(grounds(std::slice::from_ref(&identity))).await.unwrap()[..],
+        [Standing::Good(_)]
+    ));
     site.run("UPDATE auth_user SET password = '!' WHERE id = 5", []).await;
     assert_eq!(site.accounts.recheck(grounds(&[identity])).await.unwrap(), [Standing::UserGone]);
 }

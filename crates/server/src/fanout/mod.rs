@@ -9,7 +9,7 @@
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-use std::{collections::VecDeque, convert::Infallible, hash::Hash, sync::Arc};
+use std::{collections::VecDeque, hash::Hash, sync::Arc};
 
 use parking_lot::Mutex;
 
@@ -53,15 +53,15 @@ struct Slot<K, E, S: ?Sized> {
 /// The place of a subscriber of any type.
 type Listening<K, E> = Slot<K, E, dyn Subscriber<E>>;
 
-impl<K: Eq + Hash, E> Keyed for Arc<Listening<K, E>> {
+impl<K: Copy + Eq + Hash, E> Keyed for Arc<Listening<K, E>> {
     type Key = K;
 
-    fn key(&self) -> &K {
-        &self.key
+    fn key(&self) -> K {
+        self.key
     }
 }
 
-impl<K: Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
+impl<K: Copy + Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
     /// A hub without subscribers.
     pub fn new() -> Arc<Self> {
         Arc::new(Self { slots: Shards::default() })
@@ -70,7 +70,7 @@ impl<K: Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
     /// Hears of `key` from now on; nothing is delivered before [`Subscription::open`].
     pub fn subscribe<S: Subscriber<E>>(self: &Arc<Self>, key: K, subscriber: S) -> Subscription<K, E, S> {
         let slot = Arc::new(Slot { key, gate: Mutex::new(Gate::Waiting(Box::default())), subscriber });
-        let Ok(()) = self.slots.insert(Arc::clone(&slot) as Arc<Listening<K, E>>, |_| Ok::<_, Infallible>(()));
+        self.slots.insert(Arc::clone(&slot) as Arc<Listening<K, E>>);
         Subscription { hub: Arc::clone(self), slot }
     }
 
@@ -82,7 +82,7 @@ impl<K: Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
     /// [`Hub::publish`] of an event that is made only where somebody listens. It is made under the topic's lock, so it must
     /// not come back to the hub.
     pub fn publish_with(&self, key: &K, event: impl FnOnce() -> E) {
-        self.slots.look(key, |slots| {
+        self.slots.look(*key, |slots| {
             let event = Arc::new(event());
             for slot in slots {
                 slot.offer(&event);
@@ -92,12 +92,12 @@ impl<K: Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
 
     /// Whether anybody on this node listens to `key`.
     pub fn has_subscribers(&self, key: &K) -> bool {
-        self.slots.look(key, |_| ()).is_some()
+        self.slots.look(*key, |_| ()).is_some()
     }
 }
 
 /// One subscriber's place in a topic; dropping it ends the subscription.
-pub struct Subscription<K: Eq + Hash, E, S> {
+pub struct Subscription<K: Copy + Eq + Hash, E, S> {
     hub: Arc<Hub<K, E>>,
     slot: Arc<Slot<K, E, S>>,
 }
@@ -106,7 +106,7 @@ pub struct Subscription<K: Eq + Hash, E, S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflowed;
 
-impl<K: Eq + Hash, E: Sequenced, S: Subscriber<E>> Subscription<K, E, S> {
+impl<K: Copy + Eq + Hash, E: Sequenced, S: Subscriber<E>> Subscription<K, E, S> {
     /// Who is told.
     pub fn subscriber(&self) -> &S {
         &self.slot.subscriber
@@ -151,10 +151,10 @@ fn is_after(event: &impl Sequenced, position: i64) -> bool {
     event.position().is_none_or(|at| at > position)
 }
 
-impl<K: Eq + Hash, E, S> Drop for Subscription<K, E, S> {
+impl<K: Copy + Eq + Hash, E, S> Drop for Subscription<K, E, S> {
     fn drop(&mut self) {
         let own = Arc::as_ptr(&self.slot);
-        self.hub.slots.remove(&self.slot.key, |slot| std::ptr::addr_eq(Arc::as_ptr(slot), own));
+        self.hub.slots.remove(self.slot.key, |slot| std::ptr::addr_eq(Arc::as_ptr(slot), own));
     }
 }
 

@@ -40,8 +40,9 @@ impl Subscriber<Event> for Arc<Ear> {
 }
 
 type Room = Hub<(), Event>;
+type Seat = Subscription<(), Event, Arc<Ear>>;
 
-fn subscribed() -> (Arc<Room>, Arc<Ear>, Subscription<(), Event, Arc<Ear>>) {
+fn subscribed() -> (Arc<Room>, Arc<Ear>, Seat) {
     let (hub, ear) = (Hub::new(), Arc::new(Ear::default()));
     let subscription = hub.subscribe((), Arc::clone(&ear));
     (hub, ear, subscription)

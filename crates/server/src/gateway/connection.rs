@@ -126,10 +126,6 @@ impl Connection {
         self.user_id
     }
 
-    pub(super) fn user_key(&self) -> &UserId {
-        &self.user_id
-    }
-
     /// Whose it is, as of the last look at the database. Once a session is open of an endpoint that does not keep its users
     /// ([`super::Endpoint::KEEPS_USER`]), nothing but the key is known.
     pub fn user(&self) -> Arc<User> {

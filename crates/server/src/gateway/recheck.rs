@@ -6,7 +6,7 @@ use super::{Close, Connection, Gateway};
 use crate::accounts::{Refusal, Standing};
 
 /// How many connections are looked after at once: with all of them, all users would be in memory twice.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 100;
 
 impl Gateway {
     /// Looks again for as long as the server runs.

@@ -56,8 +56,8 @@ impl From<&Config> for ConnectionLimits {
 impl Keyed for Arc<Connection> {
     type Key = UserId;
 
-    fn key(&self) -> &UserId {
-        self.user_key()
+    fn key(&self) -> UserId {
+        self.user_id()
     }
 }
 
@@ -76,7 +76,7 @@ impl Registry {
     /// Counts a connection in, or says why it may not stay.
     pub(super) fn admit(&self, connection: &Arc<Connection>, address: IpAddr) -> Result<Admission, Close> {
         let mut admission = Admission::default();
-        self.connections.insert(Arc::clone(connection), |others| {
+        self.connections.insert_if(Arc::clone(connection), |others| {
             // Asked under the lock of the table, so that whoever drains finds everybody who was let in.
             if self.draining.load(Ordering::Relaxed) {
                 return Err(Close::going_away(Duration::ZERO));

@@ -1,10 +1,6 @@
 //! `/ws/driver/orders/`.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use holodrive_protocol::{
     OfferId, UserId,
@@ -27,13 +23,14 @@ use crate::{
     clock::SharedClock,
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, ConnectionId, Endpoint, Frame, Opening, Session},
+    shards::Shards,
 };
 
 /// When a device whose proof of a delivery could not be stored is asked for it again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// The open sockets of drivers.
-type Connected = Arc<Mutex<HashMap<ConnectionId, Arc<Connection>>>>;
+type Connected = Arc<Shards<Arc<Connection>>>;
 
 /// The sockets of drivers.
 pub struct DriverOrdersEndpoint {
@@ -71,14 +68,14 @@ impl Endpoint for DriverOrdersEndpoint {
                 break;
             }
         }
-        self.connected.lock().insert(connection.id(), Arc::clone(&connection));
+        self.connected.insert(Arc::clone(&connection));
         self.orders.board.update(|board| board.driver_connected(driver_id));
         let connected = Arc::clone(&self.connected);
         Ok(DriverSession { orders: Arc::clone(&self.orders), connection, _subscription: subscription, connected })
     }
 
     async fn recheck(&self) {
-        for connection in self.connected.lock().values() {
+        for connection in self.connected.iter() {
             if !connection.user().in_group(&self.orders.config.driver_group) {
                 connection.close(not_a_driver());
             }
@@ -211,7 +208,7 @@ impl Session for DriverSession {
     }
 
     async fn closed(&self) {
-        self.connected.lock().remove(&self.connection.id());
+        self.connected.remove(self.connection.user_id(), |other| Arc::ptr_eq(other, &self.connection));
         let now = self.orders.storage.clock().now();
         self.orders.board.update(|board| board.driver_disconnected(self.connection.user_id(), now));
     }
