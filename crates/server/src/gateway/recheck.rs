@@ -24,13 +24,11 @@ impl Gateway {
         if self.registry.count() == 0 {
             return;
         }
-        let mut connections = self.registry.connections();
-        loop {
-            let some: Vec<_> = connections.by_ref().take(AT_ONCE).collect();
-            if some.is_empty() {
-                break;
-            }
-            if self.recheck_some(&some).await.is_err() {
+        let mut connections: Vec<_> = self.registry.connections().collect();
+        // Neighbours in the database are read together.
+        connections.sort_unstable_by_key(|connection| connection.user_id());
+        for some in connections.chunks(AT_ONCE) {
+            if self.recheck_some(some).await.is_err() {
                 tracing::warn!("live connections cannot be checked: the database cannot be read");
                 return;
             }
