@@ -23,6 +23,7 @@ pub mod notifications;
 pub mod orders;
 pub mod resume;
 pub mod server;
+mod shards;
 pub mod storage;
 pub mod telemetry;
 #[cfg(test)]

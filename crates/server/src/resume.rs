@@ -5,7 +5,7 @@
 //! is sound because ids grow in commit order, and an event is published after its commit.
 
 use crate::{
-    fanout::{Sequenced, Subscription},
+    fanout::{Sequenced, Subscriber, Subscription},
     gateway::{Close, Connection, Frame},
 };
 use holodrive_protocol::socket::CommonServerMessage;
@@ -21,15 +21,16 @@ pub type Stored = (i64, Frame);
 
 /// Begins a connection's stream: with a replay where `since` asks for one, and closes it when that is not possible.
 /// `sent` is told of each message of the replay once the connection has it.
-pub async fn begin<K, E, F>(
+pub async fn begin<K, E, S, F>(
     connection: &Connection,
-    subscription: &Subscription<K, E>,
+    subscription: &Subscription<K, E, S>,
     since: Option<i64>,
     page: impl Fn(i64) -> F,
     sent: impl Fn(i64),
 ) where
-    K: Clone + Eq + Hash + Send + 'static,
+    K: Copy + Eq + Hash,
     E: Sequenced,
+    S: Subscriber<E>,
     F: Future<Output = Result<Vec<Stored>, Close>>,
 {
     let begun = match since {
@@ -47,16 +48,17 @@ pub async fn begin<K, E, F>(
 ///
 /// # Errors
 /// What `page` gives: the reason to close the connection.
-async fn resume<K, E, F>(
+async fn resume<K, E, S, F>(
     connection: &Connection,
-    subscription: &Subscription<K, E>,
+    subscription: &Subscription<K, E, S>,
     since: i64,
     page: impl Fn(i64) -> F,
     sent: impl Fn(i64),
 ) -> Result<(), Close>
 where
-    K: Clone + Eq + Hash + Send + 'static,
+    K: Copy + Eq + Hash,
     E: Sequenced,
+    S: Subscriber<E>,
     F: Future<Output = Result<Vec<Stored>, Close>>,
 {
     let (mut last, count) = replay(connection, since, &page, &sent).await?;
@@ -137,7 +139,7 @@ mod tests {
         let mut peer = site.notifications(&site.user("Ann", "Lee").await, None).await;
         peer.hear_type("connection_established").await;
         let (hub, stored) = (Hub::new(), Mutex::new(1_i64));
-        let subscription = hub.subscribe((), Arc::new(Listener(Arc::clone(&peer.connection))));
+        let subscription = hub.subscribe((), Listener(Arc::clone(&peer.connection)));
         let page = async |after: i64| {
             let mut last = stored.lock().unwrap();
             let page = (after + 1..=*last).take(usize::try_from(PAGE).unwrap()).map(|id| (id, frame(id))).collect();

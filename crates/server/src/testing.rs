@@ -114,12 +114,9 @@ pub(crate) fn on_threads<T>(test: impl Future<Output = T>) -> T {
 }
 
 /// Everything that is published on a topic from now on, in order: what connections are told is held against it.
-pub(crate) struct Log<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> {
-    events: Arc<Events<E>>,
-    _subscription: Subscription<K, E>,
-}
+pub(crate) struct Log<K: Copy + Eq + Hash, E: Sequenced>(Subscription<K, E, Events<E>>);
 
-struct Events<E>(Mutex<Vec<E>>);
+pub(crate) struct Events<E>(Mutex<Vec<E>>);
 
 impl<E: Sequenced + Clone> Subscriber<E> for Events<E> {
     /// Slow now and then, so that others read a commit before they hear of it.
@@ -138,19 +135,18 @@ impl<E: Sequenced + Clone> Subscriber<E> for Events<E> {
     }
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced + Clone> Log<K, E> {
+impl<K: Copy + Eq + Hash + Send + Sync + 'static, E: Sequenced + Clone> Log<K, E> {
     pub(crate) fn of(hub: &Arc<Hub<K, E>>, key: K) -> Self {
-        let events = Arc::new(Events(Mutex::default()));
-        let subscription = hub.subscribe(key, Arc::clone(&events) as Arc<dyn Subscriber<E>>);
+        let subscription = hub.subscribe(key, Events(Mutex::default()));
         subscription.open(i64::MIN).unwrap();
-        Self { events, _subscription: subscription }
+        Self(subscription)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.events.0.lock().len()
+        self.0.subscriber().0.lock().len()
     }
 
     pub(crate) fn events(&self) -> Vec<E> {
-        self.events.0.lock().clone()
+        self.0.subscriber().0.lock().clone()
     }
 }

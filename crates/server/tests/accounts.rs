@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{NOW, Site, users, vectors};
 use holodrive::{
     accounts::{
-        Account, Accounts, AddUserError, Credential, Identity, LoginError, Proof, RefreshError, Refusal, Standing,
-        UserToAdd, jwt::TokenError,
+        Account, Accounts, AddUserError, Credential, Grounds, Identity, LoginError, Proof, RefreshError, Refusal,
+        Standing, UserToAdd, jwt::TokenError,
     },
     storage::Value,
 };
@@ -35,6 +35,10 @@ async fn token_identity(site: &Site, name: &str) -> Identity {
 async fn session_identity(site: &Site, name: &str) -> Identity {
     let row = site.accounts.create_session(&account(site, name).await).await.unwrap();
     site.accounts.authenticate(&session(&row.session_key)).await.unwrap()
+}
+
+fn grounds(identities: &[Identity]) -> Vec<Grounds> {
+    identities.iter().cloned().map(Grounds::from).collect()
 }
 
 #[tokio::test]
@@ -177,7 +181,7 @@ async fn rechecking_tells_what_became_of_each_identity() {
         identities.push(token_identity(&site, name).await);
         identities.push(session_identity(&site, name).await);
     }
-    let all_good = site.accounts.recheck(identities.clone()).await.unwrap();
+    let all_good = site.accounts.recheck(grounds(&identities)).await.unwrap();
     assert!(all_good.iter().all(|standing| matches!(standing, Standing::Good(_))));
 
     let Proof::Session { key } = &identities[1].proof else { panic!("a session") };
@@ -186,7 +190,7 @@ async fn rechecking_tells_what_became_of_each_identity() {
     site.run("UPDATE auth_user SET is_active = FALSE WHERE username = 'argon'", []).await;
     site.run("UPDATE auth_user SET password = 'pbkdf2_sha256$1$changed$x' WHERE username = 'scrypt'", []).await;
 
-    let standings = site.accounts.recheck(identities.clone()).await.unwrap();
+    let standings = site.accounts.recheck(grounds(&identities)).await.unwrap();
     let driver = site.accounts.user_by_id(UserId::Int(5)).await.unwrap().unwrap();
     assert!(driver.groups.is_empty());
     let alice = identities[0].user.clone();
@@ -210,7 +214,7 @@ async fn a_session_of_another_user_does_not_keep_an_identity_alive() {
     let site = Site::with_vector_users().await;
     let mut identity = session_identity(&site, "alice").await;
     identity.user = token_identity(&site, "driver5").await.user;
-    assert_eq!(site.accounts.recheck(vec![identity]).await.unwrap(), [Standing::SessionGone]);
+    assert_eq!(site.accounts.recheck(grounds(&[identity])).await.unwrap(), [Standing::SessionGone]);
 }
 
 #[tokio::test]
@@ -218,9 +222,12 @@ async fn password_changes_end_tokens_only_where_that_is_set() {
     let site = Site::new(&[("JWT_CHECK_REVOKE_TOKEN", "true")]);
     site.add_vector_users().await;
     let identity = token_identity(&site, "driver5").await;
-    assert!(matches!(site.accounts.recheck(vec![identity.clone()]).await.unwrap()[..], [Standing::Good(_)]));
+    assert!(matches!(
+        site.accounts.recheck(grounds(std::slice::from_ref(&identity))).await.unwrap()[..],
+        [Standing::Good(_)]
+    ));
     site.run("UPDATE auth_user SET password = '!' WHERE id = 5", []).await;
-    assert_eq!(site.accounts.recheck(vec![identity]).await.unwrap(), [Standing::UserGone]);
+    assert_eq!(site.accounts.recheck(grounds(&[identity])).await.unwrap(), [Standing::UserGone]);
 }
 
 #[tokio::test]
@@ -298,7 +305,7 @@ async fn a_custom_user_model_with_uuid_keys_works_alike() {
     let row = site.accounts.create_session(&account).await.unwrap();
     let by_session = site.accounts.authenticate(&session(&row.session_key)).await.unwrap();
     assert_eq!((by_token.user.id, by_session.user.id), (id, id));
-    let standings = site.accounts.recheck(vec![by_token, by_session]).await.unwrap();
+    let standings = site.accounts.recheck(grounds(&[by_token, by_session])).await.unwrap();
     assert!(standings.iter().all(|standing| matches!(standing, Standing::Good(_))));
     assert_eq!(site.accounts.users_in_group("Driver").await.unwrap(), [id]);
 }

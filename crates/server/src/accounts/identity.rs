@@ -20,6 +20,13 @@ pub struct User {
 }
 
 impl User {
+    /// Somebody of whom nothing but the key is known.
+    pub fn unknown(id: UserId) -> Self {
+        let nothing = Box::default;
+        let (username, first_name, last_name) = (nothing(), nothing(), nothing());
+        Self { id, username, first_name, last_name, is_staff: false, groups: Arc::default() }
+    }
+
     /// First and last name, or the username where both are empty.
     pub fn display_name(&self) -> String {
         let name = format!("{} {}", self.first_name, self.last_name);
@@ -59,6 +66,11 @@ pub enum Proof {
     },
 }
 
+impl Proof {
+    /// An access token that does not name the password.
+    pub const PLAIN_TOKEN: Self = Self::Token { password_hash: None };
+}
+
 /// Who somebody is, and for how long.
 #[derive(Clone)]
 pub struct Identity {
@@ -68,6 +80,21 @@ pub struct Identity {
     pub proof: Proof,
     /// When the token runs out; `None` for a session.
     pub expires_at: Option<Timestamp>,
+}
+
+/// What is looked at again, however long ago somebody showed who he is.
+#[derive(Clone)]
+pub struct Grounds {
+    /// Who.
+    pub user_id: UserId,
+    /// What that rests on.
+    pub proof: Proof,
+}
+
+impl From<Identity> for Grounds {
+    fn from(identity: Identity) -> Self {
+        Self { user_id: identity.user.id, proof: identity.proof }
+    }
 }
 
 /// Why a credential does not count.

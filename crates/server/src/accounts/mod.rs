@@ -23,7 +23,7 @@ pub mod signing;
 mod store;
 
 pub use add_user::{AddUserError, UserToAdd};
-pub use identity::{Credential, Identity, Proof, Refusal, Standing, User};
+pub use identity::{Credential, Grounds, Identity, Proof, Refusal, Standing, User};
 pub use login::{LoginError, RefreshError};
 pub use options::AccountsOptions;
 pub use origins::AllowedOrigins;

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Account, Accounts, Identity, Proof, Refusal, Standing,
+    Account, Accounts, Grounds, Proof, Refusal, Standing,
     service::Rules,
     session::{self, SessionRow},
     store,
@@ -14,18 +14,18 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] when the database cannot be read: then nothing is known.
-    pub async fn recheck(&self, identities: Vec<Identity>) -> Result<Vec<Standing>, Refusal> {
+    pub async fn recheck(&self, identities: Vec<Grounds>) -> Result<Vec<Standing>, Refusal> {
         Ok(self.read(move |rules, tx| rules.standings(tx, &identities)).await?)
     }
 }
 
 impl Rules {
-    fn standings(&self, tx: &mut Tx<'_>, identities: &[Identity]) -> Result<Vec<Standing>, StorageError> {
-        let ids: HashSet<_> = identities.iter().map(|identity| identity.user.id).collect();
+    fn standings(&self, tx: &mut Tx<'_>, identities: &[Grounds]) -> Result<Vec<Standing>, StorageError> {
+        let ids: HashSet<_> = identities.iter().map(|identity| identity.user_id).collect();
         let keys: HashSet<_> = identities.iter().filter_map(session_key).collect();
         let accounts = self.users.by_ids(tx, &Vec::from_iter(ids))?;
         let sessions = store::sessions(tx, &Vec::from_iter(keys))?;
-        let look = |identity: &Identity| match accounts.get(&identity.user.id) {
+        let look = |identity: &Grounds| match accounts.get(&identity.user_id) {
             Some(account) => self.standing(tx, identity, account, &sessions),
             None => Standing::UserGone,
         };
@@ -35,7 +35,7 @@ impl Rules {
     fn standing(
         &self,
         tx: &Tx<'_>,
-        identity: &Identity,
+        identity: &Grounds,
         account: &Account,
         sessions: &HashMap<String, SessionRow>,
     ) -> Standing {
@@ -59,7 +59,7 @@ impl Rules {
     }
 }
 
-fn session_key(identity: &Identity) -> Option<&str> {
+fn session_key(identity: &Grounds) -> Option<&str> {
     match &identity.proof {
         Proof::Session { key } => Some(key),
         Proof::Token { .. } => None,

@@ -1,24 +1,31 @@
 //! The open connections of conversations, for looking again at who may be there.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use holodrive_protocol::{ConversationId, UserId};
-use parking_lot::Mutex;
 
-use crate::gateway::{Connection, ConnectionId};
+use crate::{
+    gateway::{Connection, ConnectionId},
+    shards::{Keyed, Shards},
+};
 
 /// All open chat connections of this node.
 #[derive(Default)]
-pub(super) struct Live(Mutex<HashMap<ConnectionId, Seat>>);
+pub(super) struct Live(Shards<Seat>);
 
 /// A connection in a conversation.
 #[derive(Clone)]
 pub(super) struct Seat {
     pub(super) conversation_id: ConversationId,
     pub(super) connection: Arc<Connection>,
+}
+
+impl Keyed for Seat {
+    type Key = ConnectionId;
+
+    fn key(&self) -> ConnectionId {
+        self.connection.id()
+    }
 }
 
 /// A connection's entry; dropping it takes it out.
@@ -31,19 +38,19 @@ impl Live {
     /// Enters a connection.
     pub(super) fn enter(self: &Arc<Self>, conversation_id: ConversationId, connection: &Arc<Connection>) -> Seated {
         let seat = Seat { conversation_id, connection: Arc::clone(connection) };
-        self.0.lock().insert(connection.id(), seat);
+        self.0.insert(seat);
         Seated { live: Arc::clone(self), id: connection.id() }
     }
 
     /// The connections of those who are members only as participants.
     pub(super) fn participants(&self) -> Vec<Seat> {
-        self.0.lock().values().filter(|seat| !seat.connection.user().is_staff).cloned().collect()
+        self.0.iter().filter(|seat| !seat.connection.user().is_staff).collect()
     }
 }
 
 impl Drop for Seated {
     fn drop(&mut self) {
-        self.live.0.lock().remove(&self.id);
+        self.live.0.remove(self.id, |_| true);
     }
 }
 

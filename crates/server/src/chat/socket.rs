@@ -40,7 +40,7 @@ pub struct ChatSession {
     connection: Arc<Connection>,
     conversation_id: ConversationId,
     since: Option<MessageId>,
-    subscription: Subscription<ConversationId, ChatEvent>,
+    subscription: Subscription<ConversationId, ChatEvent, Listener>,
     _seated: Seated,
 }
 
@@ -52,7 +52,7 @@ impl Endpoint for ChatEndpoint {
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
         let (chat, conversation_id) = (Arc::clone(&self.chat), opening.object_id);
         // It listens before it asks who is a member, so that a removal after the answer is heard.
-        let subscription = chat.hub.subscribe(conversation_id, Arc::new(Listener(Arc::clone(&connection))));
+        let subscription = chat.hub.subscribe(conversation_id, Listener(Arc::clone(&connection)));
         let seated = chat.live.enter(conversation_id, &connection);
         let user = connection.user();
         chat.storage.read(move |tx| member(tx, conversation_id, &user)).await?;

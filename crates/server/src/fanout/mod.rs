@@ -9,16 +9,12 @@
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{BuildHasher, Hash, RandomState},
-    sync::Arc,
-};
+use std::{collections::VecDeque, hash::Hash, sync::Arc};
 
 use parking_lot::Mutex;
 
-/// Independent locks, so that publishing in one room does not wait for another.
-const SHARDS: usize = 64;
+use crate::shards::{Keyed, Shards};
+
 /// Events kept for one subscriber that is still reading its snapshot.
 const WAITING_MAX: usize = 1_024;
 
@@ -44,24 +40,38 @@ pub trait Subscriber<E>: Send + Sync + 'static {
 
 /// The subscribers of one kind of topic on this node.
 pub struct Hub<K, E> {
-    shards: Vec<Shard<K, E>>,
-    hasher: RandomState,
+    slots: Shards<Arc<Listening<K, E>>>,
 }
 
-type Shard<K, E> = Mutex<HashMap<K, Vec<Arc<Slot<E>>>>>;
+/// A subscriber's place in a topic, in one piece with the subscriber.
+struct Slot<K, E, S: ?Sized> {
+    key: K,
+    gate: Mutex<Gate<E>>,
+    subscriber: S,
+}
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Hub<K, E> {
+/// The place of a subscriber of any type.
+type Listening<K, E> = Slot<K, E, dyn Subscriber<E>>;
+
+impl<K: Copy + Eq + Hash, E> Keyed for Arc<Listening<K, E>> {
+    type Key = K;
+
+    fn key(&self) -> K {
+        self.key
+    }
+}
+
+impl<K: Copy + Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
     /// A hub without subscribers.
     pub fn new() -> Arc<Self> {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Arc::new(Self { shards, hasher: RandomState::new() })
+        Arc::new(Self { slots: Shards::default() })
     }
 
     /// Hears of `key` from now on; nothing is delivered before [`Subscription::open`].
-    pub fn subscribe(self: &Arc<Self>, key: K, subscriber: Arc<dyn Subscriber<E>>) -> Subscription<K, E> {
-        let slot = Arc::new(Slot { subscriber, gate: Mutex::new(Gate::Waiting(Box::default())) });
-        self.shard(&key).lock().entry(key.clone()).or_insert_with(|| Vec::with_capacity(1)).push(Arc::clone(&slot));
-        Subscription { hub: Arc::clone(self), key, slot }
+    pub fn subscribe<S: Subscriber<E>>(self: &Arc<Self>, key: K, subscriber: S) -> Subscription<K, E, S> {
+        let slot = Arc::new(Slot { key, gate: Mutex::new(Gate::Waiting(Box::default())), subscriber });
+        self.slots.insert(Arc::clone(&slot) as Arc<Listening<K, E>>);
+        Subscription { hub: Arc::clone(self), slot }
     }
 
     /// Hands `event` to every subscriber of `key`.
@@ -72,47 +82,36 @@ impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Hub<K, E> {
     /// [`Hub::publish`] of an event that is made only where somebody listens. It is made under the topic's lock, so it must
     /// not come back to the hub.
     pub fn publish_with(&self, key: &K, event: impl FnOnce() -> E) {
-        if let Some(slots) = self.shard(key).lock().get(key) {
+        self.slots.look(*key, |slots| {
             let event = Arc::new(event());
             for slot in slots {
                 slot.offer(&event);
             }
-        }
+        });
     }
 
     /// Whether anybody on this node listens to `key`.
     pub fn has_subscribers(&self, key: &K) -> bool {
-        self.shard(key).lock().contains_key(key)
-    }
-
-    fn unsubscribe(&self, key: &K, slot: &Arc<Slot<E>>) {
-        let mut shard = self.shard(key).lock();
-        if let Some(slots) = shard.get_mut(key) {
-            slots.retain(|other| !Arc::ptr_eq(other, slot));
-            if slots.is_empty() {
-                shard.remove(key);
-            }
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
-    fn shard(&self, key: &K) -> &Shard<K, E> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+        self.slots.look(*key, |_| ()).is_some()
     }
 }
 
 /// One subscriber's place in a topic; dropping it ends the subscription.
-pub struct Subscription<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> {
+pub struct Subscription<K: Copy + Eq + Hash, E, S> {
     hub: Arc<Hub<K, E>>,
-    key: K,
-    slot: Arc<Slot<E>>,
+    slot: Arc<Slot<K, E, S>>,
 }
 
 /// More events arrived during the snapshot than are kept; the snapshot must be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflowed;
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Subscription<K, E> {
+impl<K: Copy + Eq + Hash, E: Sequenced, S: Subscriber<E>> Subscription<K, E, S> {
+    /// Who is told.
+    pub fn subscriber(&self) -> &S {
+        &self.slot.subscriber
+    }
+
     /// Delivers the kept events that are not in a snapshot up to `position`, and every later one as it comes.
     ///
     /// # Errors
@@ -152,15 +151,11 @@ fn is_after(event: &impl Sequenced, position: i64) -> bool {
     event.position().is_none_or(|at| at > position)
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static, E: Sequenced> Drop for Subscription<K, E> {
+impl<K: Copy + Eq + Hash, E, S> Drop for Subscription<K, E, S> {
     fn drop(&mut self) {
-        self.hub.unsubscribe(&self.key, &self.slot);
+        let own = Arc::as_ptr(&self.slot);
+        self.hub.slots.remove(self.slot.key, |slot| std::ptr::addr_eq(Arc::as_ptr(slot), own));
     }
-}
-
-struct Slot<E> {
-    subscriber: Arc<dyn Subscriber<E>>,
-    gate: Mutex<Gate<E>>,
 }
 
 enum Gate<E> {
@@ -181,7 +176,7 @@ impl<E> Default for Waiting<E> {
     }
 }
 
-impl<E: Sequenced> Slot<E> {
+impl<K, E: Sequenced> Listening<K, E> {
     fn offer(&self, event: &Arc<E>) {
         match &mut *self.gate.lock() {
             Gate::Open { after } if is_after(event.as_ref(), *after) => self.subscriber.deliver(event),

@@ -29,7 +29,7 @@ struct Ear {
     has_lost: Mutex<bool>,
 }
 
-impl Subscriber<Event> for Ear {
+impl Subscriber<Event> for Arc<Ear> {
     fn deliver(&self, event: &Event) {
         self.heard.lock().push(*event);
     }
@@ -40,10 +40,11 @@ impl Subscriber<Event> for Ear {
 }
 
 type Room = Hub<(), Event>;
+type Seat = Subscription<(), Event, Arc<Ear>>;
 
-fn subscribed() -> (Arc<Room>, Arc<Ear>, Subscription<(), Event>) {
+fn subscribed() -> (Arc<Room>, Arc<Ear>, Seat) {
     let (hub, ear) = (Hub::new(), Arc::new(Ear::default()));
-    let subscription = hub.subscribe((), Arc::clone(&ear) as Arc<dyn Subscriber<Event>>);
+    let subscription = hub.subscribe((), Arc::clone(&ear));
     (hub, ear, subscription)
 }
 

@@ -1,9 +1,8 @@
 use std::{
     future::poll_fn,
-    net::IpAddr,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -20,7 +19,7 @@ use super::{
     pings::Pings,
     terms::Terms,
 };
-use crate::accounts::{Credential, Identity, Refusal, User};
+use crate::accounts::{Credential, Grounds, Identity, Proof, Refusal, User};
 
 /// Names a connection within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,22 +41,57 @@ pub(super) trait Carrier: Send + Sync {
 /// One open socket, as features see it: who is there, and how to reach him.
 pub struct Connection {
     id: ConnectionId,
-    address: IpAddr,
+    user_id: UserId,
     terms: Arc<Terms>,
     state: Mutex<State>,
-    /// Who carries its bytes, and under which name; nobody before the session is open.
-    carrier: OnceLock<(Arc<dyn Carrier>, usize)>,
+    /// Which carrier of its terms carries its bytes, counted from one; none before the session is open.
+    carrier: AtomicU16,
+    /// Its name there.
+    token: AtomicU32,
     /// Whether the carrier has been told, and has not looked yet.
     told: AtomicBool,
+    /// Whether the credential was replaced, and the carrier has not looked yet.
+    reauthenticated: AtomicBool,
 }
 
+/// What changes. Nearly all connections are quiet, so what only a busy or a rare one has is behind a pointer.
 struct State {
-    identity: Identity,
+    /// `None` where the endpoint does not keep its users.
+    user: Option<Arc<User>>,
+    /// `None` is a token that nothing but its user's being active ends before its time.
+    proof: Option<Box<Proof>>,
+    expires_at: Timestamp,
     outbound: Outbound,
     pings: Pings,
     close: Option<Box<Close>>,
-    /// Whether the credential was replaced, and the carrier has not looked yet.
-    reauthenticated: bool,
+}
+
+/// When a credential runs out that never does.
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
+impl State {
+    fn new(identity: Identity) -> Self {
+        let (outbound, pings) = (Outbound::default(), Pings::default());
+        let (proof, expires_at) = (None, NEVER);
+        let mut state = Self { user: None, proof, expires_at, outbound, pings, close: None };
+        state.user = Some(state.rest_on(identity));
+        state
+    }
+
+    /// The connection rests on this credential from now on; gives its user.
+    fn rest_on(&mut self, identity: Identity) -> Arc<User> {
+        self.proof = (identity.proof != Proof::PLAIN_TOKEN).then(|| Box::new(identity.proof));
+        self.expires_at = identity.expires_at.unwrap_or(NEVER);
+        identity.user
+    }
+
+    /// Remembers the user as he is now, where users are kept.
+    fn refresh(&mut self, user: Arc<User>) {
+        // The same user read again would only move in memory.
+        if self.user.as_ref().is_some_and(|kept| *kept != user) {
+            self.user = Some(user);
+        }
+    }
 }
 
 /// What the carrier finds when it looks at a connection.
@@ -69,21 +103,16 @@ pub(super) struct Waiting {
 }
 
 impl Connection {
-    pub(super) fn new(identity: Identity, address: IpAddr, terms: Arc<Terms>) -> Arc<Self> {
-        let state = State {
-            identity,
-            outbound: Outbound::default(),
-            pings: Pings::default(),
-            close: None,
-            reauthenticated: false,
-        };
+    pub(super) fn new(identity: Identity, terms: Arc<Terms>) -> Arc<Self> {
         Arc::new(Self {
             id: ConnectionId::next(),
-            address,
+            user_id: identity.user.id,
             terms,
-            state: Mutex::new(state),
-            carrier: OnceLock::new(),
+            state: Mutex::new(State::new(identity)),
+            carrier: AtomicU16::new(0),
+            token: AtomicU32::new(0),
             told: AtomicBool::new(false),
+            reauthenticated: AtomicBool::new(false),
         })
     }
 
@@ -94,17 +123,19 @@ impl Connection {
 
     /// Whose it is; never changes.
     pub fn user_id(&self) -> UserId {
-        self.state.lock().identity.user.id
+        self.user_id
     }
 
-    /// Whose it is, as of the last look at the database.
+    /// Whose it is, as of the last look at the database. Once a session is open of an endpoint that does not keep its users
+    /// ([`super::Endpoint::KEEPS_USER`]), nothing but the key is known.
     pub fn user(&self) -> Arc<User> {
-        Arc::clone(&self.state.lock().identity.user)
+        let kept = self.state.lock().user.clone();
+        kept.unwrap_or_else(|| Arc::new(User::unknown(self.user_id)))
     }
 
-    /// The address of the client.
-    pub(super) fn address(&self) -> IpAddr {
-        self.address
+    /// Nobody will ask for more than the key.
+    pub(super) fn forget_user(&self) {
+        self.state.lock().user = None;
     }
 
     /// What it has in common with the others of its endpoint.
@@ -192,16 +223,19 @@ impl Connection {
         Poll::Pending
     }
 
-    /// From now on `carrier` is told, once for each look that it takes.
-    pub(super) fn carried_by(&self, carrier: Arc<dyn Carrier>, token: usize) {
-        let _ = self.carrier.set((carrier, token));
+    /// From now on the carrier of this number is told, once for each look that it takes.
+    #[expect(clippy::cast_possible_truncation, reason = "there are fewer loops than 2^16, and descriptors than 2^32")]
+    pub(super) fn carried_by(&self, carrier: usize, token: usize) {
+        self.token.store(token as u32, Ordering::Relaxed);
+        self.carrier.store(carrier as u16 + 1, Ordering::Release);
     }
 
     fn tell(&self) {
-        if let Some((carrier, token)) = self.carrier.get()
+        let carrier = usize::from(self.carrier.load(Ordering::Acquire)).checked_sub(1);
+        if let Some(carrier) = carrier.and_then(|number| self.terms.carriers.get(number))
             && !self.told.swap(true, Ordering::AcqRel)
         {
-            carrier.attend(*token);
+            carrier.attend(self.token.load(Ordering::Relaxed) as usize);
         }
     }
 
@@ -214,8 +248,8 @@ impl Connection {
     pub(super) fn take(&self) -> Waiting {
         let mut state = self.state.lock();
         let (frames, waits_for_room) = state.outbound.take();
-        let reauthenticated = std::mem::take(&mut state.reauthenticated);
         drop(state);
+        let reauthenticated = self.reauthenticated.swap(false, Ordering::AcqRel);
         waits_for_room.into_iter().for_each(Waker::wake);
         Waiting { frames, reauthenticated }
     }
@@ -232,22 +266,19 @@ impl Connection {
     }
 
     /// What the connection rests on.
-    pub(super) fn identity(&self) -> Identity {
-        self.state.lock().identity.clone()
+    pub(super) fn grounds(&self) -> Grounds {
+        let proof = self.state.lock().proof.as_deref().cloned();
+        Grounds { user_id: self.user_id, proof: proof.unwrap_or(Proof::PLAIN_TOKEN) }
     }
 
     /// When the credential runs out.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.state.lock().identity.expires_at
+        Some(self.state.lock().expires_at).filter(|expires_at| *expires_at != NEVER)
     }
 
     /// Takes over what a new look at the database said about the user.
     pub(super) fn refresh(&self, user: Arc<User>) {
-        let mut state = self.state.lock();
-        // The same user read again would only move in memory.
-        if state.identity.user != user {
-            state.identity.user = user;
-        }
+        self.state.lock().refresh(user);
     }
 
     /// Deals with a message that every endpoint knows.
@@ -277,14 +308,15 @@ impl Connection {
                 return Err(refused("the token is not valid; the old credential still counts"));
             }
         };
-        if identity.user.id != self.user_id() {
+        if identity.user.id != self.user_id {
             return Err(refused("the token belongs to another user; the old credential still counts"));
         }
         let expires_at = identity.expires_at;
         let mut state = self.state.lock();
-        state.identity = identity;
-        state.reauthenticated = true;
+        let user = state.rest_on(identity);
+        state.refresh(user);
         drop(state);
+        self.reauthenticated.store(true, Ordering::Release);
         self.tell();
         Ok(expires_at)
     }
@@ -300,5 +332,16 @@ impl Wake for Connection {
 fn queue(state: &mut State, frame: Frame, terms: &Terms) {
     if state.close.is_none() && state.outbound.push(frame, terms.profile.outbound_bytes).is_err() {
         state.close = Some(Box::new(Close::slow_consumer()));
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// With the counts of its `Arc` it just fits into a place of 128 bytes; the next larger one has 160.
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Connection>() <= 128 - 16, "{}", size_of::<Connection>());
     }
 }

@@ -28,15 +28,8 @@ impl AnyEndpoint for Echo {
     }
 
     fn guest(&self) -> Option<Identity> {
-        let user = User {
-            id: UserId::Int(0),
-            username: "guest".into(),
-            first_name: "".into(),
-            last_name: "".into(),
-            is_staff: false,
-            groups: Arc::default(),
-        };
-        Some(Identity { user: Arc::new(user), proof: Proof::Token { password_hash: None }, expires_at: None })
+        let user = User { username: "guest".into(), ..User::unknown(UserId::Int(0)) };
+        Some(Identity { user: Arc::new(user), proof: Proof::PLAIN_TOKEN, expires_at: None })
     }
 
     fn profile(&self, config: &Config) -> Profile {

@@ -22,6 +22,9 @@ pub trait Endpoint: Send + Sync + 'static {
 
     /// The name in metrics and logs.
     const NAME: &'static str;
+    /// Whether its sessions ask for [`Connection::user`] once they are open. Where they do not, quiet connections keep
+    /// nothing of their users but the key.
+    const KEEPS_USER: bool = true;
 
     /// An authenticated user has connected: sends the first messages, or refuses him.
     fn open(
@@ -91,6 +94,9 @@ impl<E: Endpoint> AnyEndpoint for E {
     fn open(&self, connection: Arc<Connection>, opening: Opening) -> BoxFuture<'_, Result<Arc<dyn AnySession>, Close>> {
         Box::pin(async move {
             let session = Endpoint::open(self, Arc::clone(&connection), opening).await?;
+            if !E::KEEPS_USER {
+                connection.forget_user();
+            }
             Ok(Arc::new(Attached { connection, session }) as Arc<dyn AnySession>)
         })
     }

@@ -16,7 +16,6 @@ use super::{
     Close, Connection, Frame, Gateway, Opening, Route, credentials,
     engine::{Member, Role},
     path::PathMatch,
-    registry::ConnectionLimits,
     rejection::Rejection,
     stay::Stay,
     switching::SwitchingProtocols,
@@ -147,9 +146,8 @@ impl Gateway {
 
     async fn open(&self, identity: Identity, handshake: &Handshake) -> Result<Member, Close> {
         let Route { endpoint, terms, .. } = &*handshake.route;
-        let connection = Connection::new(identity, handshake.address, Arc::clone(terms));
-        let registry = endpoint.guest().is_none().then_some(&self.registry);
-        let mut stay = Stay::begin(Arc::clone(&connection), registry, self.limits(), self.tasks.token())?;
+        let connection = Connection::new(identity, Arc::clone(terms));
+        let mut stay = Stay::begin(Arc::clone(&connection), handshake.address, self.tasks.token())?;
         let session = endpoint.open(Arc::clone(&connection), handshake.opening).await?;
         if handshake.odd_since {
             let error = ErrorMessage::new(ErrorCode::InvalidMessage, "since must be an id: nothing is replayed");
@@ -157,13 +155,6 @@ impl Gateway {
         }
         stay.opened();
         Ok(Member { session, stay })
-    }
-
-    fn limits(&self) -> ConnectionLimits {
-        ConnectionLimits {
-            per_user: self.config.max_connections_per_user,
-            per_address: self.config.max_connections_per_ip,
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod engine;
 mod frame;
 mod handshake;
 mod heartbeat;
+mod moment;
 mod outbound;
 mod path;
 mod pings;
@@ -60,7 +61,7 @@ use crate::{
 use endpoint::AnyEndpoint;
 use engine::{Doorman, Engine};
 use path::PathMatch;
-use registry::Registry;
+use registry::{ConnectionLimits, Registry};
 use terms::Terms;
 
 /// How many may wait to be let in, as far as `net.core.somaxconn` allows: a crowd that finds no room tries again after 1 s.
@@ -106,7 +107,8 @@ impl Gateway {
         origins: AllowedOrigins,
     ) -> io::Result<Self> {
         let trusted = TrustedProxies::new(config.trusted_proxies.clone());
-        let (registry, tasks, routes) = (Arc::default(), TaskTracker::new(), Vec::new());
+        let registry = Arc::new(Registry::new(ConnectionLimits::from(&*config)));
+        let (tasks, routes) = (TaskTracker::new(), Vec::new());
         let engine = Engine::start(config.loops()?, &Handle::current())?;
         let full = Seldom::default();
         let gateway =
@@ -124,7 +126,8 @@ impl Gateway {
 
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
         let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
-        let terms = Terms::new(&*endpoint, &self.config, accounts, metrics, clock);
+        let terms =
+            Terms::new(&*endpoint, &self.config, self.engine.carriers(), &self.registry, accounts, metrics, clock);
         self.routes.push(Arc::new(Route { path, endpoint, terms }));
         self
     }
@@ -162,7 +165,7 @@ impl Gateway {
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        self.registry.connections().len()
+        self.registry.count()
     }
 
     /// Ends all connections; new ones are welcome.

@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use super::moment::Moment;
+
 /// How often something may happen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
@@ -15,21 +17,22 @@ const ROUNDING: f64 = 1e-6;
 /// Holds somebody to a [`Rate`]: a bucket of tokens that fills at that rate, told by the moment at which it is full.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
-    full_at: Instant,
+    full_at: Moment,
 }
 
 impl TokenBucket {
     /// A full bucket.
     pub(super) fn new(now: Instant) -> Self {
-        Self { full_at: now }
+        Self { full_at: now.into() }
     }
 
     /// Takes a token, where there is one.
     pub(super) fn take(&mut self, rate: Rate, now: Instant) -> bool {
-        let missing = self.full_at.saturating_duration_since(now).as_secs_f64() * rate.per_second;
+        let full_at = Instant::from(self.full_at);
+        let missing = full_at.saturating_duration_since(now).as_secs_f64() * rate.per_second;
         let allowed = missing + 1.0 <= rate.burst + ROUNDING;
         if allowed {
-            self.full_at = self.full_at.max(now) + Duration::from_secs_f64(rate.per_second.recip());
+            self.full_at = (full_at.max(now) + Duration::from_secs_f64(rate.per_second.recip())).into();
         }
         allowed
     }

@@ -6,7 +6,7 @@ use super::{Close, Connection, Gateway};
 use crate::accounts::{Refusal, Standing};
 
 /// How many connections are looked after at once: with all of them, all users would be in memory twice.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 100;
 
 impl Gateway {
     /// Looks again for as long as the server runs.
@@ -21,10 +21,12 @@ impl Gateway {
 
     /// One look: closes the connections of users and sessions that are gone, and lets the features look after theirs.
     async fn recheck(&self) {
-        let connections = self.registry.connections();
-        if connections.is_empty() {
+        if self.registry.count() == 0 {
             return;
         }
+        let mut connections: Vec<_> = self.registry.connections().collect();
+        // Neighbours in the database are read together.
+        connections.sort_unstable_by_key(|connection| connection.user_id());
         for some in connections.chunks(AT_ONCE) {
             if self.recheck_some(some).await.is_err() {
                 tracing::warn!("live connections cannot be checked: the database cannot be read");
@@ -37,8 +39,8 @@ impl Gateway {
     }
 
     async fn recheck_some(&self, connections: &[Arc<Connection>]) -> Result<(), Refusal> {
-        let identities = connections.iter().map(|connection| connection.identity()).collect();
-        let standings = self.accounts.recheck(identities).await?;
+        let grounds = connections.iter().map(|connection| connection.grounds()).collect();
+        let standings = self.accounts.recheck(grounds).await?;
         for (connection, standing) in connections.iter().zip(standings) {
             match standing {
                 Standing::Good(user) => connection.refresh(user),

@@ -1,17 +1,14 @@
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-use super::{
-    Close, Connection,
-    registry::{ConnectionLimits, Registry},
-};
+use super::{Close, Connection, registry::Admission};
 
 /// The time that somebody is in; dropping it ends it.
 pub(super) struct Stay {
     pub(super) connection: Arc<Connection>,
-    /// Where he is counted; guests are not.
-    registry: Option<Arc<Registry>>,
+    /// How he is counted, where his endpoint has a registry.
+    admission: Admission,
     /// Waited for when the server ends.
     drain: TaskTrackerToken,
     /// The close code, in the end; none before the session is open.
@@ -19,17 +16,11 @@ pub(super) struct Stay {
 }
 
 impl Stay {
-    /// Somebody comes in; where there is a registry it counts him, or says why he may not stay.
-    pub(super) fn begin(
-        connection: Arc<Connection>,
-        registry: Option<&Arc<Registry>>,
-        limits: ConnectionLimits,
-        drain: TaskTrackerToken,
-    ) -> Result<Self, Close> {
-        if let Some(registry) = registry {
-            registry.admit(&connection, limits)?;
-        }
-        Ok(Self { connection, registry: registry.cloned(), drain, code: None })
+    /// Somebody comes in; where his endpoint has a registry it counts him, or says why he may not stay.
+    pub(super) fn begin(connection: Arc<Connection>, address: IpAddr, drain: TaskTrackerToken) -> Result<Self, Close> {
+        let registry = connection.terms().registry.as_ref();
+        let admission = registry.map(|registry| registry.admit(&connection, address)).transpose()?.unwrap_or_default();
+        Ok(Self { connection, admission, drain, code: None })
     }
 
     /// The session is open.
@@ -52,11 +43,11 @@ impl Stay {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        if let Some(registry) = &self.registry {
-            registry.leave(&self.connection);
+        let terms = self.connection.terms();
+        if let Some(registry) = &terms.registry {
+            registry.leave(&self.connection, &self.admission);
         }
         if let Some(code) = self.code {
-            let terms = self.connection.terms();
             terms.metrics.connection_closed(terms.endpoint, code);
         }
     }

@@ -1,11 +1,6 @@
 //! A peer without a network, for the tests of features.
 
-use std::{
-    collections::VecDeque,
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use holodrive_protocol::UserId;
 use serde_json::Value;
@@ -47,10 +42,11 @@ impl Peer {
         outbound_bytes: Option<usize>,
     ) -> Result<Self, Close> {
         let profile = Profile { max_message_bytes: None, outbound_bytes, rate: None, pause_when_behind: false };
-        let terms = Arc::new(quiet_terms(E::NAME, accounts, profile));
-        let connection = Connection::new(identity(user), IpAddr::V4(Ipv4Addr::LOCALHOST), terms);
         let bell = Arc::new(Bell::default());
-        connection.carried_by(Arc::clone(&bell) as Arc<dyn Carrier>, 0);
+        let carriers = Arc::new([Arc::clone(&bell) as Arc<dyn Carrier>]);
+        let terms = Terms { carriers, ..quiet_terms(E::NAME, accounts, profile) };
+        let connection = Connection::new(identity(user), Arc::new(terms));
+        connection.carried_by(0, 0);
         let session = AnyEndpoint::open(endpoint, Arc::clone(&connection), opening).await?;
         let opening = tokio::spawn(Arc::clone(&session).opened());
         Ok(Self { connection, session, opening, bell, inbox: VecDeque::new(), pings: Vec::new() })
@@ -152,27 +148,26 @@ fn header_length(wire: &[u8]) -> usize {
 
 /// Somebody.
 pub(super) fn guest() -> Identity {
-    let user = User {
-        id: UserId::Int(1),
-        username: "guest".into(),
-        first_name: "".into(),
-        last_name: "".into(),
-        is_staff: false,
-        groups: Arc::default(),
-    };
-    identity(&Arc::new(user))
+    somebody(UserId::Int(1))
+}
+
+/// Somebody with this key.
+pub(super) fn somebody(id: UserId) -> Identity {
+    identity(&Arc::new(User::unknown(id)))
 }
 
 fn identity(user: &Arc<User>) -> Identity {
-    Identity { user: Arc::clone(user), proof: Proof::Token { password_hash: None }, expires_at: None }
+    Identity { user: Arc::clone(user), proof: Proof::PLAIN_TOKEN, expires_at: None }
 }
 
-/// Terms without heartbeat.
+/// Terms without heartbeat, of connections that nobody carries.
 pub(super) fn quiet_terms(endpoint: &'static str, accounts: &Arc<Accounts>, profile: Profile) -> Terms {
     let metrics = Arc::new(Metrics::new());
     let (received, sent) = metrics.messages(endpoint);
     Terms {
         endpoint,
+        carriers: Arc::default(),
+        registry: None,
         accounts: Arc::clone(accounts),
         metrics,
         received,

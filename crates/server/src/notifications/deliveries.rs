@@ -20,8 +20,9 @@ use crate::{
 pub(super) struct Deliveries {
     pub(super) connection: Arc<Connection>,
     pub(super) notifications: Arc<Notifications>,
-    /// In the order of ids; while it is not empty, a receipt is asked for.
-    unproved: Mutex<VecDeque<Written>>,
+    /// In the order of ids; while there are any, a receipt is asked for. A quiet connection has nothing but the pointer.
+    #[expect(clippy::box_collection, reason = "hardly any connection has one at a time")]
+    unproved: Mutex<Option<Box<VecDeque<Written>>>>,
 }
 
 /// A notification that was handed to a socket.
@@ -42,6 +43,7 @@ impl Deliveries {
             return;
         }
         let mut unproved = self.unproved.lock();
+        let unproved = unproved.get_or_insert_default();
         unproved.push_back(Written { id, at: self.notifications.storage().clock().now() });
         if unproved.len() == 1 {
             self.connection.ask_receipt(id);
@@ -57,18 +59,18 @@ impl Deliveries {
 
     /// The connection is gone: what is not proved now never will be.
     pub(super) async fn closed(&self) {
-        let unproved = std::mem::take(&mut *self.unproved.lock());
-        self.store(unproved.into(), None).await;
+        let unproved = self.unproved.lock().take();
+        self.store(unproved.map_or_else(Vec::new, |unproved| Vec::from(*unproved)), None).await;
     }
 
     fn take_proved(&self, id: NotificationId) -> Vec<Written> {
         let mut unproved = self.unproved.lock();
-        let count = unproved.partition_point(|written| written.id <= id);
-        let proved = unproved.drain(..count).collect();
-        match unproved.back() {
+        let Some(waiting) = unproved.as_mut() else { return Vec::new() };
+        let count = waiting.partition_point(|written| written.id <= id);
+        let proved = waiting.drain(..count).collect();
+        match waiting.back() {
             Some(last) => self.connection.ask_receipt(last.id),
-            // A quiet connection keeps no room for what may never come.
-            None => *unproved = VecDeque::new(),
+            None => *unproved = None,
         }
         proved
     }

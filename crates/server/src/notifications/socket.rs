@@ -10,7 +10,7 @@ use holodrive_protocol::{
 
 use super::{Marked, NotificationEvent, Notifications, deliveries::Deliveries, service::read_frame};
 use crate::{
-    fanout::{Subscriber, Subscription},
+    fanout::Subscription,
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
     resume::begin,
     storage::Tx,
@@ -30,26 +30,26 @@ impl NotificationsEndpoint {
 
 /// One connection to it.
 pub struct NotificationsSession {
-    deliveries: Arc<Deliveries>,
-    subscription: Subscription<UserId, NotificationEvent>,
-    since: Option<NotificationId>,
+    subscription: Subscription<UserId, NotificationEvent, Deliveries>,
+    /// Boxed, since few ask for a replay, and the others keep this for as long as they are there.
+    since: Option<Box<NotificationId>>,
 }
 
 impl Endpoint for NotificationsEndpoint {
     type Session = NotificationsSession;
 
     const NAME: &'static str = "notifications";
+    const KEEPS_USER: bool = false;
 
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<Self::Session, Close> {
         let user_id = connection.user_id();
-        let deliveries = Arc::new(Deliveries::new(Arc::clone(&connection), Arc::clone(&self.notifications)));
-        let listener = Arc::clone(&deliveries) as Arc<dyn Subscriber<_>>;
-        let subscription = self.notifications.hub().subscribe(user_id, listener);
+        let deliveries = Deliveries::new(Arc::clone(&connection), Arc::clone(&self.notifications));
+        let subscription = self.notifications.hub().subscribe(user_id, deliveries);
         connection.send(Frame::json(&NotificationsServerMessage::ConnectionEstablished {
             message: "Connected to notifications".into(),
             user_id: user_id.to_string(),
         }));
-        Ok(NotificationsSession { deliveries, subscription, since: opening.since })
+        Ok(NotificationsSession { subscription, since: opening.since.map(Box::new) })
     }
 }
 
@@ -57,15 +57,15 @@ impl Session for NotificationsSession {
     type Message = NotificationsClientMessage;
 
     async fn opened(&self) {
-        let Deliveries { connection, notifications, .. } = &*self.deliveries;
+        let Deliveries { connection, notifications, .. } = self.subscription.subscriber();
         let page = async |after| Ok(notifications.stored_after(connection.user_id(), after).await?);
-        let sent = |id| self.deliveries.written(id);
-        begin(connection, &self.subscription, self.since, page, sent).await;
+        let sent = |id| self.subscription.subscriber().written(id);
+        begin(connection, &self.subscription, self.since.as_deref().copied(), page, sent).await;
     }
 
     async fn message(&self, message: Self::Message) -> Result<(), ErrorMessage> {
         let NotificationsClientMessage::MarkAsRead { notification_id } = message;
-        let Deliveries { connection, notifications, .. } = &*self.deliveries;
+        let Deliveries { connection, notifications, .. } = self.subscription.subscriber();
         let (rules, user_id) = (Arc::clone(notifications), connection.user_id());
         let mark = move |tx: &mut Tx<'_>| rules.mark_read(tx, user_id, notification_id);
         let marked = notifications.storage().write_unguarded(mark).await?;
@@ -80,10 +80,10 @@ impl Session for NotificationsSession {
     }
 
     async fn received(&self, id: NotificationId) {
-        self.deliveries.confirmed(id).await;
+        self.subscription.subscriber().confirmed(id).await;
     }
 
     async fn closed(&self) {
-        self.deliveries.closed().await;
+        self.subscription.subscriber().closed().await;
     }
 }

@@ -1,10 +1,6 @@
 //! `/ws/driver/orders/`.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use holodrive_protocol::{
     OfferId, UserId,
@@ -27,13 +23,14 @@ use crate::{
     clock::SharedClock,
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, ConnectionId, Endpoint, Frame, Opening, Session},
+    shards::Shards,
 };
 
 /// When a device whose proof of a delivery could not be stored is asked for it again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// The open sockets of drivers.
-type Connected = Arc<Mutex<HashMap<ConnectionId, Arc<Connection>>>>;
+type Connected = Arc<Shards<Arc<Connection>>>;
 
 /// The sockets of drivers.
 pub struct DriverOrdersEndpoint {
@@ -58,26 +55,27 @@ impl Endpoint for DriverOrdersEndpoint {
             return Err(not_a_driver());
         }
         let driver_id = connection.user_id();
-        let screen = Arc::new(Screen::new(Arc::clone(&connection), Arc::clone(self.orders.storage.clock())));
-        let subscription = self.orders.driver_hub.subscribe(driver_id, Arc::clone(&screen) as Arc<dyn Subscriber<_>>);
+        let screen = Screen::new(Arc::clone(&connection), Arc::clone(self.orders.storage.clock()));
+        let subscription = self.orders.driver_hub.subscribe(driver_id, screen);
         connection
             .send(Frame::json(&DriverServerMessage::ConnectionEstablished { message: texts::connected(), driver_id }));
         loop {
             let snapshot = self.snapshot(driver_id).await?;
-            let opened = subscription.open_after(|| screen.show(&self.orders, &snapshot), snapshot.seq);
+            let opened =
+                subscription.open_after(|| subscription.subscriber().show(&self.orders, &snapshot), snapshot.seq);
             // Where more came meanwhile than is kept, the next snapshot holds what counts.
             if opened.is_ok() {
                 break;
             }
         }
-        self.connected.lock().insert(connection.id(), Arc::clone(&connection));
+        self.connected.insert(Arc::clone(&connection));
         self.orders.board.update(|board| board.driver_connected(driver_id));
         let connected = Arc::clone(&self.connected);
         Ok(DriverSession { orders: Arc::clone(&self.orders), connection, _subscription: subscription, connected })
     }
 
     async fn recheck(&self) {
-        for connection in self.connected.lock().values() {
+        for connection in self.connected.iter() {
             if !connection.user().in_group(&self.orders.config.driver_group) {
                 connection.close(not_a_driver());
             }
@@ -171,7 +169,7 @@ impl Subscriber<DriverEvent> for Screen {
 pub struct DriverSession {
     orders: Arc<Orders>,
     connection: Arc<Connection>,
-    _subscription: Subscription<UserId, DriverEvent>,
+    _subscription: Subscription<UserId, DriverEvent, Screen>,
     connected: Connected,
 }
 
@@ -210,7 +208,7 @@ impl Session for DriverSession {
     }
 
     async fn closed(&self) {
-        self.connected.lock().remove(&self.connection.id());
+        self.connected.remove(self.connection.user_id(), |other| Arc::ptr_eq(other, &self.connection));
         let now = self.orders.storage.clock().now();
         self.orders.board.update(|board| board.driver_disconnected(self.connection.user_id(), now));
     }

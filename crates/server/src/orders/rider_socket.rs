@@ -43,11 +43,11 @@ impl Endpoint for RiderOrdersEndpoint {
     type Session = RiderSession;
 
     const NAME: &'static str = "rider_orders";
+    const KEEPS_USER: bool = false;
 
     async fn open(&self, connection: Arc<Connection>, _: Opening) -> Result<RiderSession, Close> {
         let rider_id = connection.user_id();
-        let listener: Arc<dyn Subscriber<RiderEvent>> = Arc::new(Listener(Arc::clone(&connection)));
-        let subscription = self.orders.rider_hub.subscribe(rider_id, listener);
+        let subscription = self.orders.rider_hub.subscribe(rider_id, Listener(Arc::clone(&connection)));
         let message = "Connected to rider orders".to_owned();
         connection.send(Frame::json(&RiderServerMessage::ConnectionEstablished { message, rider_id }));
         loop {
@@ -74,7 +74,7 @@ impl Subscriber<RiderEvent> for Listener {
 
 /// One rider socket.
 pub struct RiderSession {
-    _subscription: Subscription<UserId, RiderEvent>,
+    _subscription: Subscription<UserId, RiderEvent, Listener>,
 }
 
 impl Session for RiderSession {

@@ -43,14 +43,14 @@ impl Endpoint for TrackingEndpoint {
     type Session = TrackingSession;
 
     const NAME: &'static str = "tracking";
+    const KEEPS_USER: bool = false;
 
     async fn open(&self, connection: Arc<Connection>, opening: Opening) -> Result<TrackingSession, Close> {
         let (order_id, user) = (opening.object_id, connection.user());
         let order = self.find(&user, order_id).await?;
         let only = (!user.is_staff && order.rider_id != user.id).then_some(user.id);
-        let listener = Arc::new(Listener { connection: Arc::clone(&connection), only });
-        let subscriber = Arc::clone(&listener) as Arc<dyn Subscriber<_>>;
-        let subscription = self.orders.positions.hub.subscribe(order_id, subscriber);
+        let listener = Listener { connection: Arc::clone(&connection), only };
+        let subscription = self.orders.positions.hub.subscribe(order_id, listener);
         let message = "Connected to order tracking".to_owned();
         connection.send(Frame::json(&TrackingServerMessage::ConnectionEstablished { message, order_id }));
         // Positions replace each other, so it does not matter whether some were not kept.
@@ -59,7 +59,7 @@ impl Endpoint for TrackingEndpoint {
         if let Some((driver_id, position)) =
             driver_id.and_then(|id| Some((id, self.orders.board.look(|board| board.position(id))?)))
         {
-            listener.deliver(&FollowedPosition::new(driver_id, order_id, position));
+            subscription.subscriber().deliver(&FollowedPosition::new(driver_id, order_id, position));
         }
         Ok(TrackingSession { _subscription: subscription })
     }
@@ -86,7 +86,7 @@ impl Subscriber<FollowedPosition> for Listener {
 
 /// One follower's socket.
 pub struct TrackingSession {
-    _subscription: Subscription<OrderId, FollowedPosition>,
+    _subscription: Subscription<OrderId, FollowedPosition, Listener>,
 }
 
 impl Session for TrackingSession {

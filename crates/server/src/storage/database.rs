@@ -16,7 +16,7 @@ const STATEMENT_CACHE: usize = 256;
 /// Pages that the writer keeps in memory, and each reader, in KiB. What a reader does not find there is mostly in the page
 /// cache of the system.
 const WRITER_CACHE_KIB: i32 = 8 * 1024;
-const READER_CACHE_KIB: i32 = 512;
+const READER_CACHE_KIB: i32 = 128;
 
 /// Pages of the log (4 KiB each) that make the writer copy them into the database and start over. What was written again
 /// and again meanwhile is copied once.

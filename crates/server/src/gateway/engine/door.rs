@@ -115,10 +115,10 @@ impl EventLoop {
         };
         let vacancy = self.entries.vacant_entry();
         let token = vacancy.key();
-        let knocking = Knocking::new(peer, Weak::clone(&key.doorman), Bell::new(&self.inbox, token));
+        let knocking = Knocking::new(peer, Weak::clone(&key.doorman), Bell::new(&self.inbox, self.turn, token));
         let patience = key.patience;
         match Pipe::new(stream, self.poll.registry(), Token(token)) {
-            Ok(pipe) => drop(vacancy.insert(Box::new(Entry::new(pipe, place, Stage::Knocking(Box::new(knocking)))))),
+            Ok(pipe) => drop(vacancy.insert(Entry::new(pipe, place, Stage::Knocking(Box::new(knocking))))),
             Err(error) => return tell_lost(&error),
         }
         if let Some(patience) = patience {

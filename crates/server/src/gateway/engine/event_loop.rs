@@ -60,7 +60,7 @@ pub(super) struct EventLoop {
     /// Which of the loops it is.
     pub(super) turn: usize,
     pub(super) door: Option<Door>,
-    pub(super) entries: Slab<Box<Entry>>,
+    pub(super) entries: Slab<Entry>,
     pub(super) timers: Timers,
     /// Those whose turn ended before all was done.
     pub(super) again: Vec<usize>,
@@ -186,8 +186,8 @@ impl EventLoop {
         let stream = self.receiver.receive().map(|socket| TcpStream::from_std(socket.into()));
         match stream.and_then(|stream| Pipe::new(stream, self.poll.registry(), Token(token))) {
             Ok(pipe) => {
-                let greeted = Greeted { greeting, unread, bell: Bell::new(&self.inbox, token) };
-                vacancy.insert(Box::new(Entry::new(pipe, place, Stage::Greeting(Box::new(greeted)))));
+                let greeted = Greeted { greeting, unread, bell: Bell::new(&self.inbox, self.turn, token) };
+                vacancy.insert(Entry::new(pipe, place, Stage::Greeting(Box::new(greeted))));
                 self.visit(token, Occasion::Attention);
             }
             Err(error) => {

@@ -35,6 +35,8 @@ pub(super) struct Bell(Arc<Rope>);
 
 struct Rope {
     inbox: Arc<Inbox>,
+    /// Which of the loops it is.
+    turn: usize,
     token: usize,
 }
 
@@ -64,13 +66,13 @@ impl Greeted {
 }
 
 impl Bell {
-    pub(super) fn new(inbox: &Arc<Inbox>, token: usize) -> Self {
-        Self(Arc::new(Rope { inbox: Arc::clone(inbox), token }))
+    pub(super) fn new(inbox: &Arc<Inbox>, turn: usize, token: usize) -> Self {
+        Self(Arc::new(Rope { inbox: Arc::clone(inbox), turn, token }))
     }
 
-    /// Who carries the connection, and under which name.
-    pub(super) fn carrier(&self) -> (Arc<dyn Carrier>, usize) {
-        (Arc::clone(&self.0.inbox) as Arc<dyn Carrier>, self.0.token)
+    /// Which loop carries the connection, and under which name.
+    pub(super) fn carrier(&self) -> (usize, usize) {
+        (self.0.turn, self.0.token)
     }
 }
 

@@ -58,6 +58,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
     Close,
+    connection::Carrier,
     endpoint::{AnySession, BoxFuture},
     stay::Stay,
 };
@@ -174,6 +175,11 @@ impl Engine {
     /// Lets nobody in any more; those who had not said yet what they want are cut off.
     pub(super) fn shut_door(&self) {
         self.ways.loops.iter().for_each(|link| link.inbox.shut_door());
+    }
+
+    /// Who is told when a connection is to be looked at: the loops, in the order of their numbers.
+    pub(super) fn carriers(&self) -> Arc<[Arc<dyn Carrier>]> {
+        self.ways.loops.iter().map(|link| Arc::clone(&link.inbox) as Arc<dyn Carrier>).collect()
     }
 
     /// A place for one socket; `None` when the tables of all loops are full. Those of a `room` share a loop where they can:

@@ -39,7 +39,7 @@ struct House {
 impl House {
     fn open(loops: usize, patience: Option<Duration>) -> Self {
         let engine = Engine::start(loops, &Handle::current()).unwrap();
-        let porter = Arc::new(Porter { terms: terms(|_| {}), scripts: Mutex::default() });
+        let porter = Arc::new(Porter { terms: terms(&engine, |_| {}), scripts: Mutex::default() });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let doorman = Arc::downgrade(&(Arc::clone(&porter) as Arc<dyn Doorman>));

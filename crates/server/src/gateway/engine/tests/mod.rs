@@ -17,7 +17,6 @@ use super::{
     super::{
         Connection, Frame,
         endpoint::Profile,
-        registry::ConnectionLimits,
         terms::Terms,
         testing::{guest, quiet_terms},
     },
@@ -89,7 +88,7 @@ struct Script {
 
 /// Somebody with a scripted session.
 fn scripted(address: IpAddr, terms: &Arc<Terms>) -> (Role, Script) {
-    let connection = Connection::new(guest(), address, Arc::clone(terms));
+    let connection = Connection::new(guest(), Arc::clone(terms));
     let (sender, heard) = mpsc::unbounded_channel();
     let (go_on, closed, tracker) = (Arc::<Notify>::default(), Arc::<AtomicU32>::default(), TaskTracker::new());
     let session = Arc::new(Scripted {
@@ -98,8 +97,7 @@ fn scripted(address: IpAddr, terms: &Arc<Terms>) -> (Role, Script) {
         go_on: Arc::clone(&go_on),
         closed: Arc::clone(&closed),
     });
-    let limits = ConnectionLimits { per_user: None, per_address: None };
-    let mut stay = Stay::begin(Arc::clone(&connection), None, limits, tracker.token()).unwrap();
+    let mut stay = Stay::begin(Arc::clone(&connection), address, tracker.token()).unwrap();
     stay.opened();
     (Role::Member(Member { session, stay }), Script { connection, heard, go_on, closed, tracker })
 }
@@ -188,17 +186,19 @@ fn engine() -> Engine {
     Engine::start(1, &Handle::current()).unwrap()
 }
 
-fn terms(change: impl FnOnce(&mut Terms)) -> Arc<Terms> {
+fn terms(engine: &Engine, change: impl FnOnce(&mut Terms)) -> Arc<Terms> {
     let profile =
         Profile { max_message_bytes: Some(1_000), outbound_bytes: Some(1 << 20), rate: None, pause_when_behind: false };
     let mut terms = quiet_terms("test", &Site::new().accounts, profile);
+    terms.carriers = engine.carriers();
     change(&mut terms);
     Arc::new(terms)
 }
 
 #[tokio::test]
 async fn a_session_hears_and_answers_also_what_came_behind_the_handshake() {
-    let (engine, terms) = (engine(), terms(|_| {}));
+    let engine = engine();
+    let terms = terms(&engine, |_| {});
     let mut line = Line::open(&engine, &terms, &masked(0x81, b"early"));
     assert_eq!(line.hear_text(), "early");
     line.say("late");
@@ -213,7 +213,8 @@ async fn a_session_hears_and_answers_also_what_came_behind_the_handshake() {
 
 #[tokio::test]
 async fn while_a_session_waits_nothing_more_is_taken_and_nothing_is_lost() {
-    let (engine, terms) = (engine(), terms(|_| {}));
+    let engine = engine();
+    let terms = terms(&engine, |_| {});
     let mut line = Line::open(&engine, &terms, b"");
     let messages: Vec<u8> = ["wait", "a", "wait", "b"].iter().flat_map(|text| masked(0x81, text.as_bytes())).collect();
     line.peer.write_all(&messages).unwrap();
@@ -230,7 +231,8 @@ async fn while_a_session_waits_nothing_more_is_taken_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn what_a_session_does_is_finished_before_its_end() {
-    let (engine, terms) = (engine(), terms(|_| {}));
+    let engine = engine();
+    let terms = terms(&engine, |_| {});
     let mut line = Line::open(&engine, &terms, b"");
     line.say("wait");
     assert_eq!(line.told().await, "wait");
@@ -244,7 +246,8 @@ async fn what_a_session_does_is_finished_before_its_end() {
 
 #[tokio::test]
 async fn with_the_engine_everything_ends() {
-    let (engine, terms) = (Engine::start(2, &Handle::current()).unwrap(), terms(|_| {}));
+    let engine = Engine::start(2, &Handle::current()).unwrap();
+    let terms = terms(&engine, |_| {});
     let mut lines = [Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b"")];
     for line in &mut lines {
         line.say("here");
@@ -262,7 +265,8 @@ async fn with_the_engine_everything_ends() {
 
 #[tokio::test]
 async fn a_panic_ends_one_connection() {
-    let (engine, terms) = (engine(), terms(|_| {}));
+    let engine = engine();
+    let terms = terms(&engine, |_| {});
     let (mut bad, mut good) = (Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b""));
     bad.say("panic");
     assert_eq!(bad.hear_close(), 1011);
@@ -274,7 +278,8 @@ async fn a_panic_ends_one_connection() {
 
 #[tokio::test]
 async fn a_pong_proves_what_was_sent_before_its_ping() {
-    let (engine, terms) = (engine(), terms(|_| {}));
+    let engine = engine();
+    let terms = terms(&engine, |_| {});
     let mut line = Line::open(&engine, &terms, b"");
     line.connection.send_with_receipt(Frame::json("news"), 7);
     assert_eq!(line.hear_text(), "news");
@@ -287,7 +292,8 @@ async fn a_pong_proves_what_was_sent_before_its_ping() {
 
 #[tokio::test]
 async fn who_does_not_read_is_cut_off_and_told_why() {
-    let (engine, terms) = (engine(), terms(|_| {}));
+    let engine = engine();
+    let terms = terms(&engine, |_| {});
     let mut line = Line::open(&engine, &terms, b"");
     let frame = Frame::json(&"x".repeat(60_000));
     while !line.connection.is_closing() {
@@ -301,7 +307,8 @@ async fn who_does_not_read_is_cut_off_and_told_why() {
 #[tokio::test]
 async fn a_replay_of_any_length_waits_for_room() {
     const MESSAGES: usize = 200;
-    let (engine, terms) = (engine(), terms(|terms| terms.profile.outbound_bytes = Some(100_000)));
+    let engine = engine();
+    let terms = terms(&engine, |terms| terms.profile.outbound_bytes = Some(100_000));
     let mut line = Line::open(&engine, &terms, b"");
     let (connection, frame) = (Arc::clone(&line.connection), Frame::json(&"x".repeat(60_000)));
     let replay = tokio::spawn(async move {
@@ -321,7 +328,8 @@ async fn a_replay_of_any_length_waits_for_room() {
 
 #[tokio::test]
 async fn a_peer_that_goes_away_in_a_replay_leaves_nothing_behind() {
-    let (engine, terms) = (engine(), terms(|terms| terms.endpoint = REPLAY));
+    let engine = engine();
+    let terms = terms(&engine, |terms| terms.endpoint = REPLAY);
     let mut line = Line::open(&engine, &terms, b"");
     let connection = Arc::downgrade(&line.connection);
     assert_eq!(line.hear_text().len(), 60_000);
@@ -332,8 +340,11 @@ async fn a_peer_that_goes_away_in_a_replay_leaves_nothing_behind() {
 #[tokio::test]
 async fn who_answers_no_ping_is_dropped_and_who_does_stays() {
     let (interval, timeout) = (Duration::from_millis(50), Duration::from_millis(2_000));
-    let terms = terms(|terms| (terms.heartbeat_interval, terms.heartbeat_timeout) = (Some(interval), Some(timeout)));
     let engine = engine();
+    let heartbeat = |terms: &mut Terms| {
+        (terms.heartbeat_interval, terms.heartbeat_timeout) = (Some(interval), Some(timeout));
+    };
+    let terms = terms(&engine, heartbeat);
     let (mut deaf, mut alive) = (Line::open(&engine, &terms, b""), Line::open(&engine, &terms, b""));
     let answering = tokio::task::spawn_blocking(move || {
         for _ in 0..60 {
