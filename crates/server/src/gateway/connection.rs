@@ -10,17 +10,22 @@ use std::{
 
 use holodrive_protocol::{
     Timestamp, UserId,
-    socket::{CommonClientMessage, CommonServerMessage, ErrorCode, ErrorMessage},
+    socket::{CommonServerMessage, ErrorCode, ErrorMessage},
 };
 use parking_lot::Mutex;
 
 use super::{
     Close, Frame,
-    outbound::{Outbound, TransientKey},
+    outbound::{Frames, Outbound, TransientKey},
     pings::Pings,
     terms::Terms,
 };
 use crate::accounts::{Credential, Identity, Refusal, User};
+
+thread_local! {
+    /// The answer to `ping`, made once for each thread: its count would go from core to core otherwise.
+    static PONG: Frame = Frame::json(&CommonServerMessage::Pong);
+}
 
 /// Names a connection within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +54,8 @@ pub struct Connection {
     carrier: OnceLock<(Arc<dyn Carrier>, usize)>,
     /// Whether the carrier has been told, and has not looked yet.
     told: AtomicBool,
+    /// Whether there is a reason to close, told without the lock.
+    closing: AtomicBool,
 }
 
 struct State {
@@ -63,7 +70,7 @@ struct State {
 /// What the carrier finds when it looks at a connection.
 pub(super) struct Waiting {
     /// What is to be sent.
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Frames,
     /// Whether the credential is another one than at the last look.
     pub(super) reauthenticated: bool,
 }
@@ -84,6 +91,7 @@ impl Connection {
             state: Mutex::new(state),
             carrier: OnceLock::new(),
             told: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
         })
     }
 
@@ -114,7 +122,7 @@ impl Connection {
 
     /// Sends a message that must not be lost. A connection that has no room for it is closed, and resumes.
     pub fn send(&self, frame: Frame) {
-        queue(&mut self.state.lock(), frame, &self.terms);
+        self.queue(&mut self.state.lock(), frame);
         self.tell();
     }
 
@@ -127,7 +135,7 @@ impl Connection {
 
     /// Whether the connection is to be closed: it takes no more messages.
     pub fn is_closing(&self) -> bool {
-        self.state.lock().close.is_some()
+        self.closing.load(Ordering::Acquire)
     }
 
     /// Sends a message, and has [`super::Session::received`] told once the client has proved that it got it: a ping
@@ -145,20 +153,23 @@ impl Connection {
     /// Sends a message that only matters while it is new: one of the same `key` that still waits is replaced, and it is
     /// dropped when the connection is behind.
     pub fn send_transient(&self, key: TransientKey, frame: Frame) {
-        let mut state = self.state.lock();
-        if state.close.is_some() {
-            return;
-        }
-        if state.outbound.push_transient(key, frame, self.terms.profile.outbound_bytes) {
-            self.terms.metrics.transient_dropped();
-        }
-        drop(state);
+        self.queue_transient(&mut self.state.lock(), key, frame);
         self.tell();
+    }
+
+    /// [`Connection::send_transient`] of what a user does, which his own connections are not told.
+    pub fn send_transient_of(&self, user_id: UserId, key: TransientKey, frame: &Frame) {
+        let mut state = self.state.lock();
+        if state.identity.user.id != user_id {
+            self.queue_transient(&mut state, key, frame.clone());
+            drop(state);
+            self.tell();
+        }
     }
 
     /// Ends the connection with an error message and a close frame. The first reason counts.
     pub fn close(&self, close: Close) {
-        self.state.lock().close.get_or_insert_with(|| Box::new(close));
+        self.set_closing(&mut self.state.lock(), close);
         self.tell();
     }
 
@@ -170,7 +181,7 @@ impl Connection {
     fn send_ping(&self, receipt: Option<i64>) {
         let mut state = self.state.lock();
         let number = state.pings.begin(receipt);
-        queue(&mut state, Frame::ping(&number.to_be_bytes()), &self.terms);
+        self.queue(&mut state, Frame::ping(&number.to_be_bytes()));
         drop(state);
         self.tell();
     }
@@ -228,7 +239,7 @@ impl Connection {
 
     /// The reason to close, where there is one.
     pub(super) fn closing(&self) -> Option<Close> {
-        self.state.lock().close.as_deref().cloned()
+        if self.is_closing() { self.state.lock().close.as_deref().cloned() } else { None }
     }
 
     /// What the connection rests on.
@@ -250,20 +261,13 @@ impl Connection {
         }
     }
 
-    /// Deals with a message that every endpoint knows.
-    pub(super) async fn common_message(&self, message: CommonClientMessage) -> Result<(), ErrorMessage> {
-        match message {
-            CommonClientMessage::Ping => self.send(Frame::json(&CommonServerMessage::Pong)),
-            CommonClientMessage::Authenticate { token } => {
-                let expires_at = self.authenticate(token).await?;
-                self.send(Frame::json(&CommonServerMessage::Authenticated { expires_at }));
-            }
-        }
-        Ok(())
+    /// Answers the `ping` of a client.
+    pub(super) fn answer_ping(&self) {
+        self.send(PONG.with(Frame::clone));
     }
 
     /// Replaces the credential. A bad one changes nothing.
-    async fn authenticate(&self, token: String) -> Result<Option<Timestamp>, ErrorMessage> {
+    pub(super) async fn authenticate(&self, token: String) -> Result<(), ErrorMessage> {
         let refused = |message: &str| ErrorMessage::new(ErrorCode::Unauthorized, message);
         let identity = match self.terms.accounts.authenticate(&Credential::AccessToken(token)).await {
             Ok(identity) => identity,
@@ -285,8 +289,27 @@ impl Connection {
         state.identity = identity;
         state.reauthenticated = true;
         drop(state);
-        self.tell();
-        Ok(expires_at)
+        self.send(Frame::json(&CommonServerMessage::Authenticated { expires_at }));
+        Ok(())
+    }
+
+    fn queue(&self, state: &mut State, frame: Frame) {
+        let limit = self.terms.profile.outbound_bytes;
+        if state.close.is_none() && state.outbound.push(frame, limit).is_err() {
+            self.set_closing(state, Close::slow_consumer());
+        }
+    }
+
+    fn queue_transient(&self, state: &mut State, key: TransientKey, frame: Frame) {
+        let limit = self.terms.profile.outbound_bytes;
+        if state.close.is_none() && state.outbound.push_transient(key, frame, limit) {
+            self.terms.metrics.transient_dropped();
+        }
+    }
+
+    fn set_closing(&self, state: &mut State, close: Close) {
+        state.close.get_or_insert_with(|| Box::new(close));
+        self.closing.store(true, Ordering::Release);
     }
 }
 
@@ -294,11 +317,5 @@ impl Connection {
 impl Wake for Connection {
     fn wake(self: Arc<Self>) {
         self.tell();
-    }
-}
-
-fn queue(state: &mut State, frame: Frame, terms: &Terms) {
-    if state.close.is_none() && state.outbound.push(frame, terms.profile.outbound_bytes).is_err() {
-        state.close = Some(Box::new(Close::slow_consumer()));
     }
 }

@@ -1,5 +1,7 @@
 use std::task::Waker;
 
+use smallvec::SmallVec;
+
 use super::Frame;
 
 /// What waits for one socket, bounded in bytes; nothing but a pointer while nothing waits.
@@ -9,11 +11,14 @@ use super::Frame;
 #[derive(Debug, Default)]
 pub(super) struct Outbound(Option<Box<Queue>>);
 
+/// Messages that go out together; most often it is one, which needs no further allocation.
+pub(super) type Frames = SmallVec<[Frame; 2]>;
+
 #[derive(Debug, Default)]
 struct Queue {
-    frames: Vec<Frame>,
+    frames: Frames,
     /// The places in the queue of messages that newer ones replace.
-    transient: Vec<(TransientKey, usize)>,
+    transient: SmallVec<[(TransientKey, usize); 1]>,
     /// How many bytes the frames have.
     bytes: usize,
     /// How many bytes were taken off the queue, and not by the kernel yet.
@@ -63,12 +68,13 @@ impl Outbound {
     }
 
     /// Takes everything that waits, and who waits for room.
-    pub(super) fn take(&mut self) -> (Vec<Frame>, Option<Waker>) {
+    pub(super) fn take(&mut self) -> (Frames, Option<Waker>) {
         let Some(queue) = &mut self.0 else { return Default::default() };
-        let Queue { frames, waits_for_room, unsent, .. } = std::mem::take(&mut **queue);
-        queue.unsent = unsent;
+        let taken = (std::mem::take(&mut queue.frames), queue.waits_for_room.take());
+        queue.transient.clear();
+        queue.bytes = 0;
         self.0.take_if(|queue| queue.unsent == 0);
-        (frames, waits_for_room)
+        taken
     }
 
     /// Counts what was taken and could not be sent yet; gives who waits for room.

@@ -75,6 +75,7 @@ impl EventLoop {
     /// Serves until the letter box says stop. The futures of sessions find the runtime around them.
     pub(super) fn run(&mut self, runtime: &Handle) {
         let _runtime = runtime.enter();
+        self.inbox.belongs_here();
         let (mut events, mut mail) = (Events::with_capacity(EVENTS_MAX), Mail::default());
         while !mail.stop {
             if let Err(error) = self.wait(&mut events) {

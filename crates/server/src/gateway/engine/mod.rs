@@ -15,7 +15,8 @@
 //!
 //! [`wire`] and [`decoder`] know RFC 6455 and no I/O; [`pipe`] knows a socket and no protocol; [`timers`] knows moments.
 //! [`handover`] brings sockets into a loop's own descriptor table; [`keeper`] starts the loops, and ends what they leave.
-//! [`serving`] is what a connection is while its session is open, [`closing`] what it is afterwards.
+//! [`serving`] is what a connection is while its session is open, [`reading`] how that is told of what comes, and [`closing`]
+//! what the connection is afterwards.
 
 mod closing;
 mod decoder;
@@ -25,6 +26,7 @@ mod handover;
 mod inbox;
 mod keeper;
 mod pipe;
+mod reading;
 mod serving;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
