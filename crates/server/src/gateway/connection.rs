@@ -8,10 +8,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use holodrive_protocol::{
-    Timestamp, UserId,
-    socket::{CommonServerMessage, ErrorCode, ErrorMessage},
-};
+use holodrive_protocol::{Timestamp, UserId};
 use parking_lot::Mutex;
 
 use super::{
@@ -20,12 +17,7 @@ use super::{
     pings::Pings,
     terms::Terms,
 };
-use crate::accounts::{Credential, Identity, Refusal, User};
-
-thread_local! {
-    /// The answer to `ping`, made once for each thread: its count would go from core to core otherwise.
-    static PONG: Frame = Frame::json(&CommonServerMessage::Pong);
-}
+use crate::accounts::{Identity, User};
 
 /// Names a connection within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -261,36 +253,13 @@ impl Connection {
         }
     }
 
-    /// Answers the `ping` of a client.
-    pub(super) fn answer_ping(&self) {
-        self.send(PONG.with(Frame::clone));
-    }
-
-    /// Replaces the credential. A bad one changes nothing.
-    pub(super) async fn authenticate(&self, token: String) -> Result<(), ErrorMessage> {
-        let refused = |message: &str| ErrorMessage::new(ErrorCode::Unauthorized, message);
-        let identity = match self.terms.accounts.authenticate(&Credential::AccessToken(token)).await {
-            Ok(identity) => identity,
-            Err(Refusal::Unavailable) => {
-                return Err(ErrorMessage::new(ErrorCode::Unavailable, "the token cannot be checked now: try again"));
-            }
-            Err(Refusal::TokenExpired) => {
-                return Err(refused("the token has expired; the old credential still counts"));
-            }
-            Err(Refusal::Unauthorized) => {
-                return Err(refused("the token is not valid; the old credential still counts"));
-            }
-        };
-        if identity.user.id != self.user_id() {
-            return Err(refused("the token belongs to another user; the old credential still counts"));
-        }
-        let expires_at = identity.expires_at;
+    /// From now on it rests on another credential of the same user.
+    pub(super) fn renew(&self, identity: Identity) {
         let mut state = self.state.lock();
         state.identity = identity;
         state.reauthenticated = true;
         drop(state);
-        self.send(Frame::json(&CommonServerMessage::Authenticated { expires_at }));
-        Ok(())
+        self.tell();
     }
 
     fn queue(&self, state: &mut State, frame: Frame) {
