@@ -145,17 +145,45 @@ pub enum Incoming<M> {
 
 /// Reads a text frame; the error is ready to be sent back.
 pub fn parse<M: ClientMessage>(text: &str) -> Result<Incoming<M>, ErrorMessage> {
+    if let Some((kind, rest)) = leading_type(text) {
+        if kind == "ping" && skip_space(rest) == "}" {
+            return Ok(Incoming::Common(CommonClientMessage::Ping));
+        }
+        if let Some(message) = parse_known(kind, text) {
+            return message;
+        }
+    }
     let Envelope { kind } = from_json(text)?;
-    if CommonClientMessage::TYPES.contains(&&*kind) {
-        from_json(text).map(Incoming::Common)
-    } else if M::TYPES.contains(&&*kind) {
-        from_json(text).map(Incoming::Endpoint)
-    } else {
+    parse_known(&kind, text).unwrap_or_else(|| {
         Err(ErrorMessage::new(
             ErrorCode::UnknownType,
             format!("unknown type; expected one of: {}", M::TYPES.join(", ")),
         ))
+    })
+}
+
+/// The message, where this `type` is a known one.
+fn parse_known<M: ClientMessage>(kind: &str, text: &str) -> Option<Result<Incoming<M>, ErrorMessage>> {
+    if CommonClientMessage::TYPES.contains(&kind) {
+        Some(from_json(text).map(Incoming::Common))
+    } else if M::TYPES.contains(&kind) {
+        Some(from_json(text).map(Incoming::Endpoint))
+    } else {
+        None
     }
+}
+
+/// The `type` of an object that begins with it, as most do, and what is behind it; whether all of that is sound is not known
+/// yet.
+fn leading_type(text: &str) -> Option<(&str, &str)> {
+    let behind_brace = skip_space(skip_space(text).strip_prefix('{')?);
+    let behind_key = skip_space(behind_brace.strip_prefix("\"type\"")?);
+    skip_space(behind_key.strip_prefix(':')?).strip_prefix('"')?.split_once('"')
+}
+
+/// What JSON allows between its words.
+fn skip_space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\n', '\r', '\t'])
 }
 
 #[derive(Deserialize)]
@@ -166,7 +194,7 @@ struct Envelope<'t> {
 
 fn from_json<'t, T: Deserialize<'t>>(text: &'t str) -> Result<T, ErrorMessage> {
     // The start alone tells an object from other JSON: serde would take an array for a struct as well.
-    let object = text.trim_start().starts_with('{');
+    let object = skip_space(text).starts_with('{');
     serde_json::from_str(text).map_err(|error| describe(&error)).and_then(|value| {
         if object { Ok(value) } else { Err(ErrorMessage::new(ErrorCode::InvalidMessage, "expected a JSON object")) }
     })
@@ -177,5 +205,46 @@ fn describe(error: &serde_json::Error) -> ErrorMessage {
         ErrorMessage::new(ErrorCode::InvalidMessage, format!("invalid message: {error}"))
     } else {
         ErrorMessage::new(ErrorCode::InvalidJson, format!("invalid JSON: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(text: &str) -> Result<CommonClientMessage, ErrorCode> {
+        match parse::<CommonClientMessage>(text) {
+            Ok(Incoming::Common(message) | Incoming::Endpoint(message)) => Ok(message),
+            Err(error) => Err(error.code),
+        }
+    }
+
+    #[test]
+    fn the_type_counts_wherever_it_stands() {
+        let authenticate = CommonClientMessage::Authenticate { token: "t".into() };
+        for text in [r#"{"type":"authenticate","token":"t"}"#, r#" {"token":"t", "type" : "\u0061uthenticate"}"#] {
+            assert_eq!(kind_of(text), Ok(authenticate.clone()), "{text}");
+        }
+        for text in [
+            r#"{"type":"ping"}"#,
+            "\n{ \"type\" : \"ping\" }",
+            r#"{"type":"ping","more":[1]}"#,
+            r#"{"a":1,"type":"ping"}"#,
+        ] {
+            assert_eq!(kind_of(text), Ok(CommonClientMessage::Ping), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_sound_is_refused_whatever_it_begins_with() {
+        for text in [r#"{"type":"ping""#, r#"{"type":"ping"}}"#, r#"{"type":"ping",}"#, "\u{c}{\"type\":\"ping\"}", ""]
+        {
+            assert_eq!(kind_of(text), Err(ErrorCode::InvalidJson), "{text}");
+        }
+        for text in [r#"{"type":"ping","type":"ping"}"#, r#"{"type":"authenticate"}"#, r#"["ping"]"#, "{}"] {
+            assert_eq!(kind_of(text), Err(ErrorCode::InvalidMessage), "{text}");
+        }
+        assert_eq!(kind_of(r#"{"type":"pin\u0067s"}"#), Err(ErrorCode::UnknownType));
+        assert_eq!(kind_of(r#"{"type":"pings"}"#), Err(ErrorCode::UnknownType));
     }
 }

@@ -89,13 +89,13 @@ impl Subscriber<ChatEvent> for Listener {
     fn deliver(&self, event: &ChatEvent) {
         match event {
             ChatEvent::Message { frame, .. } | ChatEvent::Read(frame) => self.0.send(frame.clone()),
-            ChatEvent::Typing { user_id, frame } if *user_id != self.0.user_id() => {
-                self.0.send_transient(transient_key(*user_id), frame.clone());
+            ChatEvent::Typing { user_id, frame } => {
+                self.0.send_transient_of(*user_id, transient_key(*user_id), frame);
             }
             ChatEvent::Removed(user_id) if *user_id == self.0.user_id() && !self.0.user().is_staff => {
                 self.0.close(not_a_member());
             }
-            ChatEvent::Typing { .. } | ChatEvent::Removed(_) => {}
+            ChatEvent::Removed(_) => {}
         }
     }
 

@@ -43,7 +43,7 @@ impl Gateway {
         peer: SocketAddr,
     ) -> Option<Answer> {
         let handshake = self.read(&head(request)?, peer)?.ok()?;
-        let (answer, room) = (handshake.answer.wire(), handshake.room());
+        let (answer, room) = (Some(handshake.answer.frame()), handshake.room());
         Some(Answer::Welcome { greeting: Greeting::new(answer, self.role(handshake)), room, length })
     }
 }

@@ -54,14 +54,14 @@ struct EchoSession {
 }
 
 impl AnySession for EchoSession {
-    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
+    fn text(self: Arc<Self>, text: String) -> Option<BoxFuture<'static, ()>> {
         self.connection.send(Frame::text(&text));
-        Box::pin(async {})
+        None
     }
 
-    fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()> {
+    fn binary(self: Arc<Self>, data: Bytes) -> Option<BoxFuture<'static, ()>> {
         self.connection.send(Frame::binary(&data));
-        Box::pin(async {})
+        None
     }
 
     fn received(self: Arc<Self>, _: Vec<i64>) -> BoxFuture<'static, ()> {

@@ -1,7 +1,9 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use holodrive_protocol::socket::{ClientMessage, CommonServerMessage, ErrorCode, ErrorMessage, Incoming, parse};
+use holodrive_protocol::socket::{
+    ClientMessage, CommonClientMessage, CommonServerMessage, ErrorCode, ErrorMessage, Incoming, parse,
+};
 
 use super::{Close, Connection, Frame, rate::Rate};
 use crate::{accounts::Identity, config::Config};
@@ -117,9 +119,7 @@ pub(super) struct Profile {
 
 impl Profile {
     pub(super) fn of_production(config: &Config) -> Self {
-        let rate = config
-            .message_rate
-            .map(|rate| Rate { per_second: rate.into(), burst: config.message_burst.unwrap_or(rate).into() });
+        let rate = config.message_rate.map(|rate| Rate::new(rate, config.message_burst.unwrap_or(rate)));
         Self {
             max_message_bytes: config.max_message_bytes,
             outbound_bytes: config.outbound_queue_bytes,
@@ -129,14 +129,14 @@ impl Profile {
     }
 }
 
-/// What the engine tells a connection's session.
+/// What the engine tells a connection's session. What a message leaves to be done is a future; most leave nothing.
 pub(super) trait AnySession: Send + Sync {
     fn opened(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
 
-    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()>;
-    fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()>;
+    fn text(self: Arc<Self>, text: String) -> Option<BoxFuture<'static, ()>>;
+    fn binary(self: Arc<Self>, data: Bytes) -> Option<BoxFuture<'static, ()>>;
     fn received(self: Arc<Self>, receipts: Vec<i64>) -> BoxFuture<'static, ()>;
     fn closed(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
@@ -148,13 +148,6 @@ struct Attached<S> {
 }
 
 impl<S: Session> Attached<S> {
-    async fn dispatch(&self, text: &str) -> Result<(), ErrorMessage> {
-        match parse(text)? {
-            Incoming::Common(message) => self.connection.common_message(message).await,
-            Incoming::Endpoint(message) => self.session.message(message).await,
-        }
-    }
-
     fn refuse(&self, error: ErrorMessage) {
         self.connection.send(Frame::json(&CommonServerMessage::Error(error)));
     }
@@ -165,17 +158,27 @@ impl<S: Session> AnySession for Attached<S> {
         Box::pin(async move { self.session.opened().await })
     }
 
-    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            if let Err(error) = self.dispatch(&text).await {
-                self.refuse(error);
+    fn text(self: Arc<Self>, text: String) -> Option<BoxFuture<'static, ()>> {
+        match parse(&text) {
+            Err(error) => self.refuse(error),
+            Ok(Incoming::Common(CommonClientMessage::Ping)) => self.connection.answer_ping(),
+            Ok(Incoming::Common(CommonClientMessage::Authenticate { token })) => {
+                return Some(Box::pin(async move {
+                    self.connection.authenticate(token).await.unwrap_or_else(|error| self.refuse(error));
+                }));
             }
-        })
+            Ok(Incoming::Endpoint(message)) => {
+                return Some(Box::pin(async move {
+                    self.session.message(message).await.unwrap_or_else(|error| self.refuse(error));
+                }));
+            }
+        }
+        None
     }
 
-    fn binary(self: Arc<Self>, _: Bytes) -> BoxFuture<'static, ()> {
+    fn binary(self: Arc<Self>, _: Bytes) -> Option<BoxFuture<'static, ()>> {
         self.refuse(ErrorMessage::new(ErrorCode::InvalidMessage, "send JSON as a text message, not binary"));
-        Box::pin(async {})
+        None
     }
 
     fn received(self: Arc<Self>, receipts: Vec<i64>) -> BoxFuture<'static, ()> {

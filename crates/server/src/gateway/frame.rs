@@ -1,4 +1,5 @@
-use bytes::Bytes;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::engine::wire::{HEADER_MAX, Opcode, write_header};
@@ -8,7 +9,7 @@ const USUAL_BYTES: usize = 512;
 
 /// A message as it goes over the wire, made once and shared by all who get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub struct Frame(Arc<[u8]>);
 
 impl Frame {
     /// A text message: the JSON of `message`.
@@ -53,8 +54,8 @@ impl Frame {
     }
 
     /// What goes before the first frame: the answer to a handshake.
-    pub(super) fn bare(bytes: Bytes) -> Self {
-        Self(bytes)
+    pub(super) fn bare(bytes: &[u8]) -> Self {
+        Self(Arc::from(bytes))
     }
 
     fn new(opcode: Opcode, payload: &[u8]) -> Self {
@@ -65,7 +66,7 @@ impl Frame {
     fn sealed(opcode: Opcode, mut bytes: Vec<u8>) -> Self {
         let length = bytes.len() - HEADER_MAX;
         let start = bytes.first_chunk_mut().map_or(0, |room| write_header(room, opcode, length));
-        Self(Bytes::from(bytes).slice(start..))
+        Self(Arc::from(&bytes[start..]))
     }
 
     /// The bytes of the wire, header included.

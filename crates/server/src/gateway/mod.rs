@@ -5,6 +5,7 @@
 //! `engine`, which carries the bytes.
 
 mod close;
+mod common;
 mod connection;
 mod credentials;
 mod doorman;

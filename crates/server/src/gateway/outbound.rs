@@ -1,5 +1,7 @@
 use std::task::Waker;
 
+use smallvec::SmallVec;
+
 use super::Frame;
 
 /// What waits for one socket, bounded in bytes; nothing but a pointer while nothing waits.
@@ -9,11 +11,17 @@ use super::Frame;
 #[derive(Debug, Default)]
 pub(super) struct Outbound(Option<Box<Queue>>);
 
+/// How many messages of a burst a queue first makes room for.
+const BURST: usize = 8;
+
+/// Messages that go out together; most often it is one, which needs no further allocation.
+pub(super) type Frames = SmallVec<[Frame; 2]>;
+
 #[derive(Debug, Default)]
 struct Queue {
-    frames: Vec<Frame>,
+    frames: Frames,
     /// The places in the queue of messages that newer ones replace.
-    transient: Vec<(TransientKey, usize)>,
+    transient: SmallVec<[(TransientKey, usize); 1]>,
     /// How many bytes the frames have.
     bytes: usize,
     /// How many bytes were taken off the queue, and not by the kernel yet.
@@ -52,6 +60,7 @@ impl Outbound {
         if limit.is_some_and(|limit| queue.waiting() + frame.size() > limit / 2) {
             return true;
         }
+        make_room(&mut queue.transient);
         queue.transient.push((key, queue.frames.len()));
         queue.push(frame);
         false
@@ -63,12 +72,13 @@ impl Outbound {
     }
 
     /// Takes everything that waits, and who waits for room.
-    pub(super) fn take(&mut self) -> (Vec<Frame>, Option<Waker>) {
+    pub(super) fn take(&mut self) -> (Frames, Option<Waker>) {
         let Some(queue) = &mut self.0 else { return Default::default() };
-        let Queue { frames, waits_for_room, unsent, .. } = std::mem::take(&mut **queue);
-        queue.unsent = unsent;
+        let taken = (std::mem::take(&mut queue.frames), queue.waits_for_room.take());
+        queue.transient.clear();
+        queue.bytes = 0;
         self.0.take_if(|queue| queue.unsent == 0);
-        (frames, waits_for_room)
+        taken
     }
 
     /// Counts what was taken and could not be sent yet; gives who waits for room.
@@ -88,6 +98,51 @@ impl Queue {
 
     fn push(&mut self, frame: Frame) {
         self.bytes += frame.size();
+        make_room(&mut self.frames);
         self.frames.push(frame);
+    }
+}
+
+/// Where more than one or two come before the socket is written, it is a burst: room is made for some at once.
+fn make_room<A: smallvec::Array>(list: &mut SmallVec<A>) {
+    if list.len() == list.capacity() {
+        list.reserve(list.len().max(BURST - list.inline_size()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transient_message_takes_the_place_of_its_elder_while_that_waits() {
+        let mut outbound = Outbound::default();
+        let told = |key, text: &str| Frame::json(&(key, text));
+        for key in 0..20 {
+            assert!(!outbound.push_transient(key, told(key, "old"), None));
+            assert!(outbound.push(told(key, "durable"), None).is_ok());
+        }
+        assert!(outbound.push_transient(7, told(7, "new"), None));
+        let mut expected: Vec<Frame> = (0..20).flat_map(|key| [told(key, "old"), told(key, "durable")]).collect();
+        expected[14] = told(7, "new");
+        assert_eq!(outbound.take().0.to_vec(), expected);
+        assert!(!outbound.push_transient(7, told(7, "next"), None));
+        assert_eq!(outbound.take().0.to_vec(), [told(7, "next")]);
+        assert!(outbound.take().0.is_empty() && outbound.0.is_none(), "a quiet connection keeps a pointer");
+    }
+
+    #[test]
+    fn what_the_socket_did_not_take_counts_until_it_does() {
+        let (mut outbound, frame) = (Outbound::default(), Frame::json("12345678"));
+        let limit = Some(frame.size() * 2);
+        assert!(outbound.push(frame.clone(), limit).is_ok());
+        assert_eq!(outbound.take().0.len(), 1);
+        outbound.set_unsent(frame.size());
+        assert!(outbound.push_transient(1, frame.clone(), limit), "half of the room is for what must not be lost");
+        assert!(outbound.push(frame.clone(), limit).is_ok() && outbound.push(frame.clone(), limit).is_err());
+        assert!(outbound.push(Frame::ping(b"1"), limit).is_ok());
+        outbound.set_unsent(0);
+        assert_eq!(outbound.take().0.len(), 2);
+        assert!(outbound.0.is_none());
     }
 }

@@ -5,14 +5,19 @@ use super::moment::Moment;
 /// How often something may happen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
-    /// A second, in the long run.
-    pub(super) per_second: f64,
-    /// At once.
-    pub(super) burst: f64,
+    /// The time that a token takes to come.
+    interval: Duration,
+    /// How long before its bucket is full somebody may take one.
+    ahead: Duration,
 }
 
-/// Moments are in whole nanoseconds; this part of a token makes up for it.
-const ROUNDING: f64 = 1e-6;
+impl Rate {
+    /// So often a second in the long run, and at once.
+    pub(super) fn new(per_second: u32, burst: u32) -> Self {
+        let interval = Duration::from_secs(1) / per_second.max(1);
+        Self { interval, ahead: interval.saturating_mul(burst.saturating_sub(1)) }
+    }
+}
 
 /// Holds somebody to a [`Rate`]: a bucket of tokens that fills at that rate, told by the moment at which it is full.
 #[derive(Debug)]
@@ -29,10 +34,9 @@ impl TokenBucket {
     /// Takes a token, where there is one.
     pub(super) fn take(&mut self, rate: Rate, now: Instant) -> bool {
         let full_at = Instant::from(self.full_at);
-        let missing = full_at.saturating_duration_since(now).as_secs_f64() * rate.per_second;
-        let allowed = missing + 1.0 <= rate.burst + ROUNDING;
+        let allowed = full_at.saturating_duration_since(now) <= rate.ahead;
         if allowed {
-            self.full_at = (full_at.max(now) + Duration::from_secs_f64(rate.per_second.recip())).into();
+            self.full_at = (full_at.max(now) + rate.interval).into();
         }
         allowed
     }
@@ -44,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_burst_at_once_then_the_rate() {
-        let (rate, began) = (Rate { per_second: 4.0, burst: 3.0 }, Instant::now());
+        let (rate, began) = (Rate::new(4, 3), Instant::now());
         let mut bucket = TokenBucket::new(began);
         let mut takes = |millis| bucket.take(rate, began + Duration::from_millis(millis));
         assert_eq!([takes(0), takes(0), takes(0), takes(0)], [true, true, true, false]);

@@ -1,6 +1,7 @@
 use axum::response::Response;
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use super::Frame;
 
 /// The answer to a sound handshake.
 #[derive(Clone)]
@@ -22,13 +23,13 @@ impl SwitchingProtocols {
     }
 
     /// As it goes over the wire.
-    pub(super) fn wire(&self) -> Bytes {
+    pub(super) fn frame(&self) -> Frame {
         let mut wire = String::from("HTTP/1.1 101 Switching Protocols\r\n");
         for (name, value) in self.headers() {
             wire.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         wire.push_str("\r\n");
-        wire.into()
+        Frame::bare(wire.as_bytes())
     }
 }
 

@@ -54,7 +54,9 @@ impl Peer {
 
     /// Sends a message, and waits until it is dealt with.
     pub(crate) async fn say(&self, message: Value) {
-        Arc::clone(&self.session).text(message.to_string()).await;
+        if let Some(rest) = Arc::clone(&self.session).text(message.to_string()) {
+            rest.await;
+        }
     }
 
     /// The next message; `None` when the connection was closed.

@@ -50,7 +50,7 @@ impl Gateway {
         self.tasks.spawn(async move {
             match upgrade.await.map_err(io::Error::other).and_then(take_over) {
                 Ok((stream, unread)) => {
-                    let greeting = Greeting::new(Bytes::new(), Arc::clone(&gateway).role(handshake));
+                    let greeting = Greeting::new(None, Arc::clone(&gateway).role(handshake));
                     gateway.engine.carry(Newcomer { reservation, stream, unread, greeting });
                 }
                 Err(error) => tracing::debug!(%error, "a socket was lost in its handshake"),

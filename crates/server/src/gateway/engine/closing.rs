@@ -45,7 +45,7 @@ impl Closing {
 
     /// Does what can be done; an error is the end.
     pub(super) fn drive(&mut self, pipe: &mut Pipe, desk: &mut Desk) -> io::Result<()> {
-        pipe.send(std::mem::take(&mut self.farewell))?;
+        pipe.send(&std::mem::take(&mut self.farewell))?;
         if let Some(bytes) = pipe.read(&mut desk.buffer)? {
             self.hear(bytes);
         }

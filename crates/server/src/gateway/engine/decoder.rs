@@ -80,6 +80,14 @@ impl Decoder {
     /// # Errors
     /// When the client broke the protocol, as early as that can be seen. The decoder is of no use afterwards.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Violation> {
+        if input.is_empty() {
+            return Ok(None);
+        }
+        if self.is_idle()
+            && let Some(event) = self.whole_message(input)?
+        {
+            return Ok(Some(event));
+        }
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
@@ -97,6 +105,22 @@ impl Decoder {
                 return Ok(Some(event));
             }
         }
+    }
+
+    /// A data message in one frame that is there to its end, as most are: nothing of it has to be kept.
+    fn whole_message(&self, input: &mut &[u8]) -> Result<Option<Event>, Violation> {
+        let Some((frame, header)) = parse_header(input)? else { return Ok(None) };
+        let is_text = frame.opcode == Opcode::Text;
+        let fits = self.limit.is_none_or(|limit| frame.length <= limit as u64);
+        let length = usize::try_from(frame.length).ok().filter(|_| fits && frame.fin);
+        let is_data = is_text || frame.opcode == Opcode::Binary;
+        let Some(payload) = length.filter(|_| is_data).and_then(|length| input[header..].get(..length)) else {
+            return Ok(None);
+        };
+        let mut bytes = payload.to_vec();
+        unmask(&mut bytes, frame.mask, 0);
+        *input = &input[header + bytes.len()..];
+        Message { is_text, bytes, checked: 0 }.end().map(Some)
     }
 
     /// Checks whether this frame may come now.

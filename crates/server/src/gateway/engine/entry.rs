@@ -32,7 +32,7 @@ pub(super) enum Stage {
     Leaving(Box<Leaving>),
     Greeting(Box<Greeted>),
     Serving(Serving),
-    Closing(Closing),
+    Closing(Box<Closing>),
     Over,
 }
 
@@ -96,7 +96,7 @@ impl Entry {
     fn greet(&mut self, desk: &mut Desk) -> Result<Option<Instant>, Over> {
         let Stage::Greeting(greeted) = &mut self.stage else { return Ok(None) };
         let Poll::Ready(role) = greeted.poll() else { return Ok(None) };
-        let (answer, unread) = (greeted.take_answer(), std::mem::take(&mut greeted.unread));
+        let (answer, unread) = (greeted.greeting.answer.take(), std::mem::take(&mut greeted.unread));
         match role {
             Role::Member(member) => {
                 let (turn, token) = greeted.bell.carrier();
@@ -106,7 +106,8 @@ impl Entry {
             Role::Refused { close, max_message_bytes } => {
                 let farewell = answer.into_iter().chain(close.farewell()).collect();
                 let decoder = Decoder::new(max_message_bytes);
-                self.stage = Stage::Closing(Closing::new(farewell, Some(decoder), &unread, None, desk.now));
+                let closing = Closing::new(farewell, Some(decoder), &unread, None, desk.now);
+                self.stage = Stage::Closing(Box::new(closing));
                 self.drive(Occasion::Attention, desk)
             }
         }
@@ -137,7 +138,7 @@ impl Entry {
     /// Ends the session, and begins with the farewell.
     pub(super) fn end(&mut self, end: End, desk: &mut Desk) -> Result<Option<Instant>, Over> {
         if let Stage::Serving(serving) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.stage = Stage::Closing(serving.end(end, &mut self.pipe, desk.now).ok_or(Over)?);
+            self.stage = Stage::Closing(Box::new(serving.end(end, &mut self.pipe, desk.now).ok_or(Over)?));
         }
         self.drive(Occasion::Attention, desk)
     }

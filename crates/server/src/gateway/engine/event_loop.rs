@@ -103,6 +103,7 @@ impl EventLoop {
     pub(super) fn run(&mut self) {
         let surroundings = Arc::clone(&self.surroundings);
         let _runtime = surroundings.runtime.enter();
+        self.inbox.belongs_here();
         let (mut events, mut mail) = (Events::with_capacity(EVENTS_MAX), Mail::default());
         while !mail.stop {
             if let Err(error) = self.wait(&mut events) {

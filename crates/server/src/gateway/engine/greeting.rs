@@ -17,7 +17,7 @@ use super::{
 /// What becomes of a socket, as soon as that is known.
 pub(in super::super) struct Greeting {
     /// The answer to his request, where none was sent: it goes out with the first messages, in one write.
-    answer: Bytes,
+    pub(super) answer: Option<Frame>,
     role: BoxFuture<'static, Role>,
 }
 
@@ -41,7 +41,7 @@ struct Rope {
 }
 
 impl Greeting {
-    pub(in super::super) fn new(answer: Bytes, role: impl Future<Output = Role> + Send + 'static) -> Self {
+    pub(in super::super) fn new(answer: Option<Frame>, role: impl Future<Output = Role> + Send + 'static) -> Self {
         Self { answer, role: Box::pin(role) }
     }
 
@@ -56,12 +56,6 @@ impl Greeted {
     pub(super) fn poll(&mut self) -> Poll<Role> {
         let waker = Waker::from(Arc::clone(&self.bell.0));
         self.greeting.role.as_mut().poll(&mut Context::from_waker(&waker))
-    }
-
-    /// The answer, where it is still to be sent.
-    pub(super) fn take_answer(&mut self) -> Option<Frame> {
-        let answer = std::mem::take(&mut self.greeting.answer);
-        (!answer.is_empty()).then(|| Frame::bare(answer))
     }
 }
 

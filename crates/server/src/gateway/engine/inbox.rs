@@ -1,11 +1,26 @@
 //! What other threads have for a loop: new connections, and connections that want to be looked at.
 
-use std::sync::{Arc, Weak};
+use std::{
+    cell::RefCell,
+    ptr,
+    sync::{Arc, Weak},
+};
 
 use mio::Waker;
 use parking_lot::Mutex;
 
 use super::{super::connection::Carrier, Arrival};
+
+thread_local! {
+    /// What the loop of this thread asks of itself, which takes no lock and wakes nobody.
+    static OWN: RefCell<Own> = const { RefCell::new(Own { inbox: ptr::null(), attention: Vec::new() }) };
+}
+
+struct Own {
+    /// The loop's letter box; only its place is of interest.
+    inbox: *const Inbox,
+    attention: Vec<usize>,
+}
 
 /// A loop's letter box.
 pub(super) struct Inbox {
@@ -50,6 +65,21 @@ impl Inbox {
         self.post(|mail| mail.stop = true);
     }
 
+    /// From now on this thread is the loop's own.
+    pub(super) fn belongs_here(&self) {
+        OWN.with_borrow_mut(|own| own.inbox = self);
+    }
+
+    /// Notes a connection to be looked at, where this thread is the loop's own.
+    fn note(&self, token: usize) -> bool {
+        let note = |own: &mut Own| {
+            let is_own = ptr::eq(own.inbox, self);
+            own.attention.extend(is_own.then_some(token));
+            is_own
+        };
+        OWN.try_with(|own| note(&mut own.borrow_mut())).unwrap_or(false)
+    }
+
     /// Puts something in, and wakes the loop where it sleeps.
     fn post(&self, put: impl FnOnce(&mut Mail)) {
         let mut state = self.state.lock();
@@ -66,6 +96,9 @@ impl Inbox {
 
     /// Whether the loop may wait: nothing is in. From then on whoever puts something in wakes it.
     pub(super) fn may_sleep(&self) -> bool {
+        if OWN.with_borrow(|own| !own.attention.is_empty()) {
+            return false;
+        }
         let mut state = self.state.lock();
         state.asleep = state.mail.is_empty();
         state.asleep
@@ -76,6 +109,8 @@ impl Inbox {
         let mut state = self.state.lock();
         state.asleep = false;
         std::mem::swap(&mut state.mail, mail);
+        drop(state);
+        OWN.with_borrow_mut(|own| mail.attention.append(&mut own.attention));
     }
 }
 
@@ -87,6 +122,39 @@ impl Mail {
 
 impl Carrier for Inbox {
     fn attend(&self, token: usize) {
-        self.post(|mail| mail.attention.push(token));
+        if !self.note(token) {
+            self.post(|mail| mail.attention.push(token));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_a_loop_asks_of_itself_and_what_others_ask_is_looked_at_once() {
+        let (inbox, other) = (Inbox::new(Weak::new()), Inbox::new(Weak::new()));
+        let attention = |inbox: &Inbox| {
+            let mut mail = Mail::default();
+            inbox.take(&mut mail);
+            mail.attention
+        };
+        inbox.belongs_here();
+        assert!(inbox.may_sleep());
+        other.attend(7);
+        inbox.attend(1);
+        assert!(!inbox.may_sleep(), "its own wish is forgotten");
+        thread::scope(|scope| scope.spawn(|| inbox.attend(2)).join().unwrap());
+        inbox.attend(3);
+        assert_eq!(attention(&inbox), [2, 1, 3]);
+        assert!(attention(&inbox).is_empty());
+        assert!(inbox.may_sleep());
+        thread::scope(|scope| scope.spawn(|| inbox.attend(4)).join().unwrap());
+        assert!(!inbox.may_sleep());
+        assert_eq!((attention(&inbox), attention(&other)), (vec![4], vec![7]));
     }
 }

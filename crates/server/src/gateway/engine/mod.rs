@@ -17,7 +17,8 @@
 //! [`door`] lets sockets in, and sends those away that belong elsewhere: to the loop of their room, or to the
 //! [`visitors`], which HTTP serves. [`handover`] brings sockets from one descriptor table into another; [`keeper`] starts
 //! the loops, and ends what they leave. An entry is [`knocking`] until its request is read, [`greeting`] until it is known
-//! who comes, [`serving`] while its session is open, and [`closing`] afterwards.
+//! who comes, [`serving`] while its session is open ([`reading`] is how that is told of what comes), and [`closing`]
+//! afterwards.
 
 mod closing;
 mod decoder;
@@ -30,6 +31,7 @@ mod inbox;
 mod keeper;
 mod knocking;
 mod pipe;
+mod reading;
 mod serving;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

@@ -1,7 +1,6 @@
 //! A socket that never blocks, with what it could not send yet.
 
 use std::{
-    collections::VecDeque,
     io::{self, ErrorKind, IoSlice, Read, Write},
     net::Shutdown,
 };
@@ -28,11 +27,19 @@ pub(super) struct Pipe {
     unsent: Option<Box<Unsent>>,
 }
 
-#[derive(Default)]
 struct Unsent {
-    frames: VecDeque<Frame>,
+    frames: Vec<Frame>,
     /// How many bytes of the first of them were sent.
     sent_of_first: usize,
+}
+
+/// How far a list of frames has got.
+#[derive(Clone, Copy, Default)]
+struct Sent {
+    /// How many went out whole.
+    frames: usize,
+    /// How many bytes of the next one did.
+    bytes: usize,
 }
 
 impl Pipe {
@@ -92,26 +99,41 @@ impl Pipe {
     ///
     /// # Errors
     /// When the socket is broken.
-    pub(super) fn send(&mut self, frames: Vec<Frame>) -> io::Result<()> {
-        let mut unsent = self.unsent.take().map_or_else(Unsent::default, |unsent| *unsent);
-        unsent.add(frames);
-        while self.writable && !unsent.frames.is_empty() {
-            match unsent.write_to(&mut self.stream) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if !unsent.frames.is_empty() {
-            self.unsent = Some(Box::new(unsent));
+    pub(super) fn send(&mut self, frames: &[Frame]) -> io::Result<()> {
+        self.flush()?;
+        let sent = if self.is_flushed() { self.write(frames, Sent::default())? } else { Sent::default() };
+        if sent.frames < frames.len() {
+            let unsent =
+                self.unsent.get_or_insert_with(|| Box::new(Unsent { frames: Vec::new(), sent_of_first: sent.bytes }));
+            unsent.frames.extend_from_slice(&frames[sent.frames..]);
         }
         Ok(())
     }
 
     /// [`Pipe::send`], with nothing more to send.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        if self.writable && self.unsent.is_some() { self.send(Vec::new()) } else { Ok(()) }
+        let Some(mut unsent) = self.unsent.take_if(|_| self.writable) else { return Ok(()) };
+        let sent = self.write(&unsent.frames, Sent { frames: 0, bytes: unsent.sent_of_first })?;
+        if sent.frames < unsent.frames.len() {
+            unsent.frames.drain(..sent.frames);
+            unsent.sent_of_first = sent.bytes;
+            self.unsent = Some(unsent);
+        }
+        Ok(())
+    }
+
+    /// Writes until the kernel has taken all of the frames or takes no more.
+    fn write(&mut self, frames: &[Frame], mut sent: Sent) -> io::Result<Sent> {
+        while self.writable && sent.frames < frames.len() {
+            match write_once(&mut self.stream, &frames[sent.frames..], sent.bytes) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => sent.advance(frames, count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
     }
 
     /// Whether the kernel has taken everything.
@@ -138,71 +160,103 @@ impl Pipe {
 }
 
 impl Unsent {
-    fn add(&mut self, frames: Vec<Frame>) {
-        if self.frames.is_empty() {
-            self.frames = frames.into();
-        } else {
-            self.frames.extend(frames);
-        }
-    }
-
     fn bytes(&self) -> usize {
         self.frames.iter().map(Frame::size).sum::<usize>() - self.sent_of_first
     }
+}
 
-    /// Writes once: as many frames as fit into one system call. The kernel takes one slice more cheaply than a list of them,
-    /// so small frames are put side by side first.
-    fn write_to(&mut self, stream: &mut TcpStream) -> io::Result<()> {
-        if let ([frame], []) = self.frames.as_slices() {
-            let count = stream.write(&frame.wire()[self.sent_of_first..])?;
-            return self.taken(count);
+impl Sent {
+    fn advance(&mut self, frames: &[Frame], count: usize) {
+        self.bytes += count;
+        while let Some(size) = frames.get(self.frames).map(Frame::size).filter(|size| *size <= self.bytes) {
+            self.bytes -= size;
+            self.frames += 1;
         }
-        let mut side_by_side = [0; SIDE_BY_SIDE_MAX];
-        if let Some(bytes) = self.copy_into(&mut side_by_side) {
-            let count = stream.write(bytes)?;
-            return self.taken(count);
-        }
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let mut skip = self.sent_of_first;
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-            *slice = IoSlice::new(&frame.wire()[skip..]);
-            skip = 0;
-        }
-        let count = stream.write_vectored(&slices[..self.frames.len().min(SLICES_MAX)])?;
-        self.taken(count)
     }
+}
 
-    /// Puts the frames side by side, where they fit.
-    fn copy_into<'b>(&self, room: &'b mut [u8]) -> Option<&'b [u8]> {
-        let (mut end, mut skip) = (0, self.sent_of_first);
-        for frame in &self.frames {
-            let bytes = &frame.wire()[skip..];
-            room.get_mut(end..end + bytes.len())?.copy_from_slice(bytes);
-            end += bytes.len();
-            skip = 0;
-        }
-        Some(&room[..end])
+/// Writes once, without the first `skip` bytes: as many frames as fit into one system call. The kernel takes one slice more
+/// cheaply than a list of them, so small frames are put side by side first.
+fn write_once(stream: &mut TcpStream, frames: &[Frame], skip: usize) -> io::Result<usize> {
+    if let [frame] = frames {
+        return stream.write(&frame.wire()[skip..]);
     }
-
-    /// The kernel has taken so many bytes.
-    fn taken(&mut self, count: usize) -> io::Result<()> {
-        if count == 0 {
-            return Err(ErrorKind::WriteZero.into());
-        }
-        self.advance(count);
-        Ok(())
+    let mut side_by_side = [0; SIDE_BY_SIDE_MAX];
+    if let Some(bytes) = copy_into(&mut side_by_side, frames, skip) {
+        return stream.write(bytes);
     }
+    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+    for (slice, bytes) in slices.iter_mut().zip(from(frames, skip)) {
+        *slice = IoSlice::new(bytes);
+    }
+    stream.write_vectored(&slices[..frames.len().min(SLICES_MAX)])
+}
 
-    fn advance(&mut self, mut count: usize) {
-        while let Some(first) = self.frames.front() {
-            let left = first.size() - self.sent_of_first;
-            if count < left {
-                self.sent_of_first += count;
-                return;
+/// Puts the frames side by side, where they fit.
+fn copy_into<'b>(room: &'b mut [u8], frames: &[Frame], skip: usize) -> Option<&'b [u8]> {
+    let mut end = 0;
+    for bytes in from(frames, skip) {
+        room.get_mut(end..end + bytes.len())?.copy_from_slice(bytes);
+        end += bytes.len();
+    }
+    Some(&room[..end])
+}
+
+/// The bytes of the frames, without the first `skip`, which belong to the first frame.
+fn from(frames: &[Frame], skip: usize) -> impl Iterator<Item = &[u8]> {
+    frames.iter().enumerate().map(move |(place, frame)| if place == 0 { &frame.wire()[skip..] } else { frame.wire() })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::{
+        net::{Ipv4Addr, TcpListener},
+        thread,
+    };
+
+    use super::*;
+
+    #[test]
+    fn frames_of_all_sizes_arrive_whole_and_in_order_at_a_slow_reader() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = listener.accept().unwrap().0;
+        stream.set_nonblocking(true).unwrap();
+        let mut poll = mio::Poll::new().unwrap();
+        let mut pipe = Pipe::new(TcpStream::from_std(stream), poll.registry(), Token(0)).unwrap();
+        let sizes = (0..300).map(|number| [10, 200, 3_000, 150_000][number % 4] + number);
+        let frames: Vec<Frame> = sizes.map(|size| Frame::json(&"x".repeat(size))).collect();
+        let expected: Vec<u8> = frames.iter().flat_map(|frame| frame.wire().to_vec()).collect();
+        for some in frames.chunks(37) {
+            pipe.send(some).unwrap();
+        }
+        assert!(!pipe.is_flushed() && pipe.unsent() < expected.len());
+        let heard = thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut heard = vec![0; expected.len()];
+                peer.read_exact(&mut heard).map(|()| heard)
+            });
+            let mut events = mio::Events::with_capacity(8);
+            while !pipe.is_flushed() {
+                poll.poll(&mut events, None).unwrap();
+                events.iter().for_each(|event| pipe.note(event));
+                pipe.flush().unwrap();
             }
-            count -= left;
-            self.sent_of_first = 0;
-            self.frames.pop_front();
-        }
+            reader.join().unwrap().unwrap()
+        });
+        assert!(heard == expected);
+        assert_eq!(pipe.unsent(), 0);
+    }
+
+    #[test]
+    fn a_list_of_frames_gets_on_by_whole_frames_and_bytes_of_the_next() {
+        let frames = [Frame::json(&1), Frame::json(&22), Frame::json(&333)];
+        let mut sent = Sent::default();
+        let progress = [2, 1, 4, 3, 2].map(|count| {
+            sent.advance(&frames, count);
+            (sent.frames, sent.bytes)
+        });
+        assert_eq!(progress, [(0, 2), (1, 0), (2, 0), (2, 3), (3, 0)]);
     }
 }

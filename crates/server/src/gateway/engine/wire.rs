@@ -28,11 +28,17 @@ pub(in super::super) enum Opcode {
 }
 
 impl Opcode {
-    const ALL: [Self; 6] = [Self::Continuation, Self::Text, Self::Binary, Self::Close, Self::Ping, Self::Pong];
-
     /// The opcode in a frame's first byte.
     pub(in super::super) fn of(first: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|opcode| *opcode as u8 == first & 0x0F)
+        Some(match first & 0x0F {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            _ => return None,
+        })
     }
 
     pub(super) fn is_control(self) -> bool {
@@ -62,8 +68,7 @@ pub(super) fn is_close_code(code: u16) -> bool {
 
 /// Takes the mask off (or puts it on) a payload, whose first byte is the `offset`th of its frame.
 pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
-    let mut mask = mask;
-    mask.rotate_left(offset % 4);
+    let mask = [0, 1, 2, 3].map(|place| mask[(offset + place) % 4]);
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let mut chunks = payload.chunks_exact_mut(8);

@@ -20,7 +20,7 @@ impl Doorman for Porter {
         let room = bytes[..end].strip_prefix(b"room ").map(|room| str::from_utf8(room).unwrap().parse().unwrap());
         let (role, script) = scripted(peer.ip(), &self.terms);
         self.scripts.lock().push(script);
-        let greeting = Greeting::new(Bytes::from_static(ANSWER), async {
+        let greeting = Greeting::new(Some(Frame::bare(ANSWER)), async {
             tokio::task::yield_now().await;
             role
         });

@@ -47,21 +47,20 @@ impl AnySession for Scripted {
         })
     }
 
-    fn text(self: Arc<Self>, text: String) -> BoxFuture<'static, ()> {
+    fn text(self: Arc<Self>, text: String) -> Option<BoxFuture<'static, ()>> {
         let _ = self.heard.send(text.clone());
-        Box::pin(async move {
-            match text.as_str() {
-                "panic" => panic!("as the test asked"),
-                "wait" => self.go_on.notified().await,
-                "where" => self.connection.send(Frame::json(&format!("{:?}", std::thread::current().id()))),
-                text => self.connection.send(Frame::json(text)),
-            }
-        })
+        match text.as_str() {
+            "panic" => panic!("as the test asked"),
+            "wait" => return Some(Box::pin(async move { self.go_on.notified().await })),
+            "where" => self.connection.send(Frame::json(&format!("{:?}", std::thread::current().id()))),
+            text => self.connection.send(Frame::json(text)),
+        }
+        None
     }
 
-    fn binary(self: Arc<Self>, data: Bytes) -> BoxFuture<'static, ()> {
-        let size = data.len();
-        Box::pin(async move { self.connection.send(Frame::json(&"x".repeat(size))) })
+    fn binary(self: Arc<Self>, data: Bytes) -> Option<BoxFuture<'static, ()>> {
+        self.connection.send(Frame::json(&"x".repeat(data.len())));
+        None
     }
 
     fn received(self: Arc<Self>, receipts: Vec<i64>) -> BoxFuture<'static, ()> {
@@ -120,7 +119,7 @@ impl Line {
         let (stream, address) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         let (role, script) = scripted(address.ip(), terms);
-        let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(Bytes::new(), async { role }));
+        let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(None, async { role }));
         engine.carry(Newcomer { reservation, stream, unread: Bytes::copy_from_slice(unread), greeting });
         Self::new(peer, script)
     }
@@ -370,7 +369,7 @@ async fn a_refusal_is_an_error_message_and_a_close_frame() {
     let (stream, _) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let role = Role::Refused { close: Close::forbidden("not you"), max_message_bytes: None };
-    let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(Bytes::new(), async { role }));
+    let (reservation, greeting) = (engine.reserve(None).unwrap(), Greeting::new(None, async { role }));
     engine.carry(Newcomer { reservation, stream, unread: Bytes::new(), greeting });
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     peer.write_all(&masked(0x88, &[])).unwrap();

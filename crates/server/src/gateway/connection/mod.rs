@@ -1,25 +1,27 @@
+mod flags;
+mod state;
+
 use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
 
-use holodrive_protocol::{
-    Timestamp, UserId,
-    socket::{CommonClientMessage, CommonServerMessage, ErrorCode, ErrorMessage},
-};
+use holodrive_protocol::{Timestamp, UserId};
 use parking_lot::Mutex;
+
+use flags::Flags;
+use state::State;
 
 use super::{
     Close, Frame,
-    outbound::{Outbound, TransientKey},
-    pings::Pings,
+    outbound::{Frames, TransientKey},
     terms::Terms,
 };
-use crate::accounts::{Credential, Grounds, Identity, Proof, Refusal, User};
+use crate::accounts::{Grounds, Identity, Proof, User};
 
 /// Names a connection within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,56 +50,13 @@ pub struct Connection {
     carrier: AtomicU16,
     /// Its name there.
     token: AtomicU32,
-    /// Whether the carrier has been told, and has not looked yet.
-    told: AtomicBool,
-    /// Whether the credential was replaced, and the carrier has not looked yet.
-    reauthenticated: AtomicBool,
-}
-
-/// What changes. Nearly all connections are quiet, so what only a busy or a rare one has is behind a pointer.
-struct State {
-    /// `None` where the endpoint does not keep its users.
-    user: Option<Arc<User>>,
-    /// `None` is a token that nothing but its user's being active ends before its time.
-    proof: Option<Box<Proof>>,
-    expires_at: Timestamp,
-    outbound: Outbound,
-    pings: Pings,
-    close: Option<Box<Close>>,
-}
-
-/// When a credential runs out that never does.
-const NEVER: Timestamp = Timestamp(i64::MAX);
-
-impl State {
-    fn new(identity: Identity) -> Self {
-        let (outbound, pings) = (Outbound::default(), Pings::default());
-        let (proof, expires_at) = (None, NEVER);
-        let mut state = Self { user: None, proof, expires_at, outbound, pings, close: None };
-        state.user = Some(state.rest_on(identity));
-        state
-    }
-
-    /// The connection rests on this credential from now on; gives its user.
-    fn rest_on(&mut self, identity: Identity) -> Arc<User> {
-        self.proof = (identity.proof != Proof::PLAIN_TOKEN).then(|| Box::new(identity.proof));
-        self.expires_at = identity.expires_at.unwrap_or(NEVER);
-        identity.user
-    }
-
-    /// Remembers the user as he is now, where users are kept.
-    fn refresh(&mut self, user: Arc<User>) {
-        // The same user read again would only move in memory.
-        if self.user.as_ref().is_some_and(|kept| *kept != user) {
-            self.user = Some(user);
-        }
-    }
+    flags: Flags,
 }
 
 /// What the carrier finds when it looks at a connection.
 pub(super) struct Waiting {
     /// What is to be sent.
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: Frames,
     /// Whether the credential is another one than at the last look.
     pub(super) reauthenticated: bool,
 }
@@ -111,8 +70,7 @@ impl Connection {
             state: Mutex::new(State::new(identity)),
             carrier: AtomicU16::new(0),
             token: AtomicU32::new(0),
-            told: AtomicBool::new(false),
-            reauthenticated: AtomicBool::new(false),
+            flags: Flags::default(),
         })
     }
 
@@ -145,7 +103,7 @@ impl Connection {
 
     /// Sends a message that must not be lost. A connection that has no room for it is closed, and resumes.
     pub fn send(&self, frame: Frame) {
-        queue(&mut self.state.lock(), frame, &self.terms);
+        self.queue(&mut self.state.lock(), frame);
         self.tell();
     }
 
@@ -158,7 +116,7 @@ impl Connection {
 
     /// Whether the connection is to be closed: it takes no more messages.
     pub fn is_closing(&self) -> bool {
-        self.state.lock().close.is_some()
+        self.flags.is_up(Flags::CLOSING)
     }
 
     /// Sends a message, and has [`super::Session::received`] told once the client has proved that it got it: a ping
@@ -176,20 +134,20 @@ impl Connection {
     /// Sends a message that only matters while it is new: one of the same `key` that still waits is replaced, and it is
     /// dropped when the connection is behind.
     pub fn send_transient(&self, key: TransientKey, frame: Frame) {
-        let mut state = self.state.lock();
-        if state.close.is_some() {
-            return;
-        }
-        if state.outbound.push_transient(key, frame, self.terms.profile.outbound_bytes) {
-            self.terms.metrics.transient_dropped();
-        }
-        drop(state);
+        self.queue_transient(&mut self.state.lock(), key, frame);
         self.tell();
+    }
+
+    /// [`Connection::send_transient`] of what a user does, which his own connections are not told.
+    pub fn send_transient_of(&self, user_id: UserId, key: TransientKey, frame: &Frame) {
+        if self.user_id != user_id {
+            self.send_transient(key, frame.clone());
+        }
     }
 
     /// Ends the connection with an error message and a close frame. The first reason counts.
     pub fn close(&self, close: Close) {
-        self.state.lock().close.get_or_insert_with(|| Box::new(close));
+        self.set_closing(&mut self.state.lock(), close);
         self.tell();
     }
 
@@ -201,7 +159,7 @@ impl Connection {
     fn send_ping(&self, receipt: Option<i64>) {
         let mut state = self.state.lock();
         let number = state.pings.begin(receipt);
-        queue(&mut state, Frame::ping(&number.to_be_bytes()), &self.terms);
+        self.queue(&mut state, Frame::ping(&number.to_be_bytes()));
         drop(state);
         self.tell();
     }
@@ -233,7 +191,7 @@ impl Connection {
     fn tell(&self) {
         let carrier = usize::from(self.carrier.load(Ordering::Acquire)).checked_sub(1);
         if let Some(carrier) = carrier.and_then(|number| self.terms.carriers.get(number))
-            && !self.told.swap(true, Ordering::AcqRel)
+            && !self.flags.raise(Flags::TOLD)
         {
             carrier.attend(self.token.load(Ordering::Relaxed) as usize);
         }
@@ -241,7 +199,7 @@ impl Connection {
 
     /// The carrier looks: it is told again of what happens from here on.
     pub(super) fn look(&self) {
-        self.told.swap(false, Ordering::AcqRel);
+        self.flags.lower(Flags::TOLD);
     }
 
     /// Takes what waits for the socket.
@@ -249,7 +207,7 @@ impl Connection {
         let mut state = self.state.lock();
         let (frames, waits_for_room) = state.outbound.take();
         drop(state);
-        let reauthenticated = self.reauthenticated.swap(false, Ordering::AcqRel);
+        let reauthenticated = self.flags.is_up(Flags::REAUTHENTICATED) && self.flags.lower(Flags::REAUTHENTICATED);
         waits_for_room.into_iter().for_each(Waker::wake);
         Waiting { frames, reauthenticated }
     }
@@ -262,7 +220,7 @@ impl Connection {
 
     /// The reason to close, where there is one.
     pub(super) fn closing(&self) -> Option<Close> {
-        self.state.lock().close.as_deref().cloned()
+        if self.is_closing() { self.state.lock().close.as_deref().cloned() } else { None }
     }
 
     /// What the connection rests on.
@@ -273,7 +231,7 @@ impl Connection {
 
     /// When the credential runs out.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        Some(self.state.lock().expires_at).filter(|expires_at| *expires_at != NEVER)
+        self.state.lock().expires_at()
     }
 
     /// Takes over what a new look at the database said about the user.
@@ -281,44 +239,33 @@ impl Connection {
         self.state.lock().refresh(user);
     }
 
-    /// Deals with a message that every endpoint knows.
-    pub(super) async fn common_message(&self, message: CommonClientMessage) -> Result<(), ErrorMessage> {
-        match message {
-            CommonClientMessage::Ping => self.send(Frame::json(&CommonServerMessage::Pong)),
-            CommonClientMessage::Authenticate { token } => {
-                let expires_at = self.authenticate(token).await?;
-                self.send(Frame::json(&CommonServerMessage::Authenticated { expires_at }));
-            }
-        }
-        Ok(())
-    }
-
-    /// Replaces the credential. A bad one changes nothing.
-    async fn authenticate(&self, token: String) -> Result<Option<Timestamp>, ErrorMessage> {
-        let refused = |message: &str| ErrorMessage::new(ErrorCode::Unauthorized, message);
-        let identity = match self.terms.accounts.authenticate(&Credential::AccessToken(token)).await {
-            Ok(identity) => identity,
-            Err(Refusal::Unavailable) => {
-                return Err(ErrorMessage::new(ErrorCode::Unavailable, "the token cannot be checked now: try again"));
-            }
-            Err(Refusal::TokenExpired) => {
-                return Err(refused("the token has expired; the old credential still counts"));
-            }
-            Err(Refusal::Unauthorized) => {
-                return Err(refused("the token is not valid; the old credential still counts"));
-            }
-        };
-        if identity.user.id != self.user_id {
-            return Err(refused("the token belongs to another user; the old credential still counts"));
-        }
-        let expires_at = identity.expires_at;
+    /// From now on it rests on another credential of the same user.
+    pub(super) fn renew(&self, identity: Identity) {
         let mut state = self.state.lock();
         let user = state.rest_on(identity);
         state.refresh(user);
         drop(state);
-        self.reauthenticated.store(true, Ordering::Release);
+        self.flags.raise(Flags::REAUTHENTICATED);
         self.tell();
-        Ok(expires_at)
+    }
+
+    fn queue(&self, state: &mut State, frame: Frame) {
+        let limit = self.terms.profile.outbound_bytes;
+        if state.close.is_none() && state.outbound.push(frame, limit).is_err() {
+            self.set_closing(state, Close::slow_consumer());
+        }
+    }
+
+    fn queue_transient(&self, state: &mut State, key: TransientKey, frame: Frame) {
+        let limit = self.terms.profile.outbound_bytes;
+        if state.close.is_none() && state.outbound.push_transient(key, frame, limit) {
+            self.terms.metrics.transient_dropped();
+        }
+    }
+
+    fn set_closing(&self, state: &mut State, close: Close) {
+        state.close.get_or_insert_with(|| Box::new(close));
+        self.flags.raise(Flags::CLOSING);
     }
 }
 
@@ -326,12 +273,6 @@ impl Connection {
 impl Wake for Connection {
     fn wake(self: Arc<Self>) {
         self.tell();
-    }
-}
-
-fn queue(state: &mut State, frame: Frame, terms: &Terms) {
-    if state.close.is_none() && state.outbound.push(frame, terms.profile.outbound_bytes).is_err() {
-        state.close = Some(Box::new(Close::slow_consumer()));
     }
 }
 
