@@ -4,7 +4,7 @@
 //! Nothing is kept for later: a user who was locked out a moment ago must not come in, and whoever locked him out (Django,
 //! most often) tells nobody.
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -12,11 +12,17 @@ use tokio::sync::oneshot;
 use super::{Account, store::Users};
 use crate::storage::{Storage, StorageError, Tx};
 
+/// Those who wait are enough for a query at this number,
+const CROWD: usize = 64;
+/// and else have this long for becoming more: a query costs as much as looking up ten users.
+const GATHERING: Duration = Duration::from_millis(1);
+
 type Answer = Result<Option<Account>, StorageError>;
 /// Who waits for which user.
 type Waiting = HashMap<String, Vec<oneshot::Sender<Answer>>>;
 
 /// Joins look-ups by the name that a token calls a user: one query at a time, and those who come meanwhile are the next.
+/// Somebody who comes alone does not wait for others.
 pub(super) struct JointLookup {
     storage: Storage,
     users: Arc<Users>,
@@ -62,6 +68,14 @@ impl JointLookup {
                 // Those who waited have learnt it by the end of their channel.
                 tracing::debug!(%error, "users cannot be looked up");
             }
+            self.gather().await;
+        }
+    }
+
+    /// Lets a crowd come together, where there is one.
+    async fn gather(&self) {
+        if (1..CROWD).contains(&self.state.lock().waiting.len()) {
+            tokio::time::sleep(GATHERING).await;
         }
     }
 
