@@ -1,6 +1,7 @@
 //! A thread that carries the bytes of many connections.
 
 use std::{
+    collections::VecDeque,
     io::{self, ErrorKind},
     os::fd::{AsFd, BorrowedFd},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -27,6 +28,8 @@ use super::{
 
 /// The name of the letter box among the sockets.
 const INBOX: Token = Token(usize::MAX);
+/// How many take leave in one round.
+const PARTINGS_MAX: usize = 64;
 /// How many sockets the kernel may name at once.
 const EVENTS_MAX: usize = 1_024;
 
@@ -64,6 +67,8 @@ pub(super) struct EventLoop {
     pub(super) timers: Timers,
     /// Those whose turn ended before all was done.
     pub(super) again: Vec<usize>,
+    /// Those whose peers have hung up.
+    parting: VecDeque<usize>,
     pub(super) desk: Desk,
 }
 
@@ -95,8 +100,8 @@ impl EventLoop {
         let Foundation { poll, waker, inbox, receiver } = foundation;
         let (desk, entries) = (Desk::new(), Slab::new());
         let timers = Timers::new(desk.now);
-        let (door, again) = (None, Vec::new());
-        Self { poll, waker, inbox, receiver, surroundings, turn, door, entries, timers, again, desk }
+        let (door, again, parting) = (None, Vec::new(), VecDeque::new());
+        Self { poll, waker, inbox, receiver, surroundings, turn, door, entries, timers, again, parting, desk }
     }
 
     /// Serves until the letter box says stop. The futures of sessions find the runtime around them.
@@ -112,6 +117,7 @@ impl EventLoop {
             }
             self.desk.now = Instant::now();
             self.read_sockets(&events);
+            self.take_leave();
             self.look_at_the_due();
             self.inbox.take(&mut mail);
             self.open_mail(&mut mail);
@@ -131,7 +137,7 @@ impl EventLoop {
 
     /// Waits until there is something to do.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let busy = !self.again.is_empty() || !self.inbox.may_sleep();
+        let busy = !self.again.is_empty() || !self.parting.is_empty() || !self.inbox.may_sleep();
         let timeout = if busy { Some(Duration::ZERO) } else { self.timers.left(Instant::now()) };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
@@ -148,8 +154,23 @@ impl EventLoop {
                 self.let_in();
             } else if let Some(entry) = self.entries.get_mut(event.token().0) {
                 entry.pipe.note(event);
-                self.visit(event.token().0, Occasion::Ready);
+                if event.is_read_closed() {
+                    self.parting.push_back(event.token().0);
+                } else {
+                    self.visit(event.token().0, Occasion::Ready);
+                }
             }
+        }
+    }
+
+    /// Takes leave of some who have hung up: when everybody does at once, those who come need not wait for all of them.
+    fn take_leave(&mut self) {
+        for _ in 0..PARTINGS_MAX {
+            let Some(token) = self.parting.pop_front() else { break };
+            self.visit(token, Occasion::Ready);
+        }
+        if self.parting.is_empty() {
+            self.parting.shrink_to(PARTINGS_MAX);
         }
     }
 
