@@ -17,7 +17,7 @@ def connect(path):
 
 
 # Pages in the database's log from which on a commit copies them into the database itself.
-CHECKPOINT_PAGES = 1000
+CHECKPOINT_PAGES = 4000
 
 
 def fill_log(database):

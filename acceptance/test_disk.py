@@ -58,7 +58,7 @@ def test_what_is_acknowledged_was_synced(traced, tmp_path):
 @pytest.mark.parametrize("names, error, step, starts, messages, trips", [
     (strace.SYNCS, "EIO", 5, range(1, 6), 60, 8),
     (("pwrite64",), "ENOSPC", 25, range(1, 26), 20, 0),
-    # To accept an order takes about fifty writes; a checkpoint takes a thousand, and would meet all faults.
+    # To accept an order takes about fifty writes; a checkpoint takes thousands, and would meet all faults.
     (("pwrite64",), "ENOSPC", 75, range(1, 76, 5), 0, 3),
 ], ids=["sync", "write", "write of dispatch"])
 def test_every_single_fault_is_told_and_nothing_is_lost(traced, tmp_path, names, error, step, starts, messages, trips):

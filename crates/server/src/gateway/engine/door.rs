@@ -25,6 +25,7 @@ use super::{
     pipe::Pipe,
     visitors::Visit,
 };
+use crate::telemetry::Seldom;
 
 /// The name of the door among the sockets.
 pub(super) const DOOR: Token = Token(usize::MAX - 1);
@@ -68,11 +69,13 @@ pub(super) struct DoorKey {
 pub(super) struct Door {
     listener: TcpListener,
     key: DoorKey,
+    /// Says that somebody was lost.
+    lost: Seldom,
 }
 
 impl Door {
     pub(super) fn open(listener: OwnedFd, key: DoorKey, registry: &Registry) -> io::Result<Self> {
-        let door = Self { listener: TcpListener::from_std(listener.into()), key };
+        let door = Self { listener: TcpListener::from_std(listener.into()), key, lost: Seldom::default() };
         door.listen(registry)?;
         Ok(door)
     }
@@ -107,11 +110,11 @@ impl EventLoop {
     }
 
     fn receive(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let (Some(Door { key, .. }), ways) = (&self.door, &self.surroundings.ways) else { return };
+        let (Some(Door { key, lost, .. }), ways) = (&self.door, &self.surroundings.ways) else { return };
         let Some(place) = ways.loops[self.turn].places.take() else {
             // There is no place here: whoever serves visitors finds one in another loop, or says that there is none.
             let mut visit = Some(Visit { address: peer, read: Bytes::new() });
-            return send_out(ways, &stream, key, &mut visit).unwrap_or_else(|error| tell_lost(&error));
+            return send_out(ways, &stream, key, &mut visit).unwrap_or_else(|error| tell_lost(lost, &error));
         };
         let vacancy = self.entries.vacant_entry();
         let token = vacancy.key();
@@ -119,7 +122,7 @@ impl EventLoop {
         let patience = key.patience;
         match Pipe::new(stream, self.poll.registry(), Token(token)) {
             Ok(pipe) => drop(vacancy.insert(Entry::new(pipe, place, Stage::Knocking(Box::new(knocking))))),
-            Err(error) => return tell_lost(&error),
+            Err(error) => return tell_lost(lost, &error),
         }
         if let Some(patience) = patience {
             self.schedule(token, self.desk.now + patience);
@@ -147,7 +150,7 @@ impl EventLoop {
                 self.again.push(token);
             }
             (Err(error), _) => {
-                tell_lost(&error);
+                tell_lost(&door.lost, &error);
                 self.remove(token);
             }
         }
@@ -231,8 +234,10 @@ fn send_out(ways: &Ways, socket: &TcpStream, key: &DoorKey, visit: &mut Option<V
     })
 }
 
-fn tell_lost(error: &io::Error) {
-    tracing::warn!(%error, "a connection is lost at the door");
+fn tell_lost(lost: &Seldom, error: &io::Error) {
+    if lost.is_due() {
+        tracing::warn!(%error, "connections are lost at the door");
+    }
 }
 
 fn is_of_client(error: &io::Error) -> bool {
