@@ -104,6 +104,11 @@ mod tests {
         // This process has children of other tests, which come and go.
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let observed = Observed::new(vec![child.id()]);
+        // It may not have run yet.
+        let began = std::time::Instant::now();
+        while observed.cpu_time().unwrap().is_zero() && began.elapsed() < Duration::from_secs(20) {
+            std::thread::yield_now();
+        }
         let (cpu_time, memory) = (observed.cpu_time(), observed.proportional_kib());
         child.kill().unwrap();
         child.wait().unwrap();
