@@ -118,7 +118,7 @@ impl Entry {
         let sent = serving.send_behind(answer, &mut self.pipe);
         self.stage = Stage::Serving(serving);
         let again = match sent {
-            Ok(()) => self.drive(Occasion::Attention, desk)?,
+            Ok(_) => self.drive(Occasion::Attention, desk)?,
             Err(end) => self.end(end, desk)?,
         };
         Ok(Some(again.map_or(first_look, |again| again.min(first_look))))

@@ -76,27 +76,25 @@ impl Serving {
         if !pipe.is_flushed() {
             return Ok(false);
         }
-        let Waiting { frames, reauthenticated } = self.stay.connection.take();
+        self.send_behind(None, pipe)
+    }
+
+    /// Sends what waits, behind the answer to the handshake where there is one; tells whether the credential was replaced.
+    pub(super) fn send_behind(&self, answer: Option<Frame>, pipe: &mut Pipe) -> Result<bool, End> {
+        let Waiting { mut frames, reauthenticated } = self.stay.connection.take();
         if !frames.is_empty() {
             self.stay.connection.terms().sent.inc_by(frames.len() as u64);
+        }
+        if let Some(answer) = answer {
+            frames.insert(0, answer);
+        }
+        if !frames.is_empty() {
             pipe.send(&frames).map_err(|_| End::Gone)?;
         }
         if !pipe.is_flushed() {
             self.stay.connection.set_unsent(pipe.unsent());
         }
         Ok(reauthenticated)
-    }
-
-    /// Sends the first messages, behind the answer to the handshake.
-    pub(super) fn send_behind(&self, answer: Option<Frame>, pipe: &mut Pipe) -> Result<(), End> {
-        let first = self.stay.connection.take().frames;
-        self.stay.connection.terms().sent.inc_by(first.len() as u64);
-        let frames: Frames = answer.into_iter().chain(first).collect();
-        pipe.send(&frames).map_err(|_| End::Gone)?;
-        if !pipe.is_flushed() {
-            self.stay.connection.set_unsent(pipe.unsent());
-        }
-        Ok(())
     }
 
     /// Sends what the socket did not take before.
