@@ -106,12 +106,18 @@ impl Gateway {
         }
     }
 
-    /// Finds out who it is, and opens his session, or says why not.
-    pub(super) async fn role(self: Arc<Self>, handshake: Handshake) -> Role {
-        // What ends the server waits for this.
-        let _token = self.tasks.token();
-        let opened = match self.identify(&handshake).await {
-            Ok(identity) => self.open(identity, &handshake).await,
+    /// Finds out who it is, and opens his session, or says why not. Whatever ends the server waits for it.
+    pub(super) fn role(self: Arc<Self>, handshake: Handshake) -> impl Future<Output = Role> + Send {
+        let token = self.tasks.token();
+        async move {
+            let _until_then = token;
+            self.find_role(&handshake).await
+        }
+    }
+
+    async fn find_role(&self, handshake: &Handshake) -> Role {
+        let opened = match self.identify(handshake).await {
+            Ok(identity) => self.open(identity, handshake).await,
             Err(close) => Err(close),
         };
         opened.map_or_else(
