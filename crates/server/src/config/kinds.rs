@@ -82,6 +82,11 @@ pub(super) const OPTIONAL_TEXT: Kind<Option<String>> =
 pub(super) const TEXTS: Kind<Vec<String>> =
     Kind::plain("texts with commas between them, none of them empty", |text| list(text, parse::text));
 
+pub(super) const OPTIONAL_IDENTIFIER: Kind<Option<String>> =
+    Kind::plain("empty or a plain SQL identifier: letters, digits and underscores, at most 63", |text| {
+        none_or(text, identifier)
+    });
+
 pub(super) const IDENTIFIER: Kind<String> = Kind::plain(
     "a plain SQL name: letters, digits and _, not starting with a digit, 63 characters at most",
     identifier,

@@ -32,8 +32,14 @@ settings! {
     }
 
     "Storage" {
-        /// The database. PostgreSQL is not supported yet.
+        /// The database: the embedded one in a file, or a PostgreSQL server, such as Django's.
         database_url: DatabaseUrl = DATABASE("sqlite://data/holodrive.db");
+        /// The PostgreSQL schema of our own tables, made where it is missing; Django's are found by the role's search path.
+        /// None: where Django's are.
+        database_schema: Option<String> = OPTIONAL_IDENTIFIER("");
+        /// How long PostgreSQL may take for one answer. After that, requests are answered with 503 and messages with
+        /// `unavailable`, until it is back.
+        database_timeout: Duration = SECONDS("5");
         /// Connections that only read, beside the one that writes.
         database_readers: u32 = COUNT("4");
         /// Writes that share one commit at the most; `1` syncs each of them alone.

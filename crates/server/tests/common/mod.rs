@@ -94,9 +94,8 @@ impl Site {
         let all = [&[("SECRET_KEY", secret), ("SECRET_KEY_FALLBACKS", fallback)], settings].concat();
         let config = Config::for_tests(folder.path(), &all).unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
-        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2, write_batch: 256 };
-        let file = folder.path().join("holodrive.db");
-        let storage = Storage::open(&file, &options, clock.clone(), Arc::new(Metrics::default())).unwrap();
+        let options = StorageOptions::from(&config);
+        let storage = Storage::open(&options, clock.clone(), Arc::new(Metrics::default())).unwrap();
         let accounts = Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap();
         let site = Self { accounts, storage, clock, _folder: folder };
         site.set_now(NOW);
