@@ -8,7 +8,7 @@ use jsonwebtoken::Algorithm;
 
 use super::kinds;
 use super::setting::{Default, Setting, default, read, settings};
-use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret};
+use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
 use crate::accounts::jwt::TokenClass;
 
 settings! {
@@ -53,6 +53,8 @@ settings! {
         secret_key: Secret = SECRET(derived "generated once into `data/secret_key`");
         /// Earlier secret keys, whose sessions still count.
         secret_key_fallbacks: Vec<Secret> = SECRETS("");
+        /// Django's `SESSION_ENGINE`. Sessions are read from the table `django_session`, so it is `db` or `cached_db`.
+        session_engine: SessionEngine = SESSION_ENGINE("django.contrib.sessions.backends.db");
         /// Name of the session cookie.
         session_cookie_name: String = COOKIE_NAME("sessionid");
         /// How long a login lasts.

@@ -8,7 +8,7 @@ use holodrive_protocol::Timestamp;
 use super::{
     Dialect, Row, StorageError, StorageOptions, Tx, UserKey,
     connection::{Access, Connection, Transaction},
-    table::Table,
+    table::UserTable,
 };
 
 /// A large table may take long to change.
@@ -28,7 +28,7 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 /// Brings the schema up to date; gives the table of the users.
-pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<Table, StorageError> {
+pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
     let mut connection = Connection::open(&StorageOptions { timeout: LIMIT, ..options.clone() })?;
     let mut transaction = connection.begin(Access::Write)?;
     if let (Dialect::Postgres, Some(schema)) = (transaction.dialect(), &options.schema) {
@@ -40,10 +40,9 @@ pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<Table, Sto
         ))?;
     }
     let users = users(&mut transaction, &options.user_table, now)?;
-    let user_key = users.key(&options.user_table)?.1;
     let pending = pending_of(&mut transaction.tx(now))?;
     for (id, name, sql) in pending {
-        let sql = transaction.dialect().expand(sql, user_key);
+        let sql = transaction.dialect().expand(sql, users.key_kind);
         transaction.batch(&sql)?;
         let sql = format!("INSERT INTO {LEDGER} (id, name, applied_at) VALUES ($1, $2, $3)");
         transaction.tx(now).execute(&sql, &[(*id).into(), (*name).into(), now.into()])?;
@@ -77,14 +76,15 @@ fn make_schema(transaction: &mut Transaction<'_>, schema: &str) -> Result<(), St
 }
 
 /// Beside Django its tables are there and stay as they are; alone, we make them.
-fn users(transaction: &mut Transaction<'_>, name: &str, now: Timestamp) -> Result<Table, StorageError> {
+fn users(transaction: &mut Transaction<'_>, name: &str, now: Timestamp) -> Result<UserTable, StorageError> {
     if name == DJANGO_USERS && transaction.tx(now).table(name)?.is_none() {
         let sql = transaction.dialect().expand(DJANGO, UserKey::Int);
         transaction.batch(&sql)?;
     }
-    transaction.tx(now).table(name)?.ok_or_else(|| {
+    let columns = transaction.tx(now).table(name)?.ok_or_else(|| {
         StorageError::Setup(format!(
             "AUTH_USER_TABLE: the database has no table {name}; run Django's migrations first or correct the name"
         ))
-    })
+    })?;
+    UserTable::new(name, columns)
 }

@@ -29,7 +29,7 @@ pub use dialect::{Dialect, UserKey};
 pub use error::StorageError;
 pub use inspect::Inspection;
 pub use outbox::{Event, Topic};
-pub use table::Table;
+pub use table::{Table, UserTable};
 pub use tx::Tx;
 pub use value::{Columns, FromValue, Row, Value};
 
@@ -77,7 +77,7 @@ pub struct Storage {
     readers: readers::Readers,
     outbox: Arc<outbox::Outbox>,
     clock: SharedClock,
-    user_table: Arc<Table>,
+    user_table: Arc<UserTable>,
     /// Where the database tells of what other nodes commit.
     postgres: Option<postgres::Address>,
 }
@@ -109,7 +109,7 @@ impl Storage {
     }
 
     /// The table of the users, as it was at the start.
-    pub fn user_table(&self) -> &Table {
+    pub fn user_table(&self) -> &UserTable {
         &self.user_table
     }
 

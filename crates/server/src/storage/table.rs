@@ -16,21 +16,48 @@ struct Column {
 impl Table {
     /// Whether it has a column of that name.
     pub fn has(&self, column: &str) -> bool {
-        self.0.iter().any(|other| other.name == column)
+        self.column(column).is_some()
     }
 
-    /// Name and kind of its primary key, where users are in it.
-    ///
+    /// What a user can be called by in a column; `None` where that is a text, or there is no such column.
+    pub fn key_kind(&self, column: &str) -> Option<UserKey> {
+        self.column(column).and_then(Column::key_kind)
+    }
+
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.0.iter().find(|column| column.name == name)
+    }
+}
+
+impl Column {
+    fn key_kind(&self) -> Option<UserKey> {
+        UserKey::of_column(&self.declared)
+    }
+}
+
+/// The table of the users, as it was at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserTable {
+    /// Its columns.
+    pub columns: Table,
+    /// The column with the primary key.
+    pub key: String,
+    /// What users are called by.
+    pub key_kind: UserKey,
+}
+
+impl UserTable {
     /// # Errors
-    /// When nobody could be called by such a key. `name` is the table's.
-    pub(super) fn key(&self, name: &str) -> Result<(&str, UserKey), StorageError> {
-        let refuse = |why: String| StorageError::Setup(format!("AUTH_USER_TABLE: {name} {why}"));
-        let key = self.0.iter().find(|column| column.is_key).ok_or_else(|| refuse("has no primary key".into()))?;
-        let kind = UserKey::of_column(&key.declared).ok_or_else(|| {
-            let Column { name, declared, .. } = key;
-            refuse(format!("has the key {name} of the type {declared}: only whole numbers and UUIDs are supported"))
+    /// When nobody could be called by the primary key. `name` is the table's.
+    pub(super) fn new(name: &str, columns: Table) -> Result<Self, StorageError> {
+        let refuse = |why: &str| StorageError::Setup(format!("AUTH_USER_TABLE: {name} {why}"));
+        let Some(Column { name: key, declared, .. }) = columns.0.iter().find(|column| column.is_key) else {
+            return Err(refuse("has no primary key"));
+        };
+        let key_kind = UserKey::of_column(declared).ok_or_else(|| {
+            refuse(&format!("has the key {key} of the type {declared}: only whole numbers and UUIDs are supported"))
         })?;
-        Ok((&key.name, kind))
+        Ok(Self { key: key.clone(), key_kind, columns })
     }
 }
 

@@ -39,14 +39,9 @@ pub(super) fn check(config: &Config, report: &mut Report) {
 
 fn check_tables(database: &mut Inspection, config: &Config, report: &mut Report) -> Result<(), StorageError> {
     check_migrations(database, report)?;
-    let user_columns = [config.jwt_user_id_field.as_str(), &config.auth_login_field].into_iter().chain([
-        "id",
-        "password",
-        "first_name",
-        "last_name",
-        "is_staff",
-        "is_active",
-    ]);
+    // The key is found by itself; names, staff and activity are for those that have them.
+    let token_column = Some(config.jwt_user_id_field.as_str()).filter(|column| *column != "id");
+    let user_columns = [config.auth_login_field.as_str(), "password"].into_iter().chain(token_column);
     check_table(database, "users", &config.auth_user_table, user_columns, report)?;
     let membership_columns = [config.auth_user_groups_user_column.as_str(), "group_id"];
     check_table(database, "members", &config.auth_user_groups_table, membership_columns, report)?;
