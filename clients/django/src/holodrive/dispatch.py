@@ -37,10 +37,9 @@ def driver_orders(handlers: Handlers, data: Mapping[str, Any]) -> JsonObject:
 
 def chat_access(handlers: Handlers, data: Mapping[str, Any]) -> JsonObject:
     """Users who do not exist or are not active are refused without asking."""
-    seats = [(seat.get("user_id"), integer(seat, "conversation_id")) for seat in objects(data, "seats")]
+    seats = [(seat_key(seat), integer(seat, "conversation_id")) for seat in objects(data, "seats")]
     people = active_users({key for key, _ in seats})
-    known = [(place, people[str(key)], conversation) for place, (key, conversation) in enumerate(seats)
-             if str(key) in people]
+    known = [(place, people[key], conversation) for place, (key, conversation) in enumerate(seats) if key in people]
     verdicts = list(call(handlers.chat_access_many, [(person, conversation) for _, person, conversation in known]))
     if len(verdicts) != len(known):
         raise ValueError(f"chat_access_many answered {len(verdicts)} of {len(known)} seats")
@@ -129,27 +128,35 @@ def active_user(data: Mapping[str, Any]) -> AbstractBaseUser:
     return found
 
 
-def active_users(keys: set[Any]) -> dict[str, AbstractBaseUser]:
-    """Those of the users who exist and may log in, by their key as text, in one query."""
+def active_users(keys: set[Any]) -> dict[Any, AbstractBaseUser]:
+    """Those of the users who exist and may log in, by their keys, in one query."""
+    found = get_user_model()._default_manager.filter(pk__in=keys)
+    return {person.pk: person for person in found if person.is_active}
+
+
+def seat_key(seat: Mapping[str, Any]) -> Any:
     try:
-        wanted = [user_key(key) for key in keys]
+        return user_key(seat.get("user_id"))
     except (ValueError, TypeError, ValidationError):
         raise invalid("a user_id is no key of a user") from None
-    found = get_user_model()._default_manager.filter(pk__in=wanted)
-    return {str(person.pk): person for person in found if person.is_active}
 
 
 def user_key(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
+    if not is_integer(value) and not isinstance(value, str):
         raise ValueError(value)
     return get_user_model()._meta.pk.to_python(value)
 
 
+def is_integer(value: Any) -> bool:
+    """Whether it is one that a database can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
 def integer(data: Mapping[str, Any], field: str) -> int:
-    value = data.get(field)
-    if isinstance(value, bool) or not isinstance(value, int):
+    value: Any = data.get(field)
+    if not is_integer(value):
         raise invalid(f"{field} is no integer")
-    return value
+    return int(value)
 
 
 def text(data: Mapping[str, Any], field: str) -> str:

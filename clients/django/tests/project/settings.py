@@ -30,7 +30,7 @@ def database(url: str) -> dict:
 DATABASES = {"default": database(os.environ.get("DATABASE_URL", "sqlite:///tmp/never-opened.db"))}
 
 HOLODRIVE = {
-    "URL": "http://127.0.0.1:9",
+    "URL": os.environ.get("HOLODRIVE_URL", "http://127.0.0.1:9"),
     "API_KEY": "package-api-key",
     "HOOKS_SECRET": "package-hooks-secret-0123456789",
     "HANDLERS": "project.realtime.Handlers",
