@@ -51,7 +51,7 @@ class Page:
     """One tab."""
 
     def __init__(self, url: str):
-        self.connection = connect(url, proxy=None, max_size=None, ping_interval=None, compression=None)
+        self.connection = connect(url, proxy=None, max_size=None, ping_interval=None, compression=None, legacy=True)
         self.numbers = itertools.count(1)
         # What broke a rule of the page's content security policy, or was thrown.
         self.complaints = []
@@ -69,10 +69,15 @@ class Page:
         deadline = time.monotonic() + timeout
         while True:
             message = json.loads(self.connection.recv(timeout=max(deadline - time.monotonic(), 0.001)))
-            if message.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded"}:
-                self.complaints.append(message["params"])
+            self._note(message)
             if wanted(message):
                 return message
+
+    def _note(self, message: dict):
+        entry = message.get("params", {}).get("entry", {})
+        is_missing_icon = entry.get("url", "").endswith("/favicon.ico")
+        if message.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded"} and not is_missing_icon:
+            self.complaints.append(message["params"])
 
     def open(self, url: str):
         number = next(self.numbers)

@@ -78,8 +78,8 @@ def test_every_list_page_filters_searches_and_orders(admin, trip):
         for query in ("", "?q=1", "?q=user", "?o=1", "?o=-2"):
             page = admin.get(address + query)
             assert page.status_code == 200, address + query
-            assert "addlink" not in page.text and "Delete selected" not in page.text
-        assert admin.get(address.replace("changelist", "") + "add/").status_code == 403
+            assert f'href="{address}add/' not in page.text and "delete_selected" not in page.text
+        assert admin.get(f"{address}add/").status_code == 403
 
 
 def test_filters_by_status_and_time(admin, trip):

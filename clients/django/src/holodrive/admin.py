@@ -99,6 +99,10 @@ class OrderAdmin(ReadOnlyAdmin):
     list_select_related = ["rider", "driver"]
     search_fields = ["=id", "address_from", "address_to"]
     people = ("rider", "driver")
+    fields = [
+        ("status", "order_type"), ("rider", "driver"), ("address_from", "latitude_from", "longitude_from"),
+        ("address_to", "latitude_to", "longitude_to"), ("created_at", "search_until"), "conversation",
+    ]
     inlines = [OfferInline, OrderEventInline]
 
     @admin.display(description=_("order"), ordering="id")

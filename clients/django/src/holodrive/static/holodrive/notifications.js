@@ -58,6 +58,8 @@
     }
 
     open() {
+      // Where the screen is narrow the panel takes its width, below the bell.
+      this.panel.style.setProperty('--holodrive-top', `${this.toggle.getBoundingClientRect().bottom + 8}px`);
       this.panel.hidden = false;
       this.toggle.setAttribute('aria-expanded', 'true');
       this.panel.focus({ preventScroll: true });
