@@ -122,6 +122,7 @@ def test_it_comes_back_and_misses_nothing(page, staff, server):
     server.run()
     holodrive.notify(staff, title="meanwhile", message="m")
     page.command("Network.setBlockedURLs", urls=[])
+    page.run("window.dispatchEvent(new Event('online'))")
     page.wait_for(LIVE, 30)
     page.wait_for(f"{TITLES}.length === 2 && {BADGE} === '1'")
     assert page.run(TITLES) == ["meanwhile", "before"] and page.run(STATUSES) == ["unread", "read"]
