@@ -59,6 +59,17 @@ def test_another_key_is_found(capsys, user, monkeypatch):
     assert error and verdict(report, "tokens:") == "failed" and "SECRET_KEY" in report
 
 
+def test_a_session_is_shown_and_deleted(capsys, user):
+    from django.contrib.sessions.models import Session
+
+    before = Session.objects.count()
+    report, error = check(capsys, "--session", "--user", user.get_username())
+    assert error == "" and verdict(report, "sessions: the server accepts") == "ok"
+    report, error = check(capsys, "--session", SECRET_KEY="x" * 50)
+    assert error and verdict(report, "sessions: the server refuses") == "failed"
+    assert Session.objects.count() == before
+
+
 def test_an_origin_that_is_not_allowed(capsys, user):
     report, error = check(capsys, "--origin", "https://evil.example", "--origin", "http://127.0.0.1")
     assert error and verdict(report, "evil.example") == "failed" and verdict(report, "127.0.0.1 may connect") == "ok"

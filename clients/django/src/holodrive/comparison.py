@@ -7,13 +7,14 @@ import http.client
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.core.checks import WARNING, run_checks
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import DatabaseError, connections, router
@@ -28,6 +29,7 @@ from .models import Notification
 from .tokens import access_token
 
 Verdict = Literal["ok", "warning", "failed", "unknown"]
+SESSION_SECONDS: Final = 60
 COLUMNS: Final = ("id", "password", "first_name", "last_name", "is_staff", "is_active")
 
 
@@ -64,6 +66,7 @@ class Wishes:
 
     login: str | None
     origins: Sequence[str]
+    session: bool
 
 
 def compare(wishes: Wishes) -> Findings:
@@ -82,7 +85,10 @@ def compare(wishes: Wishes) -> Findings:
         yield unknown("API key, keys of tokens, and origins: the server does not answer")
         return
     yield from guarded("API key", api_key)
-    yield from guarded("tokens", lambda: tokens(wishes.login))
+    user = found_user(wishes.login)
+    yield from guarded("tokens", lambda: tokens(user))
+    if wishes.session and user is not None:
+        yield from guarded("sessions", lambda: session_of(user))
     yield from guarded("origins", lambda: browser_origins(wishes.origins))
 
 
@@ -217,13 +223,17 @@ def api_key() -> Findings:
         yield failed(f"API key: {answer.error()}")
 
 
-def tokens(login: str | None) -> Findings:
-    """A token of a user of ours, shown to the server: key, claims and user table agree when it knows him."""
+def found_user(login: str | None) -> Any:
+    """The active user of this name, or the first; None where there is none."""
     model = get_user_model()
     users = model._default_manager.filter(is_active=True)
     if login is not None:
         users = users.filter(**{model.USERNAME_FIELD: login})
-    user: Any = users.order_by("pk").first()
+    return users.order_by("pk").first()
+
+
+def tokens(user: Any) -> Findings:
+    """A token of a user of ours, shown to the server: key, claims and user table agree when it knows him."""
     if user is None:
         yield unknown("tokens: there is no active user to make one for")
         return
@@ -240,10 +250,29 @@ def _me(user: Any, me: dict[str, Any]) -> Findings:
         return
     yield ok(f"tokens: the server accepts ours, and knows user {user.pk}")
     if not _signs_with_secret_key():
-        yield unknown("sessions: tokens have a key of their own, so that SECRET_KEY was not compared")
+        yield unknown("sessions: tokens have a key of their own, so that SECRET_KEY was not compared; see --session")
     if me["websocket_url"] != config.websocket_url:
         text = f"the server says {me['websocket_url']}, HOLODRIVE['WEBSOCKET_URL'] {config.websocket_url}"
         yield warning(f"websocket_url: {text}")
+
+
+def session_of(user: Any) -> Findings:
+    """Opens a session as Django's login would, shows it to the server, and deletes it."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.set_expiry(SESSION_SECONDS)
+    store.create()
+    store.save()
+    try:
+        answer = transport.request("GET", "/api/me/", cookie=f"{settings.SESSION_COOKIE_NAME}={store.session_key}")
+    finally:
+        store.delete()
+    if answer.is_success and str(answer.json()["id"]) == str(user.pk):
+        yield ok(f"sessions: the server accepts one of user {user.pk}")
+    else:
+        yield failed("sessions: the server refuses ours: SECRET_KEY, SESSION_COOKIE_NAME or AUTHENTICATION_BACKENDS differ")
 
 
 def _signs_with_secret_key() -> bool:

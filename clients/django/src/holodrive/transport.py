@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import ssl
 import threading
@@ -57,12 +58,13 @@ class Connections(threading.local):
     """One kept connection for each thread."""
 
     def __init__(self) -> None:
-        self.address: tuple[str, str, float] | None = None
+        self.address: tuple[int, str, str, float] | None = None
         self.kept: http.client.HTTPConnection | None = None
 
     def take(self, url: SplitResult, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
         """A connection, and whether it was used before; it belongs to the caller until `keep`."""
-        address = (url.scheme, url.netloc, timeout)
+        # A process that was forked off must not write on its parent's connection.
+        address = (os.getpid(), url.scheme, url.netloc, timeout)
         kept, self.kept = self.kept, None
         if kept is not None and self.address == address:
             return kept, True
@@ -91,6 +93,7 @@ def request(
     body: Mapping[str, Any] | None = None,
     *,
     authorization: str | None = None,
+    cookie: str | None = None,
     idempotency_key: str | None = None,
     retries: int | None = None,
 ) -> Answer:
@@ -101,6 +104,8 @@ def request(
     headers = {"Accept": "application/json"}
     if authorization is not None:
         headers["Authorization"] = authorization
+    if cookie is not None:
+        headers["Cookie"] = cookie
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
     payload = None

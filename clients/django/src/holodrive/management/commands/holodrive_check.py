@@ -22,6 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--user", metavar="NAME", help="the user to show the server a token of; the first by default")
         parser.add_argument("--origin", action="append", default=[], metavar="URL",
                             help="an origin whose pages open sockets, such as https://admin.example.com (repeatable)")
+        parser.add_argument("--session", action="store_true",
+                            help="also open a session of that user for a moment, and show the server its cookie")
         parser.add_argument("--django-url", default="http://127.0.0.1:8000", metavar="URL",
                             help="with --env: where the server reaches Django (%(default)s)")
 
@@ -30,7 +32,7 @@ class Command(BaseCommand):
             self.stdout.write(dotenv(options["django_url"]), ending="")
             return
         count: Counter[str] = Counter()
-        for finding in compare(Wishes(options["user"], options["origin"])):
+        for finding in compare(Wishes(options["user"], options["origin"], options["session"])):
             count[finding.verdict] += 1
             self.stdout.write(self.line(finding))
         if count["failed"]:
