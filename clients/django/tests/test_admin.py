@@ -1,5 +1,6 @@
 """The models on the server's real rows, and their pages in the admin."""
 
+import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -125,6 +126,32 @@ def test_texts_are_escaped(admin, trip):
 def test_moments_are_shown_in_the_sites_time_zone(admin, trip):
     shown = formats.localize(clock.localtime(trip.created_at))
     assert str(shown) in admin.get(pages(trip)[0]).text
+
+
+def test_rows_outlive_their_users(admin, trip):
+    trip.rider.delete()
+    trip.driver.delete()
+    for model, row in ((models.Order, trip), (models.Offer, trip.offers.get()), (models.Message, trip.conversation.messages.get())):
+        address = reverse(f"admin:holodrive_{model._meta.model_name}_changelist")
+        assert pages(row)[0] in admin.get(address).text and admin.get(pages(row)[0]).status_code == 200
+    assert admin.get(pages(trip.conversation)[0]).status_code == 200
+
+
+def test_a_long_conversation_shows_its_newest_messages(admin, trip, monkeypatch):
+    monkeypatch.setattr("holodrive.admin.INLINE_ROWS_MAX", 2)
+    for number in range(3):
+        holodrive.send_message(trip.conversation_id, f"text {number}", sender=trip.driver)
+    page = admin.get(pages(trip.conversation)[0]).text
+    assert "text 2" in page and "text 1" in page and "text 0" not in page
+    [address] = re.findall(r'href="([^"]*conversation__id__exact=[^"]*)">4<', page)
+    assert "text 0" in admin.get(address).text
+
+
+def test_notifications_are_filtered_by_status(admin, trip):
+    address = reverse("admin:holodrive_notification_changelist")
+    query = {"q": trip.rider.get_username()}
+    assert trip.rider.get_username() in admin.get(address, {**query, "status": "unread"}).text.partition("result_list")[2]
+    assert "0 notifications" in admin.get(address, {**query, "status": "read"}).text
 
 
 def test_permissions_are_djangos(make_user, trip):

@@ -146,6 +146,11 @@ def test_a_failure_stores_nothing_and_may_be_tried_again(hooks, user, received, 
     assert hooks.send("chat_message", message(user, "well"), id=id)[0] == 200
 
 
+def test_a_handler_that_returns_no_id_is_a_failure(hooks, user, monkeypatch):
+    monkeypatch.setattr("project.realtime.Handlers.chat_message", lambda *_: None)
+    assert hooks.send("chat_message", message(user))[0] == 500
+
+
 def test_a_receiver_that_fails_changes_nothing(hooks, user):
     def failing(**_):
         raise RuntimeError("boom")

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter
 from django.contrib.auth import get_user_model
 from django.db.models import Model, QuerySet
+from django.forms import models as forms
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -20,8 +21,11 @@ from . import models
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
+    BaseInlineFormSet = forms.BaseInlineFormSet[Any, Any, Any]
 else:
-    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+    ModelAdmin, TabularInline, BaseInlineFormSet = admin.ModelAdmin, admin.TabularInline, forms.BaseInlineFormSet
+
+INLINE_ROWS_MAX = 100
 
 
 def link(thing: Model | None) -> str | SafeString:
@@ -66,9 +70,19 @@ class ReadOnlyAdmin(ReadOnly, ModelAdmin):
         return [*super().get_search_fields(request), *searched(*self.people)]
 
 
+class Shortened(BaseInlineFormSet):
+    """The first rows of what may be long."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if not hasattr(self, "shortened"):
+            self.shortened = super().get_queryset()[:INLINE_ROWS_MAX]
+        return self.shortened
+
+
 class ReadOnlyInline(ReadOnly, TabularInline):
     """Rows that belong to a page."""
 
+    formset = Shortened
     extra = 0
     can_delete = False
     show_change_link = True
@@ -89,7 +103,8 @@ class OrderEventInline(ReadOnlyInline):
 class MessageInline(ReadOnlyInline):
     model = models.Message
     fields = ["created_at", "sender_name", "is_from_support", "message"]
-    ordering = ["id"]
+    ordering = ["-id"]
+    verbose_name_plural = _("newest messages")
 
 
 @admin.register(models.Order)
@@ -156,7 +171,7 @@ class ConversationAdmin(ReadOnlyAdmin):
     list_select_related = ["order", "created_by"]
     search_fields = ["=id", "=order__id"]
     people = ("created_by",)
-    fields = ["kind", "order", "created_by", "participants", "created_at", "closed_at"]
+    fields = ["kind", "order", "created_by", "participants", "created_at", "closed_at", "all_messages"]
     inlines = [MessageInline]
 
     @admin.display(description=_("order"), ordering="order")
@@ -167,6 +182,13 @@ class ConversationAdmin(ReadOnlyAdmin):
     def participants(self, conversation: models.Conversation) -> str:
         people = conversation.participants.select_related("user").order_by("joined_at")
         return format_html_join(", ", "{}", ((each.user,) for each in people)) or "-"
+
+
+    @admin.display(description=_("messages"))
+    def all_messages(self, conversation: models.Conversation) -> str:
+        address = reverse("admin:holodrive_message_changelist")
+        count = conversation.messages.count()
+        return format_html('<a href="{}?conversation__id__exact={}">{}</a>', address, conversation.pk, count)
 
 
 @admin.register(models.Message)
@@ -186,10 +208,24 @@ class MessageAdmin(ReadOnlyAdmin):
         return message.message if len(message.message) <= 80 else f"{message.message[:79]}…"
 
 
+class StatusFilter(admin.SimpleListFilter):
+    """Read or not."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("unread", _("Unread")), ("read", _("Read"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        return queryset if wanted is None else queryset.filter(read_at__isnull=wanted == "unread")
+
+
 @admin.register(models.Notification)
 class NotificationAdmin(ReadOnlyAdmin):
     list_display = ["id", "title", "user", "notification_type", "created_at", "read_at"]
-    list_filter = [("read_at", admin.EmptyFieldListFilter), ("created_at", DateFieldListFilter)]
+    list_filter = [StatusFilter, ("created_at", DateFieldListFilter)]
     list_select_related = ["user"]
     search_fields = ["=id", "title", "message", "notification_type"]
     people = ("user",)

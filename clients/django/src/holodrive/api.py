@@ -104,10 +104,10 @@ def create_order(
         "rider_id": _key_of(rider),
         "address_from": address_from,
         "address_to": address_to,
-        "latitude_from": str(latitude_from),
-        "longitude_from": str(longitude_from),
-        "latitude_to": str(latitude_to),
-        "longitude_to": str(longitude_to),
+        "latitude_from": _degrees(latitude_from),
+        "longitude_from": _degrees(longitude_from),
+        "latitude_to": _degrees(latitude_to),
+        "longitude_to": _degrees(longitude_to),
         "order_type": order_type,
     }
     return Order.from_json(_as_backend("/api/orders/", body, idempotency_key))
@@ -203,6 +203,11 @@ def _id_of(thing: Order | Conversation | Model | int) -> int:
     if not isinstance(key, int):
         raise TypeError(f"the server's keys are integers: {key!r}")
     return key
+
+
+def _degrees(value: Coordinate) -> str:
+    """Without an exponent; what is no number is for the server to refuse."""
+    return value if isinstance(value, str) else f"{Decimal(str(value)):f}"
 
 
 def _recipients(to: Recipients) -> list[dict[str, Any]]:

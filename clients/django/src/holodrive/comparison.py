@@ -21,7 +21,7 @@ from django.db import DatabaseError, connections, router
 from django.db.migrations.executor import MigrationExecutor
 
 from . import transport
-from .checks import SHARED_SESSIONS
+from .checks import SHARED_SESSIONS, TAG
 from .conf import config
 from .environment import LAYERS, groups_of, hooks_path, origins
 from .errors import HoloDriveError
@@ -102,9 +102,9 @@ def guarded(what: str, check: Callable[[], Findings]) -> Findings:
 
 def own_settings() -> Findings:
     """What the system checks say of `HOLODRIVE`."""
-    found = [each for each in run_checks() if str(each.id).startswith("holodrive.")]
+    found = run_checks(tags=[TAG])
     for each in found:
-        text = f"settings: {each.msg} {each.hint or ''}({each.id})"
+        text = f"settings: {each.msg} {each.hint or ''} ({each.id})"
         yield failed(text) if each.level > WARNING else warning(text)
     if not found:
         yield ok("settings: HOLODRIVE is complete")

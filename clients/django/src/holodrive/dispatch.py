@@ -13,11 +13,12 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import router, transaction
 from django.dispatch import Signal
 
 from . import signals
 from .hooks import Connection, Handlers, NotFound, Refused, StoredMessage, call
+from .models import HookAnswer
 
 JsonObject = dict[str, Any]
 
@@ -55,6 +56,8 @@ def chat_message(handlers: Handlers, data: Mapping[str, Any]) -> JsonObject:
     stored = call(handlers.chat_message, sender, conversation, message, client_id)
     if not isinstance(stored, StoredMessage):
         stored = StoredMessage(stored)
+    if not is_integer(stored.message_id):
+        raise TypeError(f"chat_message must return the integer id of the message, not {stored.message_id!r}")
     tell(signals.message_received, handlers, user=sender, conversation_id=conversation, message_id=stored.message_id,
          message=message, client_id=client_id)
     return {name: value for name, value in vars(stored).items() if value is not None}
@@ -101,7 +104,8 @@ ROUTES: Final[Mapping[str, Route]] = {
 
 def tell(signal: Signal, handlers: Handlers, **what: Any) -> None:
     """A receiver that fails is logged: the work is done, and asking again would not undo it."""
-    transaction.on_commit(lambda: _send(signal, type(handlers), what))
+    database = router.db_for_write(HookAnswer)
+    transaction.on_commit(lambda: _send(signal, type(handlers), what), using=database)
 
 
 def _send(signal: Signal, sender: type[Handlers], what: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The server's tables, to be read; and one table of our own, for hooks that come twice.
 
 The server makes and changes its tables itself (`managed = False`). Users have no constraint in the database: the server
-keeps their keys, and asks Django who they are.
+keeps their keys, and rows outlive a user who is deleted. `null=True` makes Django look for such users by an outer join.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ class Message(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     conversation = models.ForeignKey(Conversation, models.DO_NOTHING, related_name="messages")
-    sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False)
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
+    )
     sender_name = models.TextField()
     is_from_support = models.BooleanField()
     message = models.TextField()
@@ -152,7 +154,9 @@ class Order(models.Model):
     """A ride, from the wish to its end."""
 
     id = models.BigAutoField(primary_key=True)
-    rider = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False)
+    rider = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
+    )
     driver = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
     )
@@ -189,7 +193,9 @@ class Offer(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     order = models.ForeignKey(Order, models.DO_NOTHING, related_name="offers")
-    driver = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False)
+    driver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
+    )
     state = models.CharField(max_length=8, choices=OfferState)
     reason = models.TextField(null=True, blank=True)
     distance_km = models.FloatField(null=True, blank=True)
@@ -233,7 +239,9 @@ class Notification(models.Model):
     """A notification of one user."""
 
     id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
+    )
     title = models.TextField()
     message = models.TextField()
     notification_type = models.TextField()

@@ -1,6 +1,7 @@
 """What `django-admin startproject` writes, beside HoloDrive. The environment says on which database, and with which user model."""
 
 import os
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "package-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz")
@@ -15,7 +16,7 @@ AUTH_USER_MODEL = os.environ.get("USER_MODEL", "auth.User")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
 
-def database(url: str) -> dict:
+def database(url: str) -> dict[str, Any]:
     """An entry of DATABASES from the server's own DATABASE_URL."""
     if url.startswith("sqlite://"):
         options = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
