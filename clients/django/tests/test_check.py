@@ -44,11 +44,13 @@ def test_all_is_well(capsys, user):
 @pytest.mark.parametrize(("changed", "text"), [
     (holodrive(API_KEY="another"), "API key:"),
     (holodrive(HOOKS_SECRET=""), "hooks:"),
+    ({"ALLOWED_HOSTS": ["example.com"]}, "ALLOWED_HOSTS"),
+    ({"SECURE_SSL_REDIRECT": True}, "SECURE_REDIRECT_EXEMPT"),
     (holodrive(URL=f"http://127.0.0.1:{free_port()}"), "server:"),
     ({"SESSION_ENGINE": "django.contrib.sessions.backends.file"}, "sessions:"),
 ])
 def test_each_difference_is_found(capsys, user, changed, text):
-    report, error = check(capsys, **changed)
+    report, error = check(capsys, "--origin", "http://127.0.0.1", **changed)
     assert error and verdict(report, text) == "failed", report
 
 

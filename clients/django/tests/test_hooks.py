@@ -18,6 +18,7 @@ from project.models import ChatLine
 import holodrive
 from holodrive import signals
 from holodrive.models import HookAnswer
+from holodrive.signatures import sign
 
 SECRET = settings.HOLODRIVE["HOOKS_SECRET"]
 
@@ -218,6 +219,17 @@ def test_an_inactive_user_is_refused(hooks, make_user):
 def test_who_is_not_the_server_is_refused(hooks, user, wrong):
     status, body = hooks.send("chat_message", message(user), **wrong)
     assert (status, body["code"]) == (401, "unauthorized") and lines(user) == []
+
+
+def test_the_signature_is_the_servers():
+    """The same vector stands in the server's own tests."""
+    expected = "v1=ca397919245e3e2be2b1b71f25503244c6dc92b27ccfbccc8eb98891bac20ea6"
+    assert sign("secret", "1763817322", b'{"id": "1"}') == expected
+
+
+def test_holodrive_check_on_the_servers_side_tells_the_secrets_apart(hooks):
+    assert hooks.send("holodrive_check", {})[0] == 404
+    assert hooks.send("holodrive_check", {}, secret="another")[0] == 401
 
 
 @pytest.mark.parametrize("shift", [-290, 290])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -19,6 +20,7 @@ from django.core.checks import WARNING, run_checks
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import DatabaseError, connections, router
 from django.db.migrations.executor import MigrationExecutor
+from django.http.request import validate_host
 
 from . import transport
 from .checks import SHARED_SESSIONS, TAG
@@ -66,6 +68,7 @@ class Wishes:
 
     login: str | None
     origins: Sequence[str]
+    django_url: str
     session: bool
 
 
@@ -76,7 +79,7 @@ def compare(wishes: Wishes) -> Findings:
     yield from sessions()
     yield from channel_layer()
     yield from tables()
-    yield from hooks()
+    yield from hooks(wishes.django_url)
     is_up = False
     for finding in server():
         is_up = finding.verdict != "failed"
@@ -181,8 +184,8 @@ def _table(connection: Any, cursor: Any, model: Any, there: set[str]) -> Finding
         yield ok(f"tables: {name}")
 
 
-def hooks() -> Findings:
-    """The server tells nobody its secret: it is compared when it asks."""
+def hooks(django_url: str) -> Findings:
+    """The server tells nobody its secret: whether it is the same shows when it asks."""
     path = hooks_path()
     if path is None and config.hooks_secret:
         yield failed('hooks: HOOKS_SECRET is set, but no URL: path("holodrive/hooks/", include("holodrive.urls"))')
@@ -192,7 +195,17 @@ def hooks() -> Findings:
         yield failed(f"hooks: {path} is mounted, but HOLODRIVE['HOOKS_SECRET'] is not set")
     else:
         yield ok(f"hooks: mounted at {path}")
+        yield from _way_of_hooks(path, urlsplit(django_url))
         yield unknown("hooks: whether the server has the same HOOKS_SECRET; `holodrive check` tells it there")
+
+
+def _way_of_hooks(path: str, url: SplitResult) -> Findings:
+    """What Django does with a request before our view sees it."""
+    if not validate_host(url.hostname or "", settings.ALLOWED_HOSTS or [".localhost", "127.0.0.1", "[::1]"]):
+        yield failed(f"hooks: the server asks {url.hostname} (--django-url), which is not in ALLOWED_HOSTS")
+    exempt = any(re.search(pattern, path.lstrip("/")) for pattern in settings.SECURE_REDIRECT_EXEMPT)
+    if settings.SECURE_SSL_REDIRECT and url.scheme == "http" and not exempt:
+        yield failed(f"hooks: SECURE_SSL_REDIRECT sends the server away; add {path.lstrip('/')} to SECURE_REDIRECT_EXEMPT")
 
 
 def server() -> Findings:

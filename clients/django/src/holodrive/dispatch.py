@@ -15,6 +15,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.dispatch import Signal
+from django.utils.functional import Promise
+from django.utils.timezone import is_naive, make_aware
 
 from . import signals
 from .hooks import Connection, Handlers, NotFound, Refused, StoredMessage, call
@@ -203,10 +205,7 @@ def encoded(body: Mapping[str, Any]) -> str:
 
 def _encoded(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, (Decimal, UUID)):
-        return str(value)
-    # Covers translated texts, too.
-    if hasattr(value, "__html__") or type(value).__name__ == "__proxy__":
+        return (make_aware(value) if is_naive(value) else value).isoformat()
+    if isinstance(value, (Decimal, UUID, Promise)):
         return str(value)
     raise TypeError(f"{type(value).__name__} is no JSON")

@@ -25,14 +25,15 @@ class Command(BaseCommand):
         parser.add_argument("--session", action="store_true",
                             help="also open a session of that user for a moment, and show the server its cookie")
         parser.add_argument("--django-url", default="http://127.0.0.1:8000", metavar="URL",
-                            help="with --env: where the server reaches Django (%(default)s)")
+                            help="where the server reaches Django for its hooks (%(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["env"]:
             self.stdout.write(dotenv(options["django_url"]), ending="")
             return
         count: Counter[str] = Counter()
-        for finding in compare(Wishes(options["user"], options["origin"], options["session"])):
+        wishes = Wishes(options["user"], options["origin"], options["django_url"], options["session"])
+        for finding in compare(wishes):
             count[finding.verdict] += 1
             self.stdout.write(self.line(finding))
         if count["failed"]:
