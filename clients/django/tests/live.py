@@ -45,8 +45,7 @@ class HoloDrive:
         self.folder.mkdir(exist_ok=True)
         hooks = ("HOOKS_URL=", "HOOKS_SECRET=")
         lines = [line for line in dotenv("http://127.0.0.1:1").splitlines() if not line.startswith(hooks)]
-        lines += [f"WEBSOCKET_PORT={self.url.rpartition(':')[2]}", "LOGIN_RATE=0", "DRAIN_TIMEOUT=0.2",
-                  "RECHECK_INTERVAL=0.3"]
+        lines += ["LOGIN_RATE=0", "DRAIN_TIMEOUT=0.2", "RECHECK_INTERVAL=0.3"]
         (self.folder / ".env").write_text("\n".join(lines))
         self.run()
         return self

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -42,7 +42,7 @@ def dotenv(django_url: str) -> str:
 
 def variables(django_url: str) -> Lines:
     """Names and values of everything that follows from Django's settings."""
-    yield "WEBSOCKET_URL", config.websocket_url
+    yield from addresses()
     yield from database()
     yield "SECRET_KEY", str(settings.SECRET_KEY)
     yield "SECRET_KEY_FALLBACKS", listed(settings.SECRET_KEY_FALLBACKS)
@@ -54,6 +54,14 @@ def variables(django_url: str) -> Lines:
     if api_key := getattr(settings, "HOLODRIVE", {}).get("API_KEY"):
         yield "API_KEYS", str(api_key)
     yield from hooks(django_url)
+
+
+def addresses() -> Lines:
+    """Where it listens, if nothing stands between, and what browsers are told."""
+    url = urlsplit(config.url)
+    if url.scheme == "http" and url.port:
+        yield "WEBSOCKET_PORT", str(url.port)
+    yield "WEBSOCKET_URL", config.websocket_url
 
 
 def database() -> Lines:
