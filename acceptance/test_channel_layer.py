@@ -286,7 +286,7 @@ class Crowd:
         self.tasks = []
 
     async def join(self, name, url: str):
-        socket = await connect(url, compression=None, max_queue=None, proxy=None, ping_interval=None, legacy=True)
+        socket = await connect(url, compression=None, max_queue=None, proxy=None, ping_interval=None)
         assert json.loads(await socket.recv())["type"] == "connection_established"
         self.heard[name] = []
         self.tasks.append(asyncio.create_task(self._listen(socket, self.heard[name])))

@@ -85,9 +85,10 @@ impl ChannelLayer {
         check_names(backend, &patterns)?;
         let codec = Arc::new(Codec::new(config, Arc::clone(clock)));
         let hosts = hosts(config)?;
-        let share = (config.channel_layer_queues as usize).div_ceil(hosts.len());
-        let link = |host| {
-            let queues = if backend == Backend::Core { queues(&names, share) } else { Vec::new() };
+        let (count, share) = (hosts.len(), (config.channel_layer_queues as usize).div_ceil(hosts.len()));
+        let link = |(place, host)| {
+            // The queues of a group are where the group is, so a server that is down harms its own groups only.
+            let queues = if backend == Backend::Core { queues(&names, share, place, count) } else { Vec::new() };
             let inward = Arc::new(Inward {
                 names: names.clone(),
                 groups: Groups::new(metrics.channel_layer_groups()),
@@ -100,7 +101,7 @@ impl ChannelLayer {
             });
             Link { host, backend, inward, failing: Seldom::default() }
         };
-        let links = hosts.into_iter().map(link).collect();
+        let links = hosts.into_iter().enumerate().map(link).collect();
         Ok(Some(Arc::new(Self { backend, patterns, names, links })))
     }
 

@@ -9,7 +9,7 @@ use super::{Failure, Host, ping};
 use crate::channel_layer::{
     groups::Group,
     inward::Inward,
-    names::{Names, tag},
+    names::{Names, host_of, tag},
 };
 
 /// What begins the names of channels that belong to one process.
@@ -27,13 +27,11 @@ pub(in super::super) struct Queue {
     key: String,
 }
 
-/// So many queues, with names that nobody else has.
-pub(in super::super) fn queues(names: &Names, count: usize) -> Vec<Queue> {
-    let queue = || {
-        let process = format!("{PROCESS_PREFIX}{:032x}!", rand::random::<u128>());
-        Queue { key: names.queue(&process), process }
-    };
-    std::iter::repeat_with(queue).take(count).collect()
+/// So many queues that the server at `place` of `hosts` has, with names that nobody else has.
+pub(in super::super) fn queues(names: &Names, count: usize, place: usize, hosts: usize) -> Vec<Queue> {
+    let process = || format!("{PROCESS_PREFIX}{:032x}!", rand::random::<u128>());
+    let here = std::iter::repeat_with(process).filter(|process| host_of(process, hosts) == place);
+    here.take(count).map(|process| Queue { key: names.queue(&process), process }).collect()
 }
 
 /// The channels of this process in the groups.
