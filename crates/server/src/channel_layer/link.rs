@@ -14,7 +14,10 @@ use super::{
     redis::{Core, Failure, Host, Members, PubSub},
     settings::Backend,
 };
-use crate::{gateway::Connection, telemetry::Seldom};
+use crate::{
+    gateway::Connection,
+    telemetry::{Metrics, Seldom},
+};
 
 /// Groups that Redis is told of in one go.
 const BATCH: usize = 500;
@@ -87,10 +90,8 @@ impl Link {
     async fn serve(&self, wire: &mut Wire) -> Result<(), Failure> {
         let groups = &self.inward.groups;
         self.join(wire, &groups.attend()).await?;
-        self.inward.metrics.channel_layer_connected(true);
-        let served = self.attend(wire).await;
-        self.inward.metrics.channel_layer_connected(false);
-        served
+        let _connected = Connected::new(&self.inward.metrics);
+        self.attend(wire).await
     }
 
     async fn attend(&self, wire: &mut Wire) -> Result<(), Failure> {
@@ -144,6 +145,22 @@ impl Link {
             members.drop_queues().await?;
         }
         Ok(())
+    }
+}
+
+/// The time that a server is listened to, for `/metrics`.
+struct Connected<'a>(&'a Metrics);
+
+impl<'a> Connected<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.channel_layer_connected(true);
+        Self(metrics)
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.channel_layer_connected(false);
     }
 }
 
