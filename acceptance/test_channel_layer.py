@@ -9,8 +9,9 @@ from websockets.asyncio.client import connect
 
 from channels_project import ChannelsProject
 from holodrive import wait_until
-from orders import open_driver_socket
+from orders import online_driver, open_driver_socket, place_order
 from redis_server import RedisServer
+from sockets import Socket
 
 BOTH = pytest.mark.parametrize("backend", ["pubsub", "core"])
 EVENT = {
@@ -278,6 +279,84 @@ def test_malformed_settings_stop_the_start_with_one_line(start_server, tmp_path)
         del server.env[name]
 
 
+@BOTH
+def test_our_events_reach_djangos_consumers_and_nobody_twice(site, backend, tmp_path, start_server):
+    """With two nodes of ours on the database, and a consumer under Daphne in each group."""
+    site = site(backend, hosts=2, config={"symmetric_encryption_keys": ["key"]}, CHANNEL_LAYER_OUT="true",
+                CHANNEL_LAYER_ENCRYPTION_KEYS="key")
+    url = ",".join(redis.url for redis in site.redis)
+    other = start_server(CHANNEL_LAYER_URL=url, CHANNEL_LAYER_BACKEND=backend, CHANNEL_LAYER_OUT="true",
+                         CHANNEL_LAYER_ENCRYPTION_KEYS="key", DATABASE_URL=f"sqlite://{site.server.database}")
+    daphne = site.django.serve()
+
+    def consumer(group: str) -> Socket:
+        socket = Socket.open(f"{daphne}/ws/groups/{group}/")
+        socket.expect("connection_established")
+        site.server.sockets.append(socket)
+        return socket
+
+    user, here = site.listener()
+    elsewhere = other.connect("/ws/notifications/", user)
+    elsewhere.expect("connection_established")
+    bell = consumer(f"notifications_{user.id}")
+    assert site.server.notify(user_id=user.id, title="T", message="M", notification_type="t").status_code == 201
+    stored = here.expect("notification")
+    assert elsewhere.receive() == stored and bell.receive() == stored
+    here.send({"type": "mark_as_read", "notification_id": stored["notification"]["id"]})
+    read = here.expect("notification_read")
+    assert elsewhere.receive() == read and bell.receive() == read
+
+    conversation = user.post("/api/conversations/", {"kind": "support"}).json()["id"]
+    chat, room = user.connect(f"/ws/chat/{conversation}/"), consumer(f"chat_{conversation}")
+    chat.expect("connection_established")
+    chat.send({"type": "typing", "is_typing": True})
+    assert room.expect("typing")["user"] == user.id
+    chat.send({"type": "chat_message", "message": "Assalomu alaykum"})
+    message = chat.expect("chat_message")
+    assert room.receive() == message
+    chat.send({"type": "read_message", "message_id": message["message_id"]})
+    assert chat.expect("message_read") == room.receive()
+
+    driver, orders = online_driver(site.server)
+    screen = consumer(f"driver_orders_{driver.id}")
+    order = place_order(site.server.user())
+    offered, told = orders.until("new_order"), screen.expect("new_order")
+    assert (offered["order"]["id"], told["order"]["id"]) == (order["id"], order["id"])
+    site.tell(user, EVENT)
+    assert [socket.receive() for socket in (here, elsewhere, bell)] == [EVENT] * 3
+    for socket in (here, elsewhere, chat, orders):
+        assert socket.kinds_so_far() == []
+    assert site.server.metric("holodrive_channel_layer_messages_dropped_total") == 0
+
+
+@BOTH
+def test_events_for_django_wait_for_nobody(site, backend):
+    """While Redis is away they are dropped and counted, and our own clients get theirs."""
+    site = site(backend, CHANNEL_LAYER_OUT="true")
+    user, socket = site.listener()
+    site.redis[0].kill()
+    for _ in range(20):
+        assert site.server.notify(user_id=user.id, title="T", message="M", notification_type="t").status_code == 201
+        socket.expect("notification")
+    dropped = lambda: site.server.metric("holodrive_channel_layer_messages_dropped_total") == 20
+    wait_until(dropped, "what could not be sent is counted")
+
+
+def test_a_consumer_that_is_behind_loses_events_and_nothing_grows(site):
+    """`core` lets only so many wait; `channels_redis` has the same limit."""
+    site = site("core", CHANNEL_LAYER_OUT="true", CHANNEL_LAYER_CAPACITY=10)
+    user, socket = site.listener()
+    redis = site.redis[0].client
+    redis.zadd(f"asgi:group:notifications_{user.id}", {"specific.0123456789abcdef0123456789abcdef!x": time.time()})
+    for _ in range(15):
+        assert site.server.notify(user_id=user.id, title="T", message="M", notification_type="t").status_code == 201
+        socket.expect("notification")
+    counted = lambda: site.server.metric("holodrive_channel_layer_messages_sent_total") == 15
+    wait_until(counted, "all are sent")
+    assert site.server.metric("holodrive_channel_layer_messages_dropped_total") == 5
+    assert redis.zcard("asgispecific.0123456789abcdef0123456789abcdef!") == 10
+
+
 class Crowd:
     """Many sockets in one event loop, and what each of them hears."""
 
@@ -326,7 +405,7 @@ def test_a_burst_arrives_whole(site, backend, capsys):
         daphne = await asyncio.to_thread(site.django.serve)
         for user in users:
             await ours.join(user.id, f"ws://{site.server.authority}/ws/notifications/?token={user.token}")
-            await theirs.join(user.id, f"{daphne}/ws/notifications/{user.id}/")
+            await theirs.join(user.id, f"{daphne}/ws/groups/notifications_{user.id}/")
         began = time.monotonic()
         await asyncio.to_thread(site.django.burst, messages)
         took = time.monotonic() - began

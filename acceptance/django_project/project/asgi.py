@@ -12,9 +12,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
-from project.consumers import NotificationsConsumer
+from project.consumers import GroupConsumer
 
 application = ProtocolTypeRouter({
     "http": get_asgi_application(),
-    "websocket": URLRouter([path("ws/notifications/<int:user_id>/", NotificationsConsumer.as_asgi())]),
+    "websocket": URLRouter([path("ws/groups/<str:group>/", GroupConsumer.as_asgi())]),
 })

@@ -1,13 +1,13 @@
-"""A consumer as most projects have it: one group for each user, and every event goes to the client as it is."""
+"""A consumer as most projects have it: in a group, whose events go to the client as they are."""
 
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 
-class NotificationsConsumer(AsyncJsonWebsocketConsumer):
-    """`/ws/notifications/{user_id}/`; whoever connects is believed."""
+class GroupConsumer(AsyncJsonWebsocketConsumer):
+    """`/ws/groups/{group}/`; whoever connects is believed."""
 
     async def connect(self):
-        self.group = f"notifications_{self.scope['url_route']['kwargs']['user_id']}"
+        self.group = self.scope["url_route"]["kwargs"]["group"]
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.accept()
         await self.send_json({"type": "connection_established"})
@@ -15,5 +15,9 @@ class NotificationsConsumer(AsyncJsonWebsocketConsumer):
     async def disconnect(self, code):
         await self.channel_layer.group_discard(self.group, self.channel_name)
 
-    async def burst_event(self, event):
+    async def forward(self, event):
         await self.send_json(event)
+
+    burst_event = forward
+    notification = notification_read = chat_message = message_read = typing = forward
+    new_order = order_accepted = forward

@@ -23,11 +23,14 @@ const RANDOM_BYTES: usize = 12;
 /// Longer messages are not read.
 const MAX_BYTES: usize = 1 << 20;
 /// Where the layer `core` says which channels a message is for.
-const CHANNELS: &str = "__asgi_channel__";
+pub(super) const CHANNELS: &str = "__asgi_channel__";
 /// What `channels_redis` adds to `expiry` where it limits the age of encrypted messages.
 const AGE_MARGIN: Duration = Duration::from_secs(10);
 
-/// Reads messages of one layer.
+/// What begins our own messages in JSON, and never those of Python.
+const JSON_MARK: &[u8] = b" ";
+
+/// Reads and writes messages of one layer.
 pub(super) struct Codec {
     backend: Backend,
     serializer: Serializer,
@@ -43,6 +46,8 @@ pub(super) struct Message {
     pub(super) event: Event,
     /// Whole names of the channels that it is for; none on the layer `pubsub`.
     pub(super) channels: Vec<String>,
+    /// Whether a node of our kind sent it: then all nodes know already.
+    pub(super) is_ours: bool,
 }
 
 /// What the clients of a group are sent.
@@ -74,14 +79,39 @@ impl Codec {
             Backend::Core => bytes.get(RANDOM_BYTES..)?,
             Backend::Pubsub => bytes,
         };
-        let value = match &self.fernet {
-            Some(fernet) => self.parse(&fernet.open(body, self.age())?),
-            None => self.parse(body),
-        };
-        let Value::Object(mut event) = value? else { return None };
+        match &self.fernet {
+            Some(fernet) => self.read(&fernet.open(body, self.age())?),
+            None => self.read(body),
+        }
+    }
+
+    fn read(&self, body: &[u8]) -> Option<Message> {
+        let Value::Object(mut event) = self.parse(body)? else { return None };
         let channels = channels(event.remove(CHANNELS))?;
         self.rename(&mut event);
-        Some(Message { event: Event::new(&event), channels })
+        Some(Message { event: Event::new(&event), channels, is_ours: self.is_marked(body) })
+    }
+
+    /// Writes an event as it is to stand in Redis.
+    pub(super) fn encode(&self, event: &Map<String, Value>) -> Option<Vec<u8>> {
+        let mut body = match self.serializer {
+            Serializer::Msgpack => msgpack::write_marked(event)?,
+            Serializer::Json => [JSON_MARK, &serde_json::to_vec(event).ok()?].concat(),
+        };
+        if let Some(fernet) = &self.fernet {
+            body = fernet.seal(&body, self.age().now)?.into_bytes();
+        }
+        Some(match self.backend {
+            Backend::Core => [&rand::random::<[u8; RANDOM_BYTES]>()[..], &body].concat(),
+            Backend::Pubsub => body,
+        })
+    }
+
+    fn is_marked(&self, body: &[u8]) -> bool {
+        match self.serializer {
+            Serializer::Msgpack => msgpack::is_marked(body),
+            Serializer::Json => body.starts_with(JSON_MARK),
+        }
     }
 
     fn parse(&self, body: &[u8]) -> Option<Value> {
@@ -175,6 +205,10 @@ mod tests {
                 names => names.clone(),
             };
             assert_eq!(json!(message.channels), expected, "{case}");
+            assert!(!message.is_ours);
+            let again = codec_of(case).encode(case["expect"]["message"].as_object().unwrap()).unwrap();
+            let again = codec_of(case).decode(&again).unwrap();
+            assert!(again.is_ours && again.event.frame == message.event.frame, "{case}");
             (0..raw.len()).for_each(|length| assert!(codec_of(case).decode(&raw[..length]).is_none()));
         }
     }

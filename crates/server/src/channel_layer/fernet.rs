@@ -95,7 +95,7 @@ impl Key {
         let mut encrypted = bytes.to_vec();
         let context = PaddedBlockEncryptingKey::cbc_pkcs7(key).ok()?.encrypt(&mut encrypted).ok()?;
         let DecryptionContext::Iv128(vector) = context else { return None };
-        let vector: &[u8; 16] = vector.as_ref().try_into().ok()?;
+        let vector: &[u8; 16] = vector.as_ref();
         let signed = [&[VERSION], &now.to_be_bytes()[..], vector, &encrypted].concat();
         let mac = self.mac(&signed)?.finalize().into_bytes();
         Some(URL_SAFE.encode([&signed[..], &mac].concat()))

@@ -31,7 +31,7 @@ pub(super) struct Inward {
 impl Inward {
     /// A message came on a channel of the layer `pubsub`.
     pub(super) fn published(&self, channel: &str, bytes: &[u8]) {
-        if let Some(message) = self.decode(bytes) {
+        if let Some(message) = self.decode(bytes).filter(|message| !message.is_ours) {
             self.groups.send(channel, &message.event);
         }
     }

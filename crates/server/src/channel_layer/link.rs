@@ -122,7 +122,9 @@ impl Link {
     async fn join(&self, wire: &mut Wire, groups: &[Arc<Group>]) -> Result<(), Failure> {
         for some in groups.chunks(BATCH) {
             wire.join(some).await?;
-            some.iter().for_each(|group| group.joined());
+            for group in some {
+                group.joined();
+            }
         }
         Ok(())
     }

@@ -19,7 +19,9 @@ mod inward;
 mod link;
 mod msgpack;
 mod names;
+mod outlet;
 pub(crate) mod redis;
+mod sending;
 mod settings;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
@@ -27,9 +29,13 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::{join_all, try_join_all};
-use tokio::time::timeout;
+use futures_util::future::{join, join_all, try_join_all};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
 
+pub use outlet::Outlet;
 pub use settings::{Backend, GroupPattern, Rename, Serializer};
 
 use self::{
@@ -38,7 +44,9 @@ use self::{
     inward::Inward,
     link::Link,
     names::{Names, host_of, is_valid_in_core},
-    redis::{Host, queues},
+    outlet::Outgoing,
+    redis::{Host, Publisher, queues},
+    sending::{QUEUE, Sender, Work},
 };
 use crate::{
     clock::SharedClock,
@@ -69,6 +77,14 @@ pub struct ChannelLayer {
     patterns: Vec<GroupPattern>,
     names: Names,
     links: Vec<Link>,
+    /// Where our own events go out; none without `CHANNEL_LAYER_OUT`.
+    out: Option<Out>,
+}
+
+/// The way out.
+struct Out {
+    outgoing: Arc<Outgoing>,
+    sender: Sender,
 }
 
 impl ChannelLayer {
@@ -102,12 +118,27 @@ impl ChannelLayer {
             Link { host, backend, inward, failing: Seldom::default() }
         };
         let links = hosts.into_iter().enumerate().map(link).collect();
-        Ok(Some(Arc::new(Self { backend, patterns, names, links })))
+        let out = config.channel_layer_out.then(|| out(config, &names, codec, metrics, clock)).transpose()?;
+        Ok(Some(Arc::new(Self { backend, patterns, names, links, out })))
     }
 
-    /// Listens for as long as the server runs.
+    /// Has the features' own events told to Django's consumers, where that is wanted.
+    pub fn open(&self, outlets: &[&Outlet]) {
+        if let Some(Out { outgoing, .. }) = &self.out {
+            for outlet in outlets {
+                outlet.open(Arc::clone(outgoing));
+            }
+        }
+    }
+
+    /// Listens, and sends, for as long as the server runs.
     pub async fn run(self: Arc<Self>) {
-        join_all(self.links.iter().map(Link::run)).await;
+        let sending = async {
+            if let Some(Out { sender, .. }) = &self.out {
+                sender.run().await;
+            }
+        };
+        join(join_all(self.links.iter().map(Link::run)), sending).await;
     }
 
     /// Takes back what Redis knows of this node, once [`ChannelLayer::run`] has ended.
@@ -178,6 +209,33 @@ fn hosts(config: &Config) -> Result<Vec<Host>, LayerError> {
     let host = |url| Host::new(url, config.channel_layer_backend);
     let hosts = config.channel_layer_url.iter().map(host).collect::<Result<_, _>>();
     hosts.map_err(|error| LayerError::Address(error.to_string()))
+}
+
+fn out(
+    config: &Config,
+    names: &Names,
+    codec: Arc<Codec>,
+    metrics: &Arc<Metrics>,
+    clock: &SharedClock,
+) -> Result<Out, LayerError> {
+    let (queue, waiting) = mpsc::channel(QUEUE);
+    let hosts = hosts(config)?;
+    let sender = Sender {
+        backend: config.channel_layer_backend,
+        names: names.clone(),
+        codec,
+        metrics: Arc::clone(metrics),
+        clock: Arc::clone(clock),
+        expiry: config.channel_layer_expiry,
+        group_expiry: config.channel_layer_group_expiry,
+        capacity: config.channel_layer_capacity,
+        hosts: hosts.len(),
+        work: Mutex::new(Work { queue: waiting, publisher: Publisher::new(hosts), last: 0.0 }),
+        failing: Seldom::default(),
+    };
+    let patterns = config.channel_layer_groups.clone();
+    let outgoing = Outgoing { patterns, queue, metrics: Arc::clone(metrics), full: Seldom::default() };
+    Ok(Out { outgoing: Arc::new(outgoing), sender })
 }
 
 /// Asks each server of the layer whether it is there: its name, and what is wrong with it.

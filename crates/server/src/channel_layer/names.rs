@@ -1,9 +1,12 @@
 //! What `channels_redis` calls things in Redis, and which of several servers has them.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 /// Names of groups and channels are shorter.
 const NAME_LIMIT: usize = 100;
+/// What is left of a name that is too long, as a checksum.
+const TAG_BYTES: usize = 24;
 /// Longest id that stands in a group's name: a UUID.
 const LONGEST_ID: usize = 36;
 
@@ -49,7 +52,7 @@ pub(super) fn tag(group: &str, process: &str) -> String {
     if process.len() + group.len() < NAME_LIMIT {
         return group.to_owned();
     }
-    Sha256::digest(group)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(&Sha256::digest(group)[..TAG_BYTES])
 }
 
 /// Which of `hosts` servers has `name`: `consistent_hash` of `channels_redis`.

@@ -141,6 +141,9 @@ pub(super) const SECONDS_OR_OFF: Kind<Option<Duration>> =
 pub(super) const COUNT: Kind<u32> =
     Kind::plain("a whole number from 1 to 1000", |text| text.parse().ok().filter(|n| (1..=1000).contains(n)));
 
+pub(super) const QUEUE_LENGTH: Kind<u32> =
+    Kind::plain("a whole number from 1 to 4294967295", |text| text.parse().ok().filter(|n| *n > 0));
+
 pub(super) const COUNT_OR_CORES: Kind<Option<usize>> =
     Kind::plain("a whole number up to 1000; 0 is one for each core", |text| {
         text.parse().ok().filter(|n| *n <= 1000).map(|n| Some(n).filter(|n| *n > 0))

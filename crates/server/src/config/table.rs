@@ -143,7 +143,7 @@ settings! {
         channel_layer_serializer: Serializer = LAYER_SERIALIZER("msgpack");
         /// Its `symmetric_encryption_keys`.
         channel_layer_encryption_keys: Vec<Secret> = SECRETS("");
-        /// Its `expiry`: encrypted messages of `core` that are 10 seconds older are refused.
+        /// Its `expiry`, for `core`: how long a message may wait. Encrypted ones that are 10 seconds older are refused.
         channel_layer_expiry: Duration = SECONDS("60");
         /// Its `group_expiry`, for `core`: memberships are renewed well before.
         channel_layer_group_expiry: Duration = SECONDS("86400");
@@ -155,6 +155,10 @@ settings! {
         channel_layer_renames: Vec<Rename> = RENAMES("typing_indicator=typing");
         /// Queues of `core` that this node reads, spread over the servers. Django lets 100 messages wait in each.
         channel_layer_queues: u32 = COUNT("8");
+        /// Whether our own events are sent to the same groups, for Django consumers that are still there.
+        channel_layer_out: bool = SWITCH("false");
+        /// Its `capacity`, for `core` and what is sent.
+        channel_layer_capacity: u32 = QUEUE_LENGTH("100");
     }
 
     "Limits and intervals" {

@@ -53,6 +53,9 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     .await?;
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
     let channel_layer = ChannelLayer::new(&config, &metrics, &clock)?;
+    if let Some(layer) = &channel_layer {
+        layer.open(&[notifications.outlet(), chat.outlet(), orders.outlet()]);
+    }
     let gateway = Gateway::new(
         Arc::clone(&config),
         Arc::clone(&accounts),

@@ -41,6 +41,8 @@ pub struct Metrics {
     commit_failures: Counter,
     layer_messages: Counter,
     layer_undecodable: Counter,
+    layer_sent: Counter,
+    layer_dropped: Counter,
     layer_reconnects: Counter,
     layer_connected: Gauge,
     layer_groups: Gauge,
@@ -104,6 +106,8 @@ impl Metrics {
             commit_failures: Counter::default(),
             layer_messages: Counter::default(),
             layer_undecodable: Counter::default(),
+            layer_sent: Counter::default(),
+            layer_dropped: Counter::default(),
             layer_reconnects: Counter::default(),
             layer_connected: Gauge::default(),
             layer_groups: Gauge::default(),
@@ -205,6 +209,16 @@ impl Metrics {
         if is_readable { &self.layer_messages } else { &self.layer_undecodable }.inc();
     }
 
+    /// Events of our own were sent to Django's consumers.
+    pub fn channel_layer_sent(&self, events: u64) {
+        self.layer_sent.inc_by(events);
+    }
+
+    /// Events of our own did not reach Django's consumers.
+    pub fn channel_layer_dropped(&self, events: u64) {
+        self.layer_dropped.inc_by(events);
+    }
+
     /// A server of the channel layer was lost, or could not be reached, and is tried again.
     pub fn channel_layer_reconnect(&self) {
         self.layer_reconnects.inc();
@@ -264,6 +278,10 @@ impl Metrics {
         registry.register("channel_layer_messages_received", help, self.layer_messages.clone());
         let help = "Messages from Django's channel layer that could not be read";
         registry.register("channel_layer_messages_undecodable", help, self.layer_undecodable.clone());
+        let help = "Events sent to groups of Django's channel layer";
+        registry.register("channel_layer_messages_sent", help, self.layer_sent.clone());
+        let help = "Events for Django's channel layer that found a full queue, or no Redis";
+        registry.register("channel_layer_messages_dropped", help, self.layer_dropped.clone());
         let help = "New attempts to reach a Redis server of the channel layer";
         registry.register("channel_layer_reconnects", help, self.layer_reconnects.clone());
         let help = "Redis servers of the channel layer that are listened to now";

@@ -12,8 +12,11 @@ use crate::channel_layer::{
     names::{Names, host_of, tag},
 };
 
-/// What begins the names of channels that belong to one process.
-const PROCESS_PREFIX: &str = "specific.";
+/// What begins the names of channels that belong to one process of our kind: the word for that of `channels_redis`, and
+/// `holodrive` in hexadecimal digits, by which other nodes know us.
+const PROCESS_PREFIX: &str = "specific.686f6c6f6472697665";
+/// How many bits of a process's name are random.
+const RANDOM_BITS: u32 = 56;
 /// How long one look at empty queues waits: as long as `channels_redis` does.
 const WAIT: Duration = Duration::from_secs(5);
 /// Messages taken off a queue at once: more than most may hold.
@@ -29,9 +32,14 @@ pub(in super::super) struct Queue {
 
 /// So many queues that the server at `place` of `hosts` has, with names that nobody else has.
 pub(in super::super) fn queues(names: &Names, count: usize, place: usize, hosts: usize) -> Vec<Queue> {
-    let process = || format!("{PROCESS_PREFIX}{:032x}!", rand::random::<u128>());
+    let process = || format!("{PROCESS_PREFIX}{:014x}!", rand::random::<u64>() >> (64 - RANDOM_BITS));
     let here = std::iter::repeat_with(process).filter(|process| host_of(process, hosts) == place);
     here.take(count).map(|process| Queue { key: names.queue(&process), process }).collect()
+}
+
+/// Whether a channel belongs to a node of our kind.
+pub(in super::super) fn is_ours(channel: &str) -> bool {
+    channel.starts_with(PROCESS_PREFIX)
 }
 
 /// The channels of this process in the groups.

@@ -1,6 +1,7 @@
 //! Everything that speaks to Redis: the only module that knows the crate `redis`.
 
 mod core;
+mod publisher;
 mod pubsub;
 
 use std::{sync::Arc, time::Duration};
@@ -10,7 +11,8 @@ use ::redis::{
     aio::MultiplexedConnection,
 };
 
-pub(super) use self::core::{Core, Members, Queue, queues};
+pub(super) use self::core::{Core, Members, Queue, is_ours, queues};
+pub(super) use self::publisher::{Entry, Publisher};
 pub(super) use self::pubsub::PubSub;
 use super::settings::Backend;
 use crate::config::Secret;
