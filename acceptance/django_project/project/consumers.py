@@ -18,6 +18,6 @@ class GroupConsumer(AsyncJsonWebsocketConsumer):
     async def forward(self, event):
         await self.send_json(event)
 
-    burst_event = forward
+    burst_event = ride_update = forward
     notification = notification_read = chat_message = message_read = typing = forward
     new_order = order_accepted = forward
