@@ -22,7 +22,7 @@ class ChannelsProject:
     """The project with this layer; `config` is that of channels_redis, beside `hosts`."""
 
     def __init__(self, directory: Path, backend: str, hosts: list, **config):
-        layer = {"BACKEND": BACKENDS[backend], "CONFIG": {"hosts": [host.url for host in hosts], **config}}
+        layer = {"BACKEND": BACKENDS[backend], "CONFIG": {"hosts": [host.django_url for host in hosts], **config}}
         self.env = {**os.environ, "SECRET_KEY": SECRET_KEY, "DATABASE_PATH": str(directory / "django.db"),
                     "CHANNEL_LAYER": json.dumps(layer), "PYTHONDONTWRITEBYTECODE": "1"}
         self.log = directory / "channels.log"

@@ -23,9 +23,10 @@ EVENT = {
 class Site:
     """Redis servers, Django with a layer on them, and our server beside it."""
 
-    def __init__(self, directory, start_server, backend: str, hosts: int = 1, config: dict | None = None, **env):
+    def __init__(self, directory, start_server, backend: str, hosts: int = 1, config: dict | None = None,
+                 certificates=None, **env):
         self.backend = backend
-        self.redis = [RedisServer().start() for _ in range(hosts)]
+        self.redis = [RedisServer(certificates).start() for _ in range(hosts)]
         self.django = ChannelsProject(directory, backend, self.redis, **(config or {}))
         urls = ",".join(redis.url for redis in self.redis)
         self.server = start_server(CHANNEL_LAYER_URL=urls, CHANNEL_LAYER_BACKEND=backend, **env)
@@ -147,6 +148,17 @@ def test_several_hosts(site, backend):
     commands = [redis.client.info("commandstats") for redis in site.redis]
     sent = "cmdstat_publish" if backend == "pubsub" else "cmdstat_zadd"
     assert all(sent in stats for stats in commands), "the groups should be on both"
+
+
+@BOTH
+def test_redis_over_tls(site, backend, tmp_path):
+    site = site(backend, certificates=tmp_path, SSL_CERT_FILE=tmp_path / "authority.pem")
+    user, socket = site.listener()
+    site.tell(user, EVENT)
+    assert socket.receive() == EVENT
+    assert f"ok    channel layer   127.0.0.1:{site.redis[0].port} answers" in site.server.cli("check", check=False).stdout
+    del site.server.env["SSL_CERT_FILE"]
+    assert "warn  channel layer" in site.server.cli("check", check=False).stdout
 
 
 @BOTH

@@ -168,6 +168,7 @@ mod tests {
 
     use base64::{Engine, engine::general_purpose::STANDARD};
     use holodrive_protocol::Timestamp;
+    use proptest::{collection::vec, prelude::*};
     use serde_json::json;
 
     use super::{super::tests::vectors, *};
@@ -230,6 +231,18 @@ mod tests {
         let (deep, long) = ("[".repeat(100_000), format!("{{\"a\": \"{}\"}}", "x".repeat(MAX_BYTES)));
         for odd in ["", "7", "[]", "{", "{} {}", &deep, &long, r#"{"__asgi_channel__": 7}"#] {
             assert!(codec.decode(odd.as_bytes()).is_none(), "{}", &odd[..odd.len().min(40)]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_redis_is_read_or_refused(bytes in vec(any::<u8>(), 0..200), packed in any::<bool>()) {
+            let serializer = if packed { "msgpack" } else { "json" };
+            let codec = codec(&[("CHANNEL_LAYER_SERIALIZER", serializer)], 0);
+            if let Some(message) = codec.decode(&[&[0; RANDOM_BYTES], &[0x81, 0xa1, b'a'][..], &bytes].concat()) {
+                prop_assert!(message_of(&message.event.frame).is_object());
+            }
+            codec.decode(&bytes);
         }
     }
 }

@@ -89,7 +89,9 @@ impl Link {
 
     async fn serve(&self, wire: &mut Wire) -> Result<(), Failure> {
         let groups = &self.inward.groups;
-        self.join(wire, &groups.attend()).await?;
+        let all = groups.attend();
+        self.join(wire, &all).await?;
+        tracing::info!(host = self.host.name, groups = all.len(), "the channel layer is listened to");
         let _connected = Connected::new(&self.inward.metrics);
         self.attend(wire).await
     }

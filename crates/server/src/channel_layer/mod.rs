@@ -29,7 +29,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::{join, join_all, try_join_all};
+use futures_util::future::{join, join_all};
 use tokio::{
     sync::{Mutex, mpsc},
     time::timeout,
@@ -143,11 +143,13 @@ impl ChannelLayer {
 
     /// Takes back what Redis knows of this node, once [`ChannelLayer::run`] has ended.
     pub async fn depart(&self) {
-        let departed = try_join_all(self.links.iter().map(Link::depart));
-        match timeout(DEPART_PATIENCE, departed).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the channel layer could not be told that this node stops"),
-            Err(_) => tracing::warn!("the channel layer could not be told in time that this node stops"),
+        let departures = self.links.iter().map(|link| timeout(DEPART_PATIENCE, link.depart()));
+        for departed in join_all(departures).await {
+            match departed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the channel layer could not be told that this node stops"),
+                Err(_) => tracing::warn!("the channel layer could not be told in time that this node stops"),
+            }
         }
     }
 
