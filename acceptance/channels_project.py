@@ -18,13 +18,18 @@ BACKENDS = {
 }
 
 
+def layer_settings(backend: str, hosts: list, **config) -> str:
+    """What the project reads from the variable `CHANNEL_LAYER`."""
+    hosts = [host.django_url for host in hosts]
+    return json.dumps({"BACKEND": BACKENDS[backend], "CONFIG": {"hosts": hosts, **config}})
+
+
 class ChannelsProject:
     """The project with this layer; `config` is that of channels_redis, beside `hosts`."""
 
     def __init__(self, directory: Path, backend: str, hosts: list, **config):
-        layer = {"BACKEND": BACKENDS[backend], "CONFIG": {"hosts": [host.django_url for host in hosts], **config}}
         self.env = {**os.environ, "SECRET_KEY": SECRET_KEY, "DATABASE_PATH": str(directory / "django.db"),
-                    "CHANNEL_LAYER": json.dumps(layer), "PYTHONDONTWRITEBYTECODE": "1"}
+                    "CHANNEL_LAYER": layer_settings(backend, hosts, **config), "PYTHONDONTWRITEBYTECODE": "1"}
         self.log = directory / "channels.log"
         self.sender = self._start("send.py", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.daphne = None

@@ -7,11 +7,12 @@ import time
 import pytest
 from websockets.asyncio.client import connect
 
-from channels_project import ChannelsProject
-from holodrive import wait_until
+from channels_project import ChannelsProject, layer_settings
+from holodrive import Server, wait_until
 from orders import online_driver, open_driver_socket, place_order
 from redis_server import RedisServer
 from sockets import Socket
+from test_django import Browser, Django
 
 BOTH = pytest.mark.parametrize("backend", ["pubsub", "core"])
 EVENT = {
@@ -217,16 +218,57 @@ def test_a_frozen_redis_holds_nobody_up_for_long(site, backend):
 
 
 @BOTH
-def test_a_server_that_comes_before_redis(site, backend, tmp_path, start_server):
+def test_a_server_that_comes_before_redis(site, backend, start_server, tmp_path):
     site = site(backend)
     redis = RedisServer()
-    server = start_server(CHANNEL_LAYER_URL=redis.url, CHANNEL_LAYER_BACKEND=backend)
-    user = server.user()
-    socket = user.connect("/ws/notifications/")
-    socket.expect("connection_established")
+    site.server = start_server(CHANNEL_LAYER_URL=redis.url, CHANNEL_LAYER_BACKEND=backend)
+    user, socket = site.listener()
     site.redis.append(redis.start())
-    site.server = server
     site.wait_until_connected(1)
+    site.django.finish()
+    site.django = ChannelsProject(tmp_path, backend, [redis])
+    site.tell(user, EVENT)
+    assert socket.receive() == EVENT
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """Django's own pages and our server on one database, with a layer: starts (django, server)."""
+    started = []
+
+    def start(backend: str):
+        redis, directory = RedisServer().start(), tmp_path / "beside"
+        (directory / "data").mkdir(parents=True)
+        django = Django(directory / "data" / "holodrive.db")
+        django.env["CHANNEL_LAYER"] = layer_settings(backend, [redis])
+        server = Server(directory, ALLOWED_ORIGINS="127.0.0.1", RECHECK_INTERVAL=0.3, CHANNEL_LAYER_URL=redis.url,
+                        CHANNEL_LAYER_BACKEND=backend)
+        started.extend([server.finish, django.stop, redis.finish])
+        django.manage("migrate", "-v0")
+        django.serve()
+        return django, server.start()
+
+    yield start
+    for end in started:
+        end()
+
+
+@BOTH
+def test_whoever_logs_in_at_django_hears_group_send_until_he_logs_out(beside, backend):
+    django, server = beside(backend)
+    admin = django.create_user("admin", staff=True)
+    browser = Browser(django.url)
+    session = browser.log_in("admin")
+    socket = server.connect("/ws/notifications/", cookie=f"sessionid={session}", origin=django.url)
+    socket.expect("connection_established")
+    django.run(
+        "from asgiref.sync import async_to_sync\n"
+        "from channels.layers import get_channel_layer\n"
+        f"print(async_to_sync(get_channel_layer().group_send)('notifications_{admin}', {EVENT!r}))"
+    )
+    assert socket.receive() == EVENT
+    assert browser.submit("/admin/logout/").status_code == 200
+    socket.refused(4401, "unauthorized")
 
 
 def members(redis) -> int:
