@@ -18,6 +18,7 @@ pub(crate) const CHROMIUM: DebianProgram = DebianProgram { program: "chromium", 
 const SERVICES: &[DebianProgram] = &[
     CHROMIUM,
     DebianProgram { program: "openssl", package: "openssl" },
+    DebianProgram { program: "redis-server", package: "redis-server" },
     DebianProgram { program: "strace", package: "strace" },
 ];
 
