@@ -12,6 +12,7 @@ use crate::{
     clock::SharedClock,
     config::Config,
     gateway::{Gateway, TrustedProxies},
+    hooks::Presence,
     notifications::Notifications,
     orders::Orders,
     storage::Storage,
@@ -40,6 +41,8 @@ pub struct App {
     pub chat: Arc<Chat>,
     /// Orders and drivers.
     pub orders: Arc<Orders>,
+    /// Tells the back end who is connected, where it wants to know.
+    pub presence: Option<Arc<Presence>>,
     /// Everything about sockets.
     pub gateway: Arc<Gateway>,
     /// How often somebody may try to log in.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     ChatEvent, Draft,
+    back_end::BackEnd,
     event::ChatFact,
     live::Live,
     store::{self, Roster},
@@ -18,6 +19,7 @@ use crate::{
     accounts::{Accounts, User},
     fanout::Hub,
     gateway::Frame,
+    hooks::ChatHooks,
     notifications::{NewNotification, Notifications},
     storage::{Storage, StorageError, Topic, Tx},
 };
@@ -33,6 +35,7 @@ pub struct Chat {
     pub(super) hub: Arc<Hub<ConversationId, ChatEvent>>,
     pub(super) facts: Topic<ChatFact>,
     pub(super) live: Arc<Live>,
+    pub(super) back_end: BackEnd,
 }
 
 /// Why something was not done in a conversation.
@@ -59,12 +62,23 @@ pub struct Posted {
 }
 
 impl Chat {
-    /// Conversations in this database.
-    pub fn new(storage: Storage, accounts: Arc<Accounts>, notifications: Arc<Notifications>) -> Arc<Self> {
+    /// Conversations in this database, or of the back end as far as its hooks are on.
+    pub fn new(
+        storage: Storage,
+        accounts: Arc<Accounts>,
+        notifications: Arc<Notifications>,
+        hooks: ChatHooks,
+    ) -> Arc<Self> {
         let hub = Hub::new();
-        let listeners = Arc::clone(&hub);
-        let facts = storage.topic("chat", move |fact: ChatFact| fact.tell(&listeners));
-        Arc::new(Self { storage, accounts, notifications, hub, facts, live: Arc::default() })
+        let (listeners, has_own_members) = (Arc::clone(&hub), hooks.access.is_none());
+        let facts = storage.topic("chat", move |fact: ChatFact| {
+            // Our conversation of this id need not be the one of the back end.
+            if has_own_members || !matches!(fact, ChatFact::Removed { .. }) {
+                fact.tell(&listeners);
+            }
+        });
+        let (live, back_end) = (Arc::default(), BackEnd::new(hooks));
+        Arc::new(Self { storage, accounts, notifications, hub, facts, live, back_end })
     }
 
     /// Stores a message and the notifications of it, and sends them once they are on disk. Refuses before the first write.
@@ -78,9 +92,33 @@ impl Chat {
         sender: &User,
         draft: &Draft,
     ) -> Result<Posted, ChatError> {
-        let roster = store::roster(tx, conversation_id)?
-            .filter(|roster| sender.is_staff || roster.participants.contains(&sender.id))
-            .ok_or(ChatError::NotMember)?;
+        let is_member = |roster: &Roster| sender.is_staff || roster.participants.contains(&sender.id);
+        self.post_if(tx, conversation_id, sender, draft, is_member)
+    }
+
+    /// [`Chat::post`] of somebody whom the endpoint has let into the conversation.
+    pub(super) fn post_live(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        sender: &User,
+        draft: &Draft,
+    ) -> Result<Posted, ChatError> {
+        match self.back_end.hooks.access {
+            Some(_) => self.post_if(tx, conversation_id, sender, draft, |_| true),
+            None => self.post(tx, conversation_id, sender, draft),
+        }
+    }
+
+    fn post_if(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        sender: &User,
+        draft: &Draft,
+        is_member: impl FnOnce(&Roster) -> bool,
+    ) -> Result<Posted, ChatError> {
+        let roster = store::roster(tx, conversation_id)?.filter(is_member).ok_or(ChatError::NotMember)?;
         if let Some(message) = sent_before(tx, conversation_id, sender.id, draft)? {
             return Ok(Posted { message, is_new: false });
         }
@@ -106,7 +144,7 @@ impl Chat {
         user: &User,
         message_id: MessageId,
     ) -> Result<bool, ChatError> {
-        member(tx, conversation_id, user)?;
+        self.check_live(tx, conversation_id, user)?;
         if !store::exists(tx, conversation_id, message_id)? {
             return Err(ChatError::NoSuchMessage);
         }
@@ -115,6 +153,16 @@ impl Chat {
             tx.publish(&self.facts, ChatFact::Read { conversation_id, message_id, read_by: user.id });
         }
         Ok(is_new)
+    }
+
+    /// Makes sure that a user whom the endpoint has let in may still be there; with the hook, the back end is asked for that.
+    pub(super) fn check_live(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        user: &User,
+    ) -> Result<(), ChatError> {
+        if self.back_end.hooks.access.is_some() { Ok(()) } else { member(tx, conversation_id, user) }
     }
 
     /// Tells the conversation that a user is typing, or stopped. Nothing is stored.

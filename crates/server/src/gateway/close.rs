@@ -75,6 +75,11 @@ impl Close {
         Self::with_error(1011, ErrorCode::Unavailable, "the server cannot read its database: try again", true)
     }
 
+    /// 1011: the back end, which is to be asked, is away.
+    pub fn back_end_unavailable() -> Self {
+        Self::with_error(1011, ErrorCode::Unavailable, "the back end does not answer at the moment: try again", true)
+    }
+
     /// 1009: longer than `MAX_MESSAGE_BYTES`.
     pub const fn too_big() -> Self {
         Self { code: 1009, error: None }

@@ -20,6 +20,7 @@ mod moment;
 mod outbound;
 mod path;
 mod pings;
+mod presence;
 mod proxies;
 mod rate;
 mod recheck;
@@ -57,6 +58,7 @@ use crate::{
     accounts::{Accounts, AllowedOrigins},
     clock::SharedClock,
     config::Config,
+    hooks::Presence,
     telemetry::{Metrics, Seldom},
 };
 use endpoint::AnyEndpoint;
@@ -81,6 +83,8 @@ pub struct Gateway {
     trusted: TrustedProxies,
     routes: Vec<Arc<Route>>,
     registry: Arc<Registry>,
+    /// Is told of everybody who comes and goes.
+    presence: Option<Arc<Presence>>,
     engine: Engine,
     /// Says that there is no room.
     full: Seldom,
@@ -112,11 +116,29 @@ impl Gateway {
         let (tasks, routes) = (TaskTracker::new(), Vec::new());
         let engine = Engine::start(config.loops()?, &Handle::current())?;
         let full = Seldom::default();
-        let gateway =
-            Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, full, tasks };
+        let gateway = Self {
+            config,
+            accounts,
+            metrics,
+            clock,
+            origins,
+            trusted,
+            routes,
+            registry,
+            presence: None,
+            engine,
+            full,
+            tasks,
+        };
         #[cfg(feature = "test-hooks")]
         let gateway = gateway.with_echo();
         Ok(gateway)
+    }
+
+    /// Tells the back end of everybody who comes and goes.
+    #[must_use]
+    pub fn tells(self, presence: Option<Arc<Presence>>) -> Self {
+        Self { presence, ..self }
     }
 
     /// Serves `endpoint` under a path.

@@ -12,6 +12,7 @@ use super::store;
 use crate::{
     fanout::{Hub, Sequenced},
     gateway::Frame,
+    hooks::{Hook, MarkAsRead},
     resume::{PAGE, Stored},
     storage::{Storage, StorageError, Topic, Tx},
 };
@@ -111,15 +112,17 @@ pub struct Notifications {
     storage: Storage,
     hub: Arc<Hub<UserId, NotificationEvent>>,
     facts: Topic<NotificationFact>,
+    /// Where the back end stores what was read, if it does.
+    mark_as_read: Option<Hook<MarkAsRead>>,
 }
 
 impl Notifications {
-    /// Notifications in this database.
-    pub fn new(storage: Storage) -> Arc<Self> {
+    /// Notifications in this database; with the hook, the back end stores which of them were read on a socket.
+    pub fn new(storage: Storage, mark_as_read: Option<Hook<MarkAsRead>>) -> Arc<Self> {
         let hub = Hub::new();
         let listeners = Arc::clone(&hub);
         let facts = storage.topic("notifications", move |fact: NotificationFact| fact.tell(&listeners));
-        Arc::new(Self { storage, hub, facts })
+        Arc::new(Self { storage, hub, facts, mark_as_read })
     }
 
     /// Stores a notification for each of these users, and sends it to all of their connections once the transaction is on
@@ -149,6 +152,21 @@ impl Notifications {
             return Ok(Marked::Now);
         }
         Ok(if store::find(tx, user_id, id)?.is_some() { Marked::Before } else { Marked::NotFound })
+    }
+
+    /// Tells the user's connections that he has read a notification, which the back end has stored.
+    pub(super) async fn tell_read(self: &Arc<Self>, user_id: UserId, id: NotificationId) -> Result<(), StorageError> {
+        let notifications = Arc::clone(self);
+        let tell = move |tx: &mut Tx<'_>| {
+            tx.publish(&notifications.facts, NotificationFact::Read { user_id, ids: vec![id] });
+            Ok(())
+        };
+        self.storage.write_unguarded(tell).await
+    }
+
+    /// The hook that stores what was read, where it is on.
+    pub(super) fn mark_as_read_hook(&self) -> Option<&Hook<MarkAsRead>> {
+        self.mark_as_read.as_ref()
     }
 
     /// Marks all of the user's notifications as read; gives how many were not.

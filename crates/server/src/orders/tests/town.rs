@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     dispatch::Point,
     gateway::{Close, Opening, testing::Peer},
+    hooks::ChatHooks,
     notifications::Notifications,
     storage::{Storage, StorageOptions, Tx},
     telemetry::Metrics,
@@ -281,10 +282,11 @@ async fn open(config: &Arc<Config>, clock: &Arc<ManualClock>) -> Arc<Orders> {
     let file = config.database_url.data_dir().join("holodrive.db");
     let storage = Storage::open(&file, &options, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&**config)).unwrap());
-    let notifications = Notifications::new(storage.clone());
-    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+    let notifications = Notifications::new(storage.clone(), None);
+    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), ChatHooks::default());
     let config = Arc::clone(config);
-    Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics }).await.unwrap()
+    let driver_orders = None;
+    Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders }).await.unwrap()
 }
 
 async fn add_user(orders: &Arc<Orders>, name: &str, is_staff: bool) -> Arc<User> {

@@ -1,0 +1,39 @@
+use holodrive_protocol::socket::{ErrorCode, ErrorMessage};
+
+use crate::gateway::Close;
+
+/// Why the back end did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HookError {
+    /// It could not be asked, or has failed: later it may work.
+    #[error("the back end does not answer at the moment: try again")]
+    Unavailable,
+    /// It refused, and will again; the text says why.
+    #[error("{detail}")]
+    Refused {
+        /// What the client is told: `forbidden`, `not_found` or `invalid_message`.
+        code: ErrorCode,
+        /// For people.
+        detail: String,
+    },
+}
+
+impl From<HookError> for ErrorMessage {
+    fn from(error: HookError) -> Self {
+        let detail = error.to_string();
+        match error {
+            HookError::Unavailable => Self::new(ErrorCode::Unavailable, detail),
+            HookError::Refused { code, .. } => Self::new(code, detail),
+        }
+    }
+}
+
+/// The end of a connection that is just being opened: what it needs is not there, unless it may not be had.
+impl From<HookError> for Close {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Refused { code: ErrorCode::Forbidden, detail } => Self::forbidden(&detail),
+            HookError::Unavailable | HookError::Refused { .. } => Self::back_end_unavailable(),
+        }
+    }
+}
