@@ -92,6 +92,11 @@ impl Django {
         self.shared.asked.lock().iter().filter(|asked| asked.hook == hook).cloned().collect()
     }
 
+    /// All requests so far, in the order in which they came.
+    pub(crate) fn all(&self) -> Vec<Asked> {
+        self.shared.asked.lock().clone()
+    }
+
     /// Waits until so many requests have come for a hook.
     pub(crate) async fn wait_for(&self, hook: &str, count: usize) -> Vec<Asked> {
         let mut changes = self.shared.count.subscribe();
@@ -108,8 +113,10 @@ impl Drop for Django {
     }
 }
 
+/// An answer; null is no body.
 pub(crate) fn reply(status: u16, body: &Value) -> Response {
-    (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
 }
 
 async fn answer(

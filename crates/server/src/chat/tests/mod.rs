@@ -1,3 +1,4 @@
+mod back_end;
 mod conversations;
 mod interleavings;
 mod messages;

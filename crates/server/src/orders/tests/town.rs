@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     dispatch::Point,
     gateway::{Close, Opening, testing::Peer},
-    hooks::ChatHooks,
+    hooks::Hooks,
     notifications::Notifications,
     storage::{Storage, StorageOptions, Tx},
     telemetry::Metrics,
@@ -282,10 +282,11 @@ async fn open(config: &Arc<Config>, clock: &Arc<ManualClock>) -> Arc<Orders> {
     let file = config.database_url.data_dir().join("holodrive.db");
     let storage = Storage::open(&file, &options, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&**config)).unwrap());
-    let notifications = Notifications::new(storage.clone(), None);
-    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), ChatHooks::default());
+    let hooks = Hooks::new(config, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
+    let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);
+    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), hooks.chat);
     let config = Arc::clone(config);
-    let driver_orders = None;
+    let driver_orders = hooks.driver_orders;
     Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders }).await.unwrap()
 }
 
