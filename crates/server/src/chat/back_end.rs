@@ -25,7 +25,8 @@ use crate::{
 pub(super) struct BackEnd {
     pub(super) hooks: ChatHooks,
     turns: Turns,
-    told: Told,
+    /// What any node was told.
+    told: Arc<Told>,
     /// Held while the back end is asked for all who are there.
     rechecking: Arc<Mutex<()>>,
     failures: Seldom,
@@ -34,6 +35,11 @@ pub(super) struct BackEnd {
 impl BackEnd {
     pub(super) fn new(hooks: ChatHooks) -> Self {
         Self { hooks, ..Self::default() }
+    }
+
+    /// Where messages of the back end are to be remembered.
+    pub(super) fn memory(&self) -> Option<Arc<Told>> {
+        self.hooks.message.as_ref().map(|_| Arc::clone(&self.told))
     }
 }
 
@@ -92,8 +98,7 @@ impl Chat {
         if let Some(told) = self.back_end.told.before(&message) {
             return Ok(Some(told));
         }
-        self.tell(ChatFact::Posted(message.clone())).await?;
-        self.back_end.told.remember(message);
+        self.tell(ChatFact::Posted(message)).await?;
         Ok(None)
     }
 

@@ -71,13 +71,17 @@ impl Chat {
     ) -> Arc<Self> {
         let hub = Hub::new();
         let (listeners, has_own_members) = (Arc::clone(&hub), hooks.access.is_none());
+        let (live, back_end) = (Arc::default(), BackEnd::new(hooks));
+        let memory = back_end.memory();
         let facts = storage.topic("chat", move |fact: ChatFact| {
+            if let (Some(memory), ChatFact::Posted(message)) = (&memory, &fact) {
+                memory.remember(message);
+            }
             // Our conversation of this id need not be the one of the back end.
             if has_own_members || !matches!(fact, ChatFact::Removed { .. }) {
                 fact.tell(&listeners);
             }
         });
-        let (live, back_end) = (Arc::default(), BackEnd::new(hooks));
         Arc::new(Self { storage, accounts, notifications, hub, facts, live, back_end })
     }
 

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 /// So many messages are remembered.
 const REMEMBERED: usize = 1_000;
 
-/// The last messages with a `client_id` that the back end has stored and everybody was told.
+/// The last messages with a `client_id` that everybody was told, on whichever node they were sent.
 #[derive(Default)]
 pub(super) struct Told(Mutex<Memory>);
 
@@ -26,10 +26,10 @@ impl Told {
         (told.message_id == message.message_id).then_some(told)
     }
 
-    pub(super) fn remember(&self, message: ChatMessage) {
-        let Some(key) = key(&message) else { return };
+    pub(super) fn remember(&self, message: &ChatMessage) {
+        let Some(key) = key(message) else { return };
         let mut memory = self.0.lock();
-        if memory.messages.insert(key.clone(), message).is_none() {
+        if memory.messages.insert(key.clone(), message.clone()).is_none() {
             memory.keys.push_back(key);
         }
         if memory.keys.len() > REMEMBERED
@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn a_message_is_known_by_both_of_its_keys() {
         let told = Told::default();
-        told.remember(message(1, Some("a")));
-        told.remember(message(2, None));
+        told.remember(&message(1, Some("a")));
+        told.remember(&message(2, None));
         assert_eq!(
             told.before(&ChatMessage { message: "other".into(), ..message(1, Some("a")) }),
             Some(message(1, Some("a")))
@@ -81,7 +81,7 @@ mod tests {
     fn the_oldest_are_forgotten() {
         let told = Told::default();
         for id in 0..=1_000 {
-            told.remember(message(id, Some(&id.to_string())));
+            told.remember(&message(id, Some(&id.to_string())));
         }
         assert_eq!(told.before(&message(0, Some("0"))), None);
         assert!(told.before(&message(1, Some("1"))).is_some());

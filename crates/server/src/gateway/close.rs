@@ -3,7 +3,7 @@ use std::time::Duration;
 use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
 
 use super::Frame;
-use crate::storage::StorageError;
+use crate::{hooks::HookError, storage::StorageError};
 
 /// The shortest and the longest wait that a client is told before it comes back.
 const RETRY_MS: std::ops::Range<u64> = 500..5_000;
@@ -109,6 +109,16 @@ impl From<StorageError> for Close {
     fn from(error: StorageError) -> Self {
         tracing::error!(%error, "a connection cannot be served");
         Self::unavailable()
+    }
+}
+
+/// The end of a connection that is just being opened: what it needs is not there, unless it may not be had.
+impl From<HookError> for Close {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Refused { code: ErrorCode::Forbidden, detail } => Self::forbidden(&detail),
+            HookError::Unavailable | HookError::Refused { .. } => Self::back_end_unavailable(),
+        }
     }
 }
 

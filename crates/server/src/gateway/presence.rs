@@ -24,7 +24,7 @@ pub(super) fn attend(
     opening: Opening,
 ) -> Arc<dyn AnySession> {
     let visit = Visit {
-        connection_id: connection.id(),
+        connection: connection.id().number(),
         endpoint: connection.terms().endpoint,
         user_id: connection.user_id(),
         object_id: Some(opening.object_id).filter(|id| *id != 0),

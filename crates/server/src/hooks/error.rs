@@ -1,7 +1,5 @@
 use holodrive_protocol::socket::{ErrorCode, ErrorMessage};
 
-use crate::gateway::Close;
-
 /// Why the back end did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HookError {
@@ -24,16 +22,6 @@ impl From<HookError> for ErrorMessage {
         match error {
             HookError::Unavailable => Self::new(ErrorCode::Unavailable, detail),
             HookError::Refused { code, .. } => Self::new(code, detail),
-        }
-    }
-}
-
-/// The end of a connection that is just being opened: what it needs is not there, unless it may not be had.
-impl From<HookError> for Close {
-    fn from(error: HookError) -> Self {
-        match error {
-            HookError::Refused { code: ErrorCode::Forbidden, detail } => Self::forbidden(&detail),
-            HookError::Unavailable | HookError::Refused { .. } => Self::back_end_unavailable(),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{HookError, HookName, NoAnswer, back_end::BackEnd, questions, request::Request};
-use crate::{gateway::ConnectionId, telemetry::Seldom};
+use crate::telemetry::Seldom;
 
 /// What waits at the most.
 const WAITING_MAX: usize = 10_000;
@@ -26,8 +26,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
 /// Who came, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
-    /// The connection, by its name in this process.
-    pub connection_id: ConnectionId,
+    /// The connection, by its number in this process.
+    pub connection: u64,
     /// The endpoint's name.
     pub endpoint: &'static str,
     /// Who.
@@ -118,11 +118,11 @@ impl Presence {
     }
 
     fn lane(&self, visit: &Visit) -> &mpsc::Sender<Request> {
-        &self.lanes[visit.connection_id.number() as usize % LANES]
+        &self.lanes[visit.connection as usize % LANES]
     }
 
     fn data<'v>(&self, visit: &'v Visit, at: Timestamp) -> Data<'v> {
-        let connection_id = format!("{}-{}", self.process, visit.connection_id.number());
+        let connection_id = format!("{}-{}", self.process, visit.connection);
         Data { connection_id, endpoint: visit.endpoint, user_id: visit.user_id, object_id: visit.object_id, at }
     }
 }

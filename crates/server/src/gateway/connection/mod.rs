@@ -28,7 +28,7 @@ use crate::accounts::{Grounds, Identity, Proof, User};
 pub struct ConnectionId(u64);
 
 impl ConnectionId {
-    pub(crate) fn next() -> Self {
+    pub(super) fn next() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed))
     }

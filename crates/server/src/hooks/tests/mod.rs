@@ -1,6 +1,8 @@
 mod faults;
 mod presence;
 mod requests;
+mod served;
+mod site;
 
 use std::sync::Arc;
 

@@ -2,46 +2,14 @@
 
 use std::collections::HashMap;
 
-use holodrive_client::{Api, Event, FixedToken};
+use holodrive_client::Event;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use super::*;
-use crate::{
-    gateway::ConnectionId,
-    hooks::{
-        Hooks, Visit,
-        testing::{Asked, reply},
-    },
-    server::Server,
+use super::{site::start, *};
+use crate::hooks::{
+    Hooks, Visit,
+    testing::{Asked, reply},
 };
-
-struct Running {
-    server: Server,
-    api: Api,
-    user_id: UserId,
-    _folder: TempDir,
-}
-
-/// A server with one user; it asks for nothing but what `hooks` names.
-async fn start(django: &Django, hooks: &str) -> Running {
-    let folder = tempfile::tempdir().unwrap();
-    let url = django.url();
-    let settings = [("HOOKS_URL", url.as_str()), ("HOOKS_SECRET", SECRET), ("HOOKS", hooks), ("DRAIN_TIMEOUT", "0")];
-    let server = Server::start(Config::for_tests(folder.path(), &settings).unwrap()).await.unwrap();
-    let app = server.app();
-    let sql =
-        "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
-               date_joined) VALUES ('!', FALSE, 'ann', '', '', '', FALSE, TRUE, '2026-01-01 00:00:00')";
-    let insert = |tx: &mut crate::storage::Tx<'_>| tx.execute(sql, &[]);
-    app.storage.write(insert).await.unwrap();
-    let account = app.accounts.account_by_name("ann").await.unwrap().unwrap();
-    let token = app.accounts.token_pair(&account).unwrap().access;
-    let user_id = account.user().id;
-    let api =
-        Api::builder(format!("http://{}", server.address())).token_source(FixedToken::new(token)).build().unwrap();
-    Running { server, api, user_id, _folder: folder }
-}
 
 async fn told(django: &Django, hook: &str, count: usize) -> Vec<Value> {
     django.wait_for(hook, count).await.iter().map(Asked::data).collect()
@@ -135,15 +103,11 @@ async fn what_finds_no_room_is_dropped_and_counted() {
     let metrics = Arc::new(Metrics::new());
     let clock = Arc::new(crate::clock::SystemClock);
     let presence = Hooks::new(&config, clock, Arc::clone(&metrics)).unwrap().presence.unwrap();
-    for _ in 0..10_100 {
-        presence.connected(&visit());
+    for connection in 0..10_100 {
+        presence.connected(&Visit { connection, endpoint: "chat", user_id: UserId::Int(1), object_id: None });
     }
     let text = metrics.encode();
     let dropped = text.lines().find_map(|line| line.strip_prefix("holodrive_hook_events_dropped_total "));
     let dropped: usize = dropped.unwrap().parse().unwrap();
     assert!((1..=100).contains(&dropped), "{dropped}");
-}
-
-fn visit() -> Visit {
-    Visit { connection_id: ConnectionId::next(), endpoint: "chat", user_id: UserId::Int(1), object_id: None }
 }
