@@ -12,7 +12,6 @@ use super::{
     Chat, ChatError, ChatEvent, Draft,
     event::{Listener, message_frame, not_a_member, read_frame},
     live::{self, Seated},
-    service::member,
     store,
 };
 use crate::{
@@ -55,13 +54,7 @@ impl Endpoint for ChatEndpoint {
         // It listens before it asks who is a member, so that a removal after the answer is heard.
         let subscription = chat.hub.subscribe(conversation_id, Listener(Arc::clone(&connection)));
         let seated = chat.live.enter(conversation_id, &connection);
-        match &chat.back_end.hooks.access {
-            Some(hook) => chat.ask_to_enter(hook, conversation_id, connection.user_id()).await?,
-            None => {
-                let user = connection.user();
-                chat.storage.read(move |tx| member(tx, conversation_id, &user)).await?;
-            }
-        }
+        chat.let_in(conversation_id, connection.user()).await?;
         connection.send(Frame::json(&ChatServerMessage::ConnectionEstablished {
             message: "Connected to chat".into(),
             conversation_id,

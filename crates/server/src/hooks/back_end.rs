@@ -69,7 +69,7 @@ impl BackEnd {
     /// answer.
     pub(super) async fn ask<A>(&self, request: &Request, read: impl Fn(&[u8]) -> Option<A>) -> Result<A, HookError> {
         let hook = request.hook;
-        if !self.change_breaker(hook, |breaker, now| breaker.admits(now)) {
+        if !self.change_breaker(hook, Breaker::admits) {
             self.metrics.hooks().not_asked(hook.as_str());
             return Err(HookError::Unavailable);
         }

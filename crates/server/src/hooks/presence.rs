@@ -118,7 +118,8 @@ impl Presence {
     }
 
     fn lane(&self, visit: &Visit) -> &mpsc::Sender<Request> {
-        &self.lanes[visit.connection as usize % LANES]
+        let lane = visit.connection % self.lanes.len() as u64;
+        &self.lanes[usize::try_from(lane).unwrap_or_default()]
     }
 
     fn data<'v>(&self, visit: &'v Visit, at: Timestamp) -> Data<'v> {

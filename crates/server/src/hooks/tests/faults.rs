@@ -25,13 +25,13 @@ async fn a_failure_is_tried_again_with_the_same_id_and_body() {
         let (status, body) = answers[before].clone();
         async move { reply(status, &body) }
     });
-    let asker = Asker::of(&django, &[]);
-    asker.ask().await.unwrap();
+    let caller = Asker::of(&django, &[]);
+    caller.ask().await.unwrap();
     let asked = django.asked("driver_orders");
     assert_eq!(asked.len(), 3);
     let same = |one: &Asked| one.body == asked[0].body && one.header("Idempotency-Key") == asked[0].json()["id"];
     assert!(asked.iter().all(same));
-    asker.counts("holodrive_hook_requests_total{hook=\"driver_orders\",outcome=\"done\"} 1");
+    caller.counts("holodrive_hook_requests_total{hook=\"driver_orders\",outcome=\"done\"} 1");
 }
 
 #[tokio::test]

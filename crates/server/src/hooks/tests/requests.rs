@@ -15,8 +15,8 @@ use crate::{
 async fn a_request_is_as_the_protocol_says() {
     let django = Django::start().await;
     django.always("driver_orders", 200, json!({"orders": [], "more": 1}));
-    let asker = Asker::of(&django, &[]);
-    assert!(asker.ask().await.unwrap().orders.is_empty());
+    let caller = Asker::of(&django, &[]);
+    assert!(caller.ask().await.unwrap().orders.is_empty());
     let [asked] = django.asked("driver_orders").try_into().unwrap();
     let body = asked.json();
     let id = body["id"].as_str().unwrap();
@@ -32,8 +32,8 @@ async fn a_request_is_as_the_protocol_says() {
     mac.update(&[timestamp.as_bytes(), b".", &asked.body[..]].concat());
     let signature = format!("v1={}", hex(&mac.finalize().into_bytes()));
     assert_eq!(asked.header("X-HoloDrive-Signature"), signature);
-    asker.counts("holodrive_hook_requests_total{hook=\"driver_orders\",outcome=\"done\"} 1");
-    asker.counts("holodrive_hook_duration_seconds_count{hook=\"driver_orders\"} 1");
+    caller.counts("holodrive_hook_requests_total{hook=\"driver_orders\",outcome=\"done\"} 1");
+    caller.counts("holodrive_hook_duration_seconds_count{hook=\"driver_orders\"} 1");
 }
 
 #[tokio::test]
