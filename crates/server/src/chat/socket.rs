@@ -99,12 +99,13 @@ impl Session for ChatSession {
             ChatClientMessage::ChatMessage { message, client_id } => {
                 let draft = Draft::new(message, client_id)?;
                 match &self.chat.back_end.hooks.message {
-                    Some(hook) => return self.hand_over(hook, draft).await,
+                    // Boxed, so that the usual future stays small.
+                    Some(hook) => return Box::pin(self.hand_over(hook, draft)).await,
                     None => self.post(draft).await,
                 }
             }
             ChatClientMessage::ReadMessage { message_id } => match &self.chat.back_end.hooks.read {
-                Some(hook) => return self.hand_over_read(hook, message_id).await,
+                Some(hook) => return Box::pin(self.hand_over_read(hook, message_id)).await,
                 None => self.mark_read(message_id).await,
             },
             ChatClientMessage::Typing { is_typing } => {

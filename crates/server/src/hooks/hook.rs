@@ -25,20 +25,21 @@ impl<Q: Question> Hook<Q> {
         self.back_end.patience()
     }
 
-    /// Asks the back end. What was begun is finished, even when nobody waits for it any more.
+    /// Asks the back end, at once. What was begun is finished, even when nobody waits for it any more.
     ///
     /// # Errors
     /// [`HookError::Refused`] is its last word; with [`HookError::Unavailable`] nobody knows whether it was done.
-    pub async fn ask(&self, question: Q) -> Result<Q::Answer, HookError> {
-        let request = Request::new(Q::HOOK, &question, self.back_end.clock.now()).map_err(|error| {
-            tracing::error!(%error, hook = Q::HOOK.as_str(), "a request cannot be written as JSON");
-            HookError::Unavailable
-        })?;
-        let back_end = Arc::clone(&self.back_end);
-        let asked = tokio::spawn(async move {
-            let read = |body: &[u8]| questions::read(body).filter(|answer| question.is_answered_by(answer));
-            back_end.ask(&request, read).await
-        });
-        asked.await.unwrap_or(Err(HookError::Unavailable))
+    pub fn ask(&self, question: Q) -> impl Future<Output = Result<Q::Answer, HookError>> + use<Q> {
+        let asked = tokio::spawn(ask(Arc::clone(&self.back_end), question));
+        async { asked.await.unwrap_or(Err(HookError::Unavailable)) }
     }
+}
+
+async fn ask<Q: Question>(back_end: Arc<BackEnd>, question: Q) -> Result<Q::Answer, HookError> {
+    let request = Request::new(Q::HOOK, &question, back_end.clock.now()).map_err(|error| {
+        tracing::error!(%error, hook = Q::HOOK.as_str(), "a request cannot be written as JSON");
+        HookError::Unavailable
+    })?;
+    let read = |body: &[u8]| questions::read(body).filter(|answer| question.is_answered_by(answer));
+    back_end.ask(&request, read).await
 }
