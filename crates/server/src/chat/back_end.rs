@@ -6,7 +6,7 @@ use holodrive_protocol::{ConversationId, MessageId, Timestamp, UserId, chat::Cha
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
-    Chat, Draft,
+    Chat, ChatError, Draft,
     event::{ChatFact, not_a_member},
     live::Seat,
     service::member,
@@ -53,6 +53,16 @@ impl Chat {
         let seats = vec![hooks::Seat { conversation_id, user_id: user.id }];
         let answer = hook.ask(Access { seats }).await?;
         if answer.allowed == [true] { Ok(()) } else { Err(not_a_member()) }
+    }
+
+    /// Makes sure that a user whom the endpoint has let in may still be there; with the hook, the back end is asked for that.
+    pub(super) fn check_live(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        user: &User,
+    ) -> Result<(), ChatError> {
+        if self.back_end.hooks.access.is_some() { Ok(()) } else { member(tx, conversation_id, user) }
     }
 
     /// Has the back end look again at all who are there, beside whoever asks for it; one look at a time.

@@ -159,16 +159,6 @@ impl Chat {
         Ok(is_new)
     }
 
-    /// Makes sure that a user whom the endpoint has let in may still be there; with the hook, the back end is asked for that.
-    pub(super) fn check_live(
-        &self,
-        tx: &mut Tx<'_>,
-        conversation_id: ConversationId,
-        user: &User,
-    ) -> Result<(), ChatError> {
-        if self.back_end.hooks.access.is_some() { Ok(()) } else { member(tx, conversation_id, user) }
-    }
-
     /// Tells the conversation that a user is typing, or stopped. Nothing is stored.
     pub fn typing(&self, conversation_id: ConversationId, user: &User, is_typing: bool) {
         self.hub.publish_with(&conversation_id, || {

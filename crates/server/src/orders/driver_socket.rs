@@ -24,7 +24,7 @@ use crate::{
     clock::SharedClock,
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, ConnectionId, Endpoint, Frame, Opening, Session},
-    hooks::{DriverOrders, HookError, OrderObject},
+    hooks::OrderObject,
     shards::Shards,
 };
 
@@ -57,7 +57,7 @@ impl Endpoint for DriverOrdersEndpoint {
             return Err(not_a_driver());
         }
         let driver_id = connection.user_id();
-        let first = self.back_end_orders(driver_id).await?;
+        let first = self.orders.back_end_orders(driver_id).await?;
         let screen = Screen::new(Arc::clone(&connection), Arc::clone(self.orders.storage.clock()));
         let subscription = self.orders.driver_hub.subscribe(driver_id, screen);
         connection
@@ -87,14 +87,6 @@ impl Endpoint for DriverOrdersEndpoint {
 }
 
 impl DriverOrdersEndpoint {
-    /// What the back end shows before our own orders.
-    async fn back_end_orders(&self, driver_id: UserId) -> Result<Vec<OrderObject>, HookError> {
-        match &self.orders.driver_orders {
-            Some(hook) => Ok(hook.ask(DriverOrders { driver_id }).await?.orders),
-            None => Ok(Vec::new()),
-        }
-    }
-
     async fn snapshot(&self, driver_id: UserId) -> Result<DriverSnapshot, Close> {
         let orders = Arc::clone(&self.orders);
         let snapshot = self.orders.storage.write(move |tx| orders.driver_snapshot(tx, driver_id)).await;

@@ -1,14 +1,20 @@
 //! `connected` and `disconnected`, on a running server.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use holodrive_client::Event;
 use serde_json::{Value, json};
 
 use super::{site::start, *};
-use crate::hooks::{
-    Hooks, Visit,
-    testing::{Asked, reply},
+use crate::{
+    clock::SystemClock,
+    hooks::{
+        Hooks, Presence, Visit,
+        testing::{Asked, reply},
+    },
 };
 
 async fn told(django: &Django, hook: &str, count: usize) -> Vec<Value> {
@@ -37,8 +43,12 @@ async fn who_comes_and_goes_is_told() {
     let second = told(&django, "connected", 2).await.pop().unwrap();
     assert_eq!((&second["endpoint"], &second["object_id"]), (&json!("notifications"), &Value::Null));
     assert_ne!(second["connection_id"], connected["connection_id"]);
+    let before = django.asked("disconnected").len();
+    django.on("disconnected", move |_, count| async move {
+        reply(if count < before + 2 { 500 } else { 200 }, &Value::Null)
+    });
     site.server.stop().await;
-    assert_eq!(django.asked("disconnected").len(), 2, "what waits is told before the end");
+    assert_eq!(django.asked("disconnected").len(), before + 3, "what waits is told before the end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,12 +78,7 @@ async fn each_connection_is_told_of_in_order_whatever_fails() {
     }
     let mut open: HashMap<String, &str> = HashMap::new();
     let answered = |hook: &str| {
-        django
-            .asked(hook)
-            .iter()
-            .map(|one| one.header("Idempotency-Key").to_owned())
-            .collect::<std::collections::HashSet<_>>()
-            .len()
+        django.asked(hook).iter().map(|one| one.header("Idempotency-Key").to_owned()).collect::<HashSet<_>>().len()
     };
     while answered("disconnected") < 12 {
         let asked = django.asked("disconnected").len();
@@ -93,21 +98,59 @@ async fn each_connection_is_told_of_in_order_whatever_fails() {
 }
 
 #[tokio::test]
+async fn what_waits_is_told_at_the_end_and_nothing_that_comes_later() {
+    let django = Django::start().await;
+    django.always("connected", 200, json!({}));
+    let (presence, metrics) = presence_of(&django);
+    for connection in 0..100 {
+        presence.connected(&visit(connection));
+    }
+    presence.drain(Duration::from_secs(20)).await;
+    assert_eq!(django.asked("connected").len(), 100);
+    presence.connected(&visit(100));
+    assert_eq!(dropped(&metrics), 1);
+}
+
+/// The end is not waited for longer than is said.
+#[tokio::test]
+async fn a_back_end_that_is_away_holds_up_nobody() {
+    let django = Django::start().await;
+    django.on("connected", |_, _| std::future::pending());
+    let (presence, _) = presence_of(&django);
+    presence.connected(&visit(1));
+    django.wait_for("connected", 1).await;
+    let draining = presence.drain(Duration::from_millis(50));
+    tokio::time::timeout(Duration::from_secs(4), draining).await.expect("it waits for an answer");
+}
+
+#[tokio::test]
 async fn what_finds_no_room_is_dropped_and_counted() {
     let django = Django::start().await;
     django.on("connected", |_, _| std::future::pending());
+    let (presence, metrics) = presence_of(&django);
+    for connection in 0..10_100 {
+        presence.connected(&visit(connection));
+    }
+    let dropped = dropped(&metrics);
+    assert!((1..=100).contains(&dropped), "{dropped}");
+}
+
+fn presence_of(django: &Django) -> (Arc<Presence>, Arc<Metrics>) {
     let folder = tempfile::tempdir().unwrap();
-    let url = django.url();
-    let settings = [("HOOKS_URL", url.as_str()), ("HOOKS_SECRET", SECRET)];
+    let settings = [("HOOKS_URL", &*django.url()), ("HOOKS_SECRET", SECRET)];
     let config = Config::for_tests(folder.path(), &settings).unwrap();
     let metrics = Arc::new(Metrics::new());
-    let clock = Arc::new(crate::clock::SystemClock);
-    let presence = Hooks::new(&config, clock, Arc::clone(&metrics)).unwrap().presence.unwrap();
-    for connection in 0..10_100 {
-        presence.connected(&Visit { connection, endpoint: "chat", user_id: UserId::Int(1), object_id: None });
-    }
+    let hooks = Hooks::new(&config, Arc::new(SystemClock), Arc::clone(&metrics)).unwrap();
+    (hooks.presence.unwrap(), metrics)
+}
+
+fn visit(connection: u64) -> Visit {
+    Visit { connection, endpoint: "chat", user_id: UserId::Int(1), object_id: None }
+}
+
+/// How many events were dropped.
+fn dropped(metrics: &Metrics) -> usize {
     let text = metrics.encode();
     let dropped = text.lines().find_map(|line| line.strip_prefix("holodrive_hook_events_dropped_total "));
-    let dropped: usize = dropped.unwrap().parse().unwrap();
-    assert!((1..=100).contains(&dropped), "{dropped}");
+    dropped.unwrap().parse().unwrap()
 }
