@@ -39,9 +39,8 @@ impl Site {
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::for_tests(folder.path(), settings).unwrap();
-        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2, write_batch: 256 };
-        let (file, metrics) = (folder.path().join("holodrive.db"), Arc::new(Metrics::new()));
-        let storage = Storage::open(&file, &options, Arc::new(SystemClock), metrics).unwrap();
+        let options = StorageOptions::from(&config);
+        let storage = Storage::open(&options, Arc::new(SystemClock), Arc::new(Metrics::new())).unwrap();
         let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap());
         let hooks = Hooks::new(&config, Arc::new(SystemClock), Arc::new(Metrics::new())).unwrap();
         let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);

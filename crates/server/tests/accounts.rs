@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{NOW, Site, users, vectors};
+use common::{NOW, Site, session_row, users, vectors};
 use holodrive::{
     accounts::{
         Account, Accounts, AddUserError, Credential, Grounds, Identity, LoginError, Proof, RefreshError, Refusal,
@@ -51,7 +51,7 @@ async fn every_session_vector_gets_djangos_verdict_through_the_database() {
         site.run(
             "INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)
              ON CONFLICT (session_key) DO UPDATE SET session_data = excluded.session_data, expire_date = excluded.expire_date",
-            ["session_key", "session_data", "expire_date_sqlite"].map(|column| row[column].as_str().unwrap().into()),
+            session_row(row),
         )
         .await;
         let verdict = site.accounts.authenticate(&session(vector["cookie"].as_str().unwrap())).await;
@@ -239,7 +239,7 @@ async fn only_sessions_of_configured_backends_count() {
         let vector = &vectors("/sessions")[0]["row"];
         site.run(
             "INSERT INTO django_session (session_key, session_data, expire_date) VALUES ($1, $2, $3)",
-            ["session_key", "session_data", "expire_date_sqlite"].map(|column| vector[column].as_str().unwrap().into()),
+            session_row(vector),
         )
         .await;
         let djangos = site.accounts.authenticate(&session(vector["session_key"].as_str().unwrap())).await;

@@ -7,13 +7,14 @@
 use std::{sync::LazyLock, time::Duration};
 
 use holodrive::accounts::{
-    cookies, datetime,
+    cookies,
     jwt::{Jwt, JwtSettings},
     origins::AllowedOrigins,
     password,
     session::{self, SessionRow, SessionSettings},
     signing::{self, SecretKeys},
 };
+use holodrive::storage::datetime;
 use holodrive_protocol::{Timestamp, UserId};
 use serde_json::{Map, Value};
 

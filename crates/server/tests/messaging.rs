@@ -11,7 +11,7 @@ const API_KEY: &str = "key-of-a-back-end";
 const USERS: [&str; 3] = [
     "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined)
      SELECT '!', FALSE, name, '', '', '', name = 'sam', TRUE, '2026-01-01 00:00:00'
-     FROM (SELECT 'ann' AS name UNION ALL SELECT 'bob' UNION ALL SELECT 'eve' UNION ALL SELECT 'sam')",
+     FROM (SELECT 'ann' AS name UNION ALL SELECT 'bob' UNION ALL SELECT 'eve' UNION ALL SELECT 'sam') AS names",
     "INSERT INTO auth_group (name) VALUES ('Driver')",
     "INSERT INTO auth_user_groups (user_id, group_id)
      SELECT u.id, g.id FROM auth_user u, auth_group g WHERE u.username = 'bob'",

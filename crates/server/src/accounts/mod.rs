@@ -6,7 +6,6 @@
 mod add_user;
 pub mod cookies;
 pub mod csrf;
-pub mod datetime;
 mod identity;
 mod joint_lookup;
 pub mod jwt;

@@ -36,7 +36,7 @@ impl Accounts {
     /// # Errors
     /// When a key of the tokens cannot be used; the text says which setting to change.
     pub fn new(storage: Storage, options: AccountsOptions) -> Result<Self, KeyError> {
-        let users = Arc::new(Users::new(options.tables, options.jwt.user_id_field.clone()));
+        let users = Arc::new(Users::new(options.tables, &options.jwt.user_id_field, storage.user_table()));
         let rules =
             Rules { jwt: Jwt::new(options.jwt)?, session: options.session, users, driver_group: options.driver_group };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);

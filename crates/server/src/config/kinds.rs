@@ -8,7 +8,7 @@ use jsonwebtoken::Algorithm;
 
 use super::parse::{self, filter_directives, identifier, list, none_or, seconds};
 use super::setting::Shown;
-use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret};
+use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
 use crate::accounts::jwt::TokenClass;
 use crate::hooks::HookName;
 
@@ -85,6 +85,17 @@ pub(super) const OPTIONAL_TEXT: Kind<Option<String>> =
 
 pub(super) const TEXTS: Kind<Vec<String>> =
     Kind::plain("texts with commas between them, none of them empty", |text| list(text, parse::text));
+
+pub(super) const SESSION_ENGINE: Kind<SessionEngine> = Kind::plain(
+    "django.contrib.sessions.backends.db or django.contrib.sessions.backends.cached_db: sessions that are kept in a cache, in \
+     files or in the cookie alone cannot be read by another process",
+    SessionEngine::by_name,
+);
+
+pub(super) const OPTIONAL_IDENTIFIER: Kind<Option<String>> =
+    Kind::plain("empty or a plain SQL identifier: letters, digits and underscores, at most 63", |text| {
+        none_or(text, identifier)
+    });
 
 pub(super) const IDENTIFIER: Kind<String> = Kind::plain(
     "a plain SQL name: letters, digits and _, not starting with a digit, 63 characters at most",

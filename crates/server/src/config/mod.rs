@@ -33,7 +33,7 @@ pub use resolver::Effective;
 pub use setting::{Default, Setting, Shown};
 pub use sources::{Source, Sources};
 pub use table::{Config, SETTINGS};
-pub use values::{DatabaseUrl, DispatchMode, LogFormat, Secret};
+pub use values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
 
 impl Config {
     /// Reads and checks every setting. Writes nothing: a secret key that has yet to be generated stays
@@ -54,12 +54,19 @@ impl Config {
         Ok(config)
     }
 
-    /// A configuration for tests: the database in `folder`, any free port, a fixed secret key, the rest as
-    /// by default; `overrides` are names of variables with their values.
+    /// A configuration for tests: a database of its own for each `folder`, any free port, a fixed secret key, the rest as
+    /// by default; `overrides` are names of variables with their values. The database is in the folder, or in the PostgreSQL server
+    /// that `HOLODRIVE_TEST_POSTGRES` names: the same tests run on both.
     pub fn for_tests(folder: &Path, overrides: &[(&str, &str)]) -> Result<Self, ConfigError> {
-        let database = format!("sqlite://{}", folder.join("holodrive.db").display());
+        let file = || format!("sqlite://{}", folder.join("holodrive.db").display());
+        let database = std::env::var("HOLODRIVE_TEST_POSTGRES").unwrap_or_else(|_| file());
+        let name = folder.file_name().map(|name| name.to_string_lossy().replace(|c: char| !c.is_alphanumeric(), "_"));
+        let schema =
+            if database.starts_with("postgres") { format!("test{}", name.unwrap_or_default()) } else { String::new() };
         let fixed = [
             ("DATABASE_URL", database.as_str()),
+            ("DATABASE_SCHEMA", schema.as_str()),
+            ("DATABASE_READERS", "2"),
             ("WEBSOCKET_PORT", "0"),
             ("SECRET_KEY", "a secret key for tests, which nothing else may use"),
         ];

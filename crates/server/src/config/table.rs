@@ -8,7 +8,7 @@ use jsonwebtoken::Algorithm;
 
 use super::kinds;
 use super::setting::{Default, Setting, default, read, settings};
-use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret};
+use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
 use crate::accounts::jwt::TokenClass;
 use crate::hooks::HookName;
 
@@ -33,8 +33,14 @@ settings! {
     }
 
     "Storage" {
-        /// The database. PostgreSQL is not supported yet.
+        /// The database: the embedded one in a file, or a PostgreSQL server, such as Django's.
         database_url: DatabaseUrl = DATABASE("sqlite://data/holodrive.db");
+        /// The PostgreSQL schema of our own tables, made where it is missing; Django's are found by the role's search path.
+        /// None: where Django's are.
+        database_schema: Option<String> = OPTIONAL_IDENTIFIER("");
+        /// How long PostgreSQL may take for one answer. After that, requests are answered with 503 and messages with
+        /// `unavailable`, until it is back.
+        database_timeout: Duration = SECONDS("5");
         /// Connections that only read, beside the one that writes.
         database_readers: u32 = COUNT("4");
         /// Writes that share one commit at the most; `1` syncs each of them alone.
@@ -48,6 +54,8 @@ settings! {
         secret_key: Secret = SECRET(derived "generated once into `data/secret_key`");
         /// Earlier secret keys, whose sessions still count.
         secret_key_fallbacks: Vec<Secret> = SECRETS("");
+        /// Django's `SESSION_ENGINE`. Sessions are read from the table `django_session`, so it is `db` or `cached_db`.
+        session_engine: SessionEngine = SESSION_ENGINE("django.contrib.sessions.backends.db");
         /// Name of the session cookie.
         session_cookie_name: String = COOKIE_NAME("sessionid");
         /// How long a login lasts.

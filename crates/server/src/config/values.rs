@@ -50,6 +50,26 @@ impl DatabaseUrl {
     }
 }
 
+/// Where Django keeps its sessions. Other engines keep them where no other process can read them safely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEngine {
+    /// `django.contrib.sessions.backends.db`: in the table `django_session`.
+    Database,
+    /// `django.contrib.sessions.backends.cached_db`: in the same table, and in a cache that we need not read.
+    CachedDatabase,
+}
+
+impl SessionEngine {
+    /// By Django's name for it.
+    pub(super) fn by_name(name: &str) -> Option<Self> {
+        match name.strip_prefix("django.contrib.sessions.backends.")? {
+            "db" => Some(Self::Database),
+            "cached_db" => Some(Self::CachedDatabase),
+            _ => None,
+        }
+    }
+}
+
 /// Who decides which driver is offered an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DispatchMode {

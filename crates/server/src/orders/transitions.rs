@@ -265,10 +265,11 @@ pub(super) fn overdue_offers(
     params.extend(driver_id.map(Value::from));
     let live = if driver_id.is_some() { "state = 'live' AND driver_id = $3" } else { "state = 'live'" };
     // An index for each half; the plus keeps SQLite from taking the first one's for both, and reading all live offers.
+    let claim = tx.dialect().skip_locked();
     let sql = format!(
-        "SELECT id, TRUE FROM holodrive_offer WHERE {live} AND expires_at <= $1 UNION ALL \
-         SELECT id, FALSE FROM holodrive_offer WHERE {live} AND delivered_at IS NULL AND unreachable_at <= $1 \
-         AND +expires_at > $1 LIMIT $2"
+        "SELECT id, TRUE FROM (SELECT id FROM holodrive_offer WHERE {live} AND expires_at <= $1 LIMIT $2 {claim}) AS expired \
+         UNION ALL SELECT id, FALSE FROM (SELECT id FROM holodrive_offer WHERE {live} AND delivered_at IS NULL \
+         AND unreachable_at <= $1 AND +expires_at > $1 LIMIT $2 {claim}) AS unreachable"
     );
     let rows = tx.query(&sql, &params)?.into_iter().map(Row::columns);
     rows.map(|mut row| {
@@ -280,8 +281,11 @@ pub(super) fn overdue_offers(
 
 /// Orders whose search has run out.
 pub(super) fn overdue_searches(tx: &mut Tx<'_>, limit: usize) -> Result<Vec<OrderId>, StorageError> {
-    let sql = "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY id LIMIT $2";
-    tx.query(sql, &[tx.now().into(), limit.into()])?.into_iter().map(Row::first).collect()
+    let sql = format!(
+        "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY id LIMIT $2 {}",
+        tx.dialect().skip_locked()
+    );
+    tx.query(&sql, &[tx.now().into(), limit.into()])?.into_iter().map(Row::first).collect()
 }
 
 /// The live offers of a driver.

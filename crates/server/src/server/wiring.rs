@@ -10,7 +10,7 @@ use crate::{
     app::{App, Draining},
     chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
-    config::{Config, DatabaseUrl},
+    config::Config,
     console,
     gateway::{Gateway, PathPattern, TrustedProxies},
     hooks::Hooks,
@@ -22,15 +22,7 @@ use crate::{
 
 /// Opens the configured database, brought up to date.
 pub fn open_storage(config: &Config, clock: SharedClock, metrics: Arc<Metrics>) -> anyhow::Result<Storage> {
-    let DatabaseUrl::Sqlite(file) = &config.database_url else {
-        anyhow::bail!("DATABASE_URL: PostgreSQL is not supported yet, it arrives in a later release; use sqlite://…");
-    };
-    let options = StorageOptions {
-        user_table: config.auth_user_table.clone(),
-        readers: usize::try_from(config.database_readers)?,
-        write_batch: usize::try_from(config.write_batch)?,
-    };
-    Ok(Storage::open(file, &options, clock, metrics)?)
+    Ok(Storage::open(&StorageOptions::from(config), clock, metrics)?)
 }
 
 /// Everything that a server runs on.

@@ -1,51 +1,66 @@
-//! A look at the embedded database that changes nothing, for `holodrive check`.
+//! A look at the database that changes nothing, for `holodrive check`.
 
-use std::path::Path;
+use holodrive_protocol::Timestamp;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use super::{
+    Row, StorageError, StorageOptions, Table, Tx,
+    connection::{Access, Connection},
+    migrations, sqlite,
+};
 
-use super::{StorageError, database, migrations};
-
-/// A database file that is looked at and left as it is.
+/// A database that is looked at and left as it is.
 pub struct Inspection(Connection);
 
 impl Inspection {
-    /// Opens the file, which must be there.
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        database::configure(&connection)?;
-        connection.pragma_update(None, "query_only", true)?;
-        Ok(Self(connection))
+    /// Opens the database; a file must be there.
+    pub fn open(options: &StorageOptions) -> Result<Self, StorageError> {
+        Connection::open_for_inspection(options).map(Self)
     }
 
     /// SQLite's journal mode, `wal` once a server has used the file.
-    pub fn journal_mode(&self) -> Result<String, StorageError> {
-        Ok(self.0.pragma_query_value(None, "journal_mode", |row| row.get(0))?)
+    pub fn journal_mode(&mut self) -> Result<String, StorageError> {
+        self.setting("PRAGMA journal_mode")
     }
 
     /// Whether a connection to this file can be made to wait for the disk at each commit.
-    pub fn syncs_fully(&self) -> Result<bool, StorageError> {
-        self.0.pragma_update(None, "synchronous", "FULL")?;
-        let level: i64 = self.0.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        Ok(level == database::SYNCHRONOUS_FULL)
+    pub fn syncs_fully(&mut self) -> Result<bool, StorageError> {
+        let level: i64 = self.look(|tx| tx.query_one("PRAGMA synchronous", &[])?.map_or(Ok(0), Row::first))?;
+        Ok(level == sqlite::SYNCHRONOUS_FULL)
+    }
+
+    /// What PostgreSQL says of itself and of how it is run: a setting by its name.
+    pub fn server_setting(&mut self, name: &str) -> Result<String, StorageError> {
+        self.setting(&format!("SHOW {name}"))
+    }
+
+    fn setting(&mut self, sql: &str) -> Result<String, StorageError> {
+        self.look(|tx| tx.query_one(sql, &[])?.map_or_else(|| Ok(String::new()), Row::first))
+    }
+
+    /// Whether somebody may make our tables in PostgreSQL, with this role.
+    pub fn may_create(&mut self) -> Result<bool, StorageError> {
+        let sql = "SELECT COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE) \
+            OR has_database_privilege(current_database(), 'CREATE')";
+        self.look(|tx| tx.query_one(sql, &[])?.map_or(Ok(false), Row::first))
     }
 
     /// The names of the migrations that are still to be applied.
-    pub fn pending_migrations(&self) -> Result<Vec<&'static str>, StorageError> {
-        migrations::pending(&self.0)
+    pub fn pending_migrations(&mut self) -> Result<Vec<&'static str>, StorageError> {
+        self.look(migrations::pending)
     }
 
-    /// The columns of a table; none when there is no such table.
-    pub fn columns(&self, table: &str) -> Result<Vec<String>, StorageError> {
-        let mut statement = self.0.prepare("SELECT name FROM pragma_table_info(?1)")?;
-        let names = statement.query_map([table], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
+    /// The columns of a table, where there is one.
+    pub fn table(&mut self, name: &str) -> Result<Option<Table>, StorageError> {
+        self.look(|tx| tx.table(name))
     }
 
     /// Whether a row has this text in a column. The names must be plain SQL identifiers.
-    pub fn has_row(&self, table: &str, column: &str, text: &str) -> Result<bool, StorageError> {
-        let sql = format!("SELECT 1 FROM {table} WHERE {column} = ?1");
-        Ok(self.0.query_row(&sql, [text], |_| Ok(())).optional()?.is_some())
+    pub fn has_row(&mut self, table: &str, column: &str, text: &str) -> Result<bool, StorageError> {
+        let sql = format!("SELECT 1 FROM {table} WHERE {column} = $1");
+        self.look(|tx| Ok(tx.query_one(&sql, &[text.into()])?.is_some()))
+    }
+
+    fn look<T>(&mut self, look: impl FnOnce(&mut Tx<'_>) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        look(&mut self.0.begin(Access::Read)?.tx(Timestamp::from_micros(0)))
     }
 }

@@ -1,76 +1,90 @@
-//! Versioned schema changes, applied in order, each once.
-//!
-//! The SQL is one text for both engines with two tokens, `{{id}}` (a growing key) and `{{user}}` (the type of the user
-//! table's key), and `{{user_table}}`, which names it.
+//! Versioned schema changes, applied in order, each once. The SQL is one text for both engines, with a few tokens that
+//! [`Dialect::expand`] replaces.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use std::time::Duration;
 
-use super::{StorageError, StorageOptions, UserKey};
-use crate::clock::Clock;
+use holodrive_protocol::Timestamp;
+
+use super::{
+    Dialect, Row, StorageError, StorageOptions, Tx, UserKey,
+    connection::{Access, Connection, Transaction},
+    table::UserTable,
+};
+
+/// A large table may take long to change.
+const LIMIT: Duration = Duration::from_hours(1);
 
 const DJANGO: &str = include_str!("../../migrations/django.sql");
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+/// The one of Django's user tables that we can make ourselves.
+const DJANGO_USERS: &str = "auth_user";
+const LEDGER: &str = "holodrive_migration";
+/// Number, name and text.
+type Migration = (i64, &'static str, &'static str);
+const MIGRATIONS: &[Migration] = &[
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "notification_delivery", include_str!("../../migrations/0002_notification_delivery.sql")),
     (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
     (4, "notification_index", include_str!("../../migrations/0004_notification_index.sql")),
 ];
 
-pub(super) fn run(
-    connection: &mut Connection,
-    options: &StorageOptions,
-    clock: &dyn Clock,
-) -> Result<(), StorageError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(
-        "CREATE TABLE IF NOT EXISTS holodrive_migration (id BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)",
-    )?;
-    // Alone, we make Django's tables; beside Django they are there and stay as they are.
-    transaction.execute_batch(DJANGO)?;
-    let user_key = user_key(&transaction, &options.user_table)?;
-    for (id, name, sql) in MIGRATIONS {
-        if !is_applied(&transaction, *id)? {
-            transaction.execute_batch(&expand(sql, &options.user_table, user_key))?;
-            let now = clock.now().as_micros();
-            transaction.execute("INSERT INTO holodrive_migration VALUES (?1, ?2, ?3)", (id, name, now))?;
-            tracing::info!(id, name, "applied a migration");
-        }
+/// Brings the schema up to date; gives the table of the users.
+pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
+    let mut connection = Connection::open(&StorageOptions { timeout: LIMIT, ..options.clone() })?;
+    let mut transaction = connection.begin(Access::Write)?;
+    if let (Dialect::Postgres, Some(schema)) = (transaction.dialect(), &options.schema) {
+        make_schema(&mut transaction, schema)?;
     }
-    Ok(transaction.commit()?)
+    if transaction.tx(now).table(LEDGER)?.is_none() {
+        transaction.batch(&format!(
+            "CREATE TABLE {LEDGER} (id BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)"
+        ))?;
+    }
+    let users = users(&mut transaction, &options.user_table, now)?;
+    let pending = pending_of(&mut transaction.tx(now))?;
+    for (id, name, sql) in pending {
+        let sql = transaction.dialect().expand(sql, users.key_kind);
+        transaction.batch(&sql)?;
+        let sql = format!("INSERT INTO {LEDGER} (id, name, applied_at) VALUES ($1, $2, $3)");
+        transaction.tx(now).execute(&sql, &[(*id).into(), (*name).into(), now.into()])?;
+        tracing::info!(id, name, "applied a migration");
+    }
+    transaction.commit()?;
+    Ok(users)
 }
 
 /// The names of the migrations that [`run`] would apply.
-pub(super) fn pending(connection: &Connection) -> Result<Vec<&'static str>, StorageError> {
-    let fresh = !connection.table_exists(None, "holodrive_migration")?;
-    let mut names = Vec::new();
-    for (id, name, _) in MIGRATIONS {
-        if fresh || !is_applied(connection, *id)? {
-            names.push(*name);
-        }
+pub(super) fn pending(tx: &mut Tx<'_>) -> Result<Vec<&'static str>, StorageError> {
+    if tx.table(LEDGER)?.is_none() {
+        return Ok(MIGRATIONS.iter().map(|(_, name, _)| *name).collect());
     }
-    Ok(names)
+    Ok(pending_of(tx)?.into_iter().map(|(_, name, _)| *name).collect())
 }
 
-fn is_applied(connection: &Connection, id: i64) -> Result<bool, StorageError> {
-    let row = connection.query_row("SELECT 1 FROM holodrive_migration WHERE id = ?1", [id], |_| Ok(()));
-    Ok(row.optional()?.is_some())
+fn pending_of(tx: &mut Tx<'_>) -> Result<Vec<&'static Migration>, StorageError> {
+    let rows = tx.query(&format!("SELECT id FROM {LEDGER}"), &[])?;
+    let applied = rows.into_iter().map(Row::first::<i64>).collect::<Result<Vec<_>, _>>()?;
+    Ok(MIGRATIONS.iter().filter(|(id, ..)| !applied.contains(id)).collect())
 }
 
-fn expand(sql: &str, user_table: &str, user_key: UserKey) -> String {
-    sql.replace("{{id}}", "INTEGER PRIMARY KEY AUTOINCREMENT")
-        .replace("{{user}}", user_key.sqlite_type())
-        .replace("{{user_table}}", user_table)
-}
-
-fn user_key(connection: &Connection, table: &str) -> Result<UserKey, StorageError> {
-    let declared: Option<String> = connection
-        .query_row("SELECT type FROM pragma_table_info(?1) WHERE pk = 1", [table], |row| row.get(0))
-        .optional()?;
-    match declared {
-        Some(declared) if declared.to_ascii_lowercase().starts_with("char") => Ok(UserKey::Uuid),
-        Some(_) => Ok(UserKey::Int),
-        None => Err(StorageError::Setup(format!(
-            "AUTH_USER_TABLE: the database has no table {table}; run Django's migrations first or correct the name"
-        ))),
+/// The schema is looked for first: a role may be allowed to use it, and not to make any.
+fn make_schema(transaction: &mut Transaction<'_>, schema: &str) -> Result<(), StorageError> {
+    let find = "SELECT 1 FROM pg_namespace WHERE nspname = $1";
+    if transaction.tx(Timestamp::from_micros(0)).query_one(find, &[schema.into()])?.is_none() {
+        transaction.batch(&format!("CREATE SCHEMA \"{schema}\""))?;
     }
+    Ok(())
+}
+
+/// Beside Django its tables are there and stay as they are; alone, we make them.
+fn users(transaction: &mut Transaction<'_>, name: &str, now: Timestamp) -> Result<UserTable, StorageError> {
+    if name == DJANGO_USERS && transaction.tx(now).table(name)?.is_none() {
+        let sql = transaction.dialect().expand(DJANGO, UserKey::Int);
+        transaction.batch(&sql)?;
+    }
+    let columns = transaction.tx(now).table(name)?.ok_or_else(|| {
+        StorageError::Setup(format!(
+            "AUTH_USER_TABLE: the database has no table {name}; run Django's migrations first or correct the name"
+        ))
+    })?;
+    UserTable::new(name, columns)
 }

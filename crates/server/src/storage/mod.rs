@@ -7,39 +7,67 @@
 //! answers after the commit. What a write wants to tell the world goes to [`Tx::publish`]: every node on the database
 //! hears of it, in commit order and only when the commit succeeded ([`outbox`]).
 
-mod database;
+mod connection;
+pub mod datetime;
+mod dialect;
 mod error;
 mod inspect;
 mod migrations;
 mod node;
 mod outbox;
+mod postgres;
 mod readers;
+mod sqlite;
+mod table;
 mod tx;
 mod value;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{sync::Arc, thread, time::Duration};
 
-pub use database::UserKey;
+pub use dialect::{Dialect, UserKey};
 pub use error::StorageError;
 pub use inspect::Inspection;
 pub use outbox::{Event, Topic};
+pub use table::{Table, UserTable};
 pub use tx::Tx;
 pub use value::{Columns, FromValue, Row, Value};
 
-use self::writer::Guard;
-use crate::clock::SharedClock;
-use crate::telemetry::Metrics;
+use self::{connection::Connection, writer::Guard};
+use crate::{
+    clock::SharedClock,
+    config::{Config, DatabaseUrl},
+    telemetry::Metrics,
+};
 
-/// How the embedded database is opened.
+/// How the database is opened.
 #[derive(Clone, Debug)]
 pub struct StorageOptions {
+    /// Where it is.
+    pub database: DatabaseUrl,
+    /// The schema of our own tables in PostgreSQL; none: the first of the search path.
+    pub schema: Option<String>,
+    /// How long PostgreSQL may take for one answer.
+    pub timeout: Duration,
     /// The user table of the accounts, `auth_user` by default.
     pub user_table: String,
     /// Connections for reading.
     pub readers: usize,
     /// Writes that share one commit at the most.
     pub write_batch: usize,
+}
+
+impl From<&Config> for StorageOptions {
+    fn from(config: &Config) -> Self {
+        Self {
+            database: config.database_url.clone(),
+            schema: config.database_schema.clone(),
+            timeout: config.database_timeout,
+            user_table: config.auth_user_table.clone(),
+            readers: config.database_readers as usize,
+            write_batch: config.write_batch as usize,
+        }
+    }
 }
 
 /// A handle to the database; cheap to clone.
@@ -49,26 +77,40 @@ pub struct Storage {
     readers: readers::Readers,
     outbox: Arc<outbox::Outbox>,
     clock: SharedClock,
+    user_table: Arc<UserTable>,
+    /// Where the database tells of what other nodes commit.
+    postgres: Option<postgres::Address>,
 }
 
 impl Storage {
-    /// Opens the database file, brings its schema up to date and starts the writer.
+    /// Opens the database, brings its schema up to date and starts the writer.
     ///
     /// # Errors
-    /// When the file cannot be opened, does not take the pragmas that durability needs, or a migration fails.
-    pub fn open(
-        path: &Path,
-        options: &StorageOptions,
-        clock: SharedClock,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, StorageError> {
-        let mut connection = database::open_writer(path)?;
-        migrations::run(&mut connection, options, clock.as_ref())?;
-        let readers = readers::Readers::open(path, options.readers.max(1), &clock)?;
+    /// When the database cannot be reached or opened, does not take what durability needs, or a migration fails.
+    pub fn open(options: &StorageOptions, clock: SharedClock, metrics: Arc<Metrics>) -> Result<Self, StorageError> {
+        // A connection is driven by the thread that uses it, which must not be one of the runtime's.
+        let opened = thread::scope(|scope| scope.spawn(|| Self::open_here(options, clock, metrics)).join());
+        opened.unwrap_or(Err(StorageError::Unavailable))
+    }
+
+    fn open_here(options: &StorageOptions, clock: SharedClock, metrics: Arc<Metrics>) -> Result<Self, StorageError> {
+        let user_table = Arc::new(migrations::run(options, clock.now())?);
+        let readers = readers::Readers::open(options, &clock)?;
         let outbox = Arc::new(outbox::Outbox::new());
-        let writer =
-            writer::Writer::start(connection, options.write_batch, clock.clone(), metrics, Arc::clone(&outbox))?;
-        Ok(Self { writer, readers, outbox, clock })
+        let (connection, batch, postgres) = match &options.database {
+            DatabaseUrl::Sqlite(_) => (Connection::open(options)?, options.write_batch, None),
+            DatabaseUrl::Postgres(url) => {
+                let batch = options.write_batch.min(postgres::WRITE_BATCH_MAX);
+                (Connection::open(options)?, batch, Some(postgres::Address::new(url, options)?))
+            }
+        };
+        let writer = writer::Writer::start(connection, batch, clock.clone(), metrics, Arc::clone(&outbox))?;
+        Ok(Self { writer, readers, outbox, clock, user_table, postgres })
+    }
+
+    /// The table of the users, as it was at the start.
+    pub fn user_table(&self) -> &UserTable {
+        &self.user_table
     }
 
     /// Runs `job` in a transaction with others that are waiting, and answers after the commit.

@@ -4,13 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
-use super::{Storage, StorageError, Tx};
+use super::{Storage, StorageError, Tx, postgres::Listener};
 
-/// How soon what another node commits is published here at the latest, on a quiet node.
+/// How soon what another node commits is published here at the latest, on a quiet node that is told of nothing.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+/// The same where the database tells of it, but may fail to.
+const TOLD_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a node shows that it lives.
 const ATTEND_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -35,6 +37,7 @@ impl Storage {
     /// Publishes what other nodes commit, and shows them that this one lives, for as long as it runs.
     pub async fn follow_for_ever(self) {
         let mut attend_at = Instant::now();
+        let listener = self.postgres.clone().map(Listener::start);
         loop {
             let due = attend_at <= Instant::now();
             let followed = if due { self.attend().await } else { self.follow().await };
@@ -43,14 +46,19 @@ impl Storage {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, "what other nodes commit cannot be read; trying again"),
             }
-            sleep(FOLLOW_INTERVAL).await;
+            match &listener {
+                // Whether it heard something or nothing for long does not matter.
+                Some(listener) => drop(timeout(TOLD_INTERVAL, listener.news()).await),
+                None => sleep(FOLLOW_INTERVAL).await,
+            }
         }
     }
 
-    /// A transaction begins by publishing what others have committed, so one that writes nothing is enough.
+    /// A transaction begins by publishing what others have committed, and what this node could not be sure to have, so one that
+    /// writes nothing is enough.
     pub(super) async fn follow(&self) -> Result<(), StorageError> {
         let outbox = Arc::clone(&self.outbox);
-        if self.read(move |tx| outbox.is_behind(tx)).await? {
+        if !self.is_healthy() || self.read(move |tx| outbox.is_behind(tx)).await? {
             self.write(|_| Ok::<_, StorageError>(())).await?;
         }
         Ok(())

@@ -2,15 +2,16 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
     sync::Arc,
 };
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StorageError, Tx, database};
+use super::{
+    StorageError, StorageOptions, Tx,
+    connection::{Access, Connection},
+};
 use crate::clock::SharedClock;
 
 /// Reads that may wait; whoever finds the queue full waits as well.
@@ -26,12 +27,12 @@ type Job = Box<dyn FnOnce(Result<&mut Tx<'_>, StorageError>) + Send>;
 pub(super) struct Readers(mpsc::Sender<Job>);
 
 impl Readers {
-    pub(super) fn open(path: &Path, count: usize, clock: &SharedClock) -> Result<Self, StorageError> {
+    pub(super) fn open(options: &StorageOptions, clock: &SharedClock) -> Result<Self, StorageError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        for number in 0..count {
-            let reader =
-                Reader { connection: database::open_reader(path)?, queue: Arc::clone(&queue), clock: clock.clone() };
+        for number in 0..options.readers.max(1) {
+            let connection = Connection::open_reader(options)?;
+            let reader = Reader { connection, queue: Arc::clone(&queue), clock: clock.clone() };
             std::thread::Builder::new()
                 .name(format!("storage-read-{number}"))
                 .spawn(move || reader.run())
@@ -65,26 +66,43 @@ struct Reader {
 }
 
 impl Reader {
-    fn run(self) {
+    fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             // One reader waits for reads, the others for their turn to wait.
             if self.queue.lock().blocking_recv_many(&mut batch, BATCH) == 0 {
                 return;
             }
-            self.answer(&mut batch);
+            let mut jobs = batch.drain(..).peekable();
+            while jobs.peek().is_some() {
+                self.answer(&mut jobs);
+            }
         }
     }
 
-    /// The caller of a job that panics learns of it because its answer is dropped.
-    fn answer(&self, batch: &mut Vec<Job>) {
-        let snapshot = self.connection.unchecked_transaction().map_err(StorageError::from);
-        for job in batch.drain(..) {
-            let mut tx = snapshot.as_ref().map(|snapshot| Tx::new(snapshot, self.clock.now()));
-            let tx = tx.as_mut().map_err(|error| error.clone());
-            if catch_unwind(AssertUnwindSafe(|| job(tx))).is_err() {
-                tracing::error!("a read panicked");
+    /// Answers from one snapshot, up to the first job of which a statement fails: with PostgreSQL that ends the snapshot.
+    fn answer(&mut self, jobs: &mut impl Iterator<Item = Job>) {
+        match self.connection.begin(Access::Read) {
+            Ok(mut snapshot) => {
+                let is_whole = |job| {
+                    let mut tx = snapshot.tx(self.clock.now());
+                    run(job, Ok(&mut tx));
+                    !tx.has_failed()
+                };
+                if jobs.all(is_whole)
+                    && let Err(error) = snapshot.commit()
+                {
+                    tracing::debug!(%error, "a snapshot was not ended in order");
+                }
             }
+            Err(error) => jobs.for_each(|job| run(job, Err(error.clone()))),
         }
+    }
+}
+
+/// The caller of a job that panics learns of it because its answer is dropped.
+fn run(job: Job, tx: Result<&mut Tx<'_>, StorageError>) {
+    if catch_unwind(AssertUnwindSafe(|| job(tx))).is_err() {
+        tracing::error!("a read panicked");
     }
 }

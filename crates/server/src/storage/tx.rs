@@ -1,27 +1,38 @@
 use std::sync::Arc;
 
 use holodrive_protocol::Timestamp;
-use rusqlite::{CachedStatement, Connection, Statement, ToSql, params_from_iter, types};
 
 use super::{
-    Row, StorageError, Value,
+    Dialect, Row, StorageError, Value,
     outbox::{Event, Outgoing, Topic},
+    postgres, sqlite,
 };
 
 /// Parameters of one `IN`; engines allow more, but longer lists gain nothing.
 const IN_MAX: usize = 512;
 
-/// Statements that a transaction keeps ready; the connection keeps more, but looks for them longer.
-const STATEMENTS_MAX: usize = 16;
-
 /// What runs after the commit, in commit order.
 pub(super) type AfterCommit = Box<dyn FnOnce() + Send>;
 
+/// Whose statements they are.
+pub(super) enum Engine<'t> {
+    Sqlite(sqlite::Statements<'t>),
+    Postgres(&'t mut postgres::Session),
+}
+
+/// Does the same with the statements of either engine.
+macro_rules! on_engine {
+    ($engine:expr, $statements:ident => $work:expr) => {
+        match $engine {
+            Engine::Sqlite($statements) => $work,
+            Engine::Postgres($statements) => $work,
+        }
+    };
+}
+
 /// One transaction.
-pub struct Tx<'c> {
-    connection: &'c Connection,
-    /// What was run before, ready to run again.
-    statements: Vec<(Box<str>, CachedStatement<'c>)>,
+pub struct Tx<'t> {
+    engine: Engine<'t>,
     now: Timestamp,
     after_commit: Vec<AfterCommit>,
     /// Whether a statement has failed, so that it is not known how much of it was done.
@@ -30,9 +41,9 @@ pub struct Tx<'c> {
     pub(super) outgoing: Option<Outgoing>,
 }
 
-impl<'c> Tx<'c> {
-    pub(super) fn new(connection: &'c Connection, now: Timestamp) -> Self {
-        Self { connection, statements: Vec::new(), now, after_commit: Vec::new(), failed: false, outgoing: None }
+impl<'t> Tx<'t> {
+    pub(super) fn new(engine: Engine<'t>, now: Timestamp) -> Self {
+        Self { engine, now, after_commit: Vec::new(), failed: false, outgoing: None }
     }
 
     /// The time of this transaction by the database's clock: the same for every statement in it.
@@ -40,12 +51,27 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// The language of the database, where a statement cannot be one text for both.
+    pub fn dialect(&self) -> Dialect {
+        match self.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Remembers that a statement has failed.
+    fn noting<T>(&mut self, done: Result<T, StorageError>) -> Result<T, StorageError> {
+        self.failed |= done.is_err();
+        done
+    }
+
     /// Runs a statement and tells how many rows it changed.
     ///
     /// # Errors
     /// When the database refuses or fails.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<usize, StorageError> {
-        self.run(sql, |statement| statement.execute(params_from_iter(params)))
+        let done = on_engine!(&mut self.engine, statements => statements.execute(sql, params));
+        self.noting(done)
     }
 
     /// Runs an `INSERT` of one row, and gives the row's `id`: it is for tables with a growing key.
@@ -53,8 +79,8 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// When the database refuses or fails.
     pub fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, StorageError> {
-        // SQLite knows the key; `RETURNING` would make it build a table for the answer, which takes longer than the row.
-        self.run(sql, |statement| statement.insert(params_from_iter(params)))
+        let done = on_engine!(&mut self.engine, statements => statements.insert(sql, params));
+        self.noting(done)
     }
 
     /// [`Tx::insert`] of a row for each of these, which are `$1`; `shared` are the parameters from `$2` on.
@@ -67,19 +93,8 @@ impl<'c> Tx<'c> {
         each: &[T],
         shared: &[Value],
     ) -> Result<Vec<i64>, StorageError> {
-        let connection = self.connection;
-        self.run(sql, |statement| {
-            for (number, value) in (2_usize..).zip(shared) {
-                statement.raw_bind_parameter(number, value)?;
-            }
-            let insert = |one: &T| {
-                let value: Value = (*one).into();
-                statement.raw_bind_parameter(1_usize, value)?;
-                statement.raw_execute()?;
-                Ok(connection.last_insert_rowid())
-            };
-            each.iter().map(insert).collect()
-        })
+        let done = on_engine!(&mut self.engine, statements => statements.insert_each(sql, each, shared));
+        self.noting(done)
     }
 
     /// Runs a query, or a statement with `RETURNING`, and gives all its rows.
@@ -87,36 +102,8 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// When the database refuses or fails.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        self.run(sql, |statement| {
-            let width = statement.column_count();
-            let row = |row: &rusqlite::Row<'_>| {
-                (0..width).map(|index| row.get_ref(index).map(from_sqlite)).collect::<Result<_, _>>().map(Row)
-            };
-            statement.query_map(params_from_iter(params), row)?.collect()
-        })
-    }
-
-    /// Prepares a statement, where it is not yet, and works with it.
-    fn run<T>(
-        &mut self,
-        sql: &str,
-        work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, StorageError> {
-        let done = self.prepared(sql).and_then(|statement| work(statement));
-        self.failed |= done.is_err();
-        Ok(done?)
-    }
-
-    fn prepared(&mut self, sql: &str) -> rusqlite::Result<&mut CachedStatement<'c>> {
-        let found = self.statements.iter().position(|(text, _)| **text == *sql);
-        let index = if let Some(index) = found {
-            index
-        } else {
-            self.statements.truncate(STATEMENTS_MAX - 1);
-            self.statements.push((sql.into(), self.connection.prepare_cached(&sqlite_text(sql))?));
-            self.statements.len() - 1
-        };
-        Ok(&mut self.statements[index].1)
+        let done = on_engine!(&mut self.engine, statements => statements.query(sql, params));
+        self.noting(done)
     }
 
     /// Runs a query that gives at most one row.
@@ -164,10 +151,37 @@ impl<'c> Tx<'c> {
         self.after_commit(move || hear(event));
     }
 
+    fn changes(&self) -> u64 {
+        on_engine!(&self.engine, statements => statements.changes())
+    }
+
+    /// Runs a statement that has nothing to tell, together with the next one where the way to the database is long.
+    fn control(&mut self, sql: &'static str) -> Result<(), StorageError> {
+        match &mut self.engine {
+            Engine::Sqlite(statements) => statements.execute(sql, &[]).map(drop),
+            Engine::Postgres(session) => {
+                session.defer(sql);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the other nodes that there is something to follow, where the database can.
+    pub(super) fn wake_others(&mut self) {
+        if let Engine::Postgres(session) = &mut self.engine {
+            session.defer(postgres::NOTIFY);
+        }
+    }
+
+    /// Whether a statement has failed that nothing has undone.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// How far the transaction has come.
     pub(super) fn mark(&self) -> Mark {
         Mark {
-            changes: self.connection.total_changes(),
+            changes: self.changes(),
             actions: self.after_commit.len(),
             outgoing: self.outgoing.as_ref().map_or(0, Outgoing::len),
         }
@@ -176,7 +190,8 @@ impl<'c> Tx<'c> {
     /// Makes sure that nothing has changed since; what was to be told is forgotten.
     pub(super) fn require_unchanged(&mut self, since: Mark) -> Result<(), StorageError> {
         // Where the engine itself has ended the transaction, what follows would not be in one.
-        if self.failed || self.connection.is_autocommit() || self.connection.total_changes() != since.changes {
+        let in_transaction = on_engine!(&self.engine, statements => statements.in_transaction());
+        if self.failed || !in_transaction || self.changes() != since.changes {
             return Err(StorageError::Database("a write failed halfway: its transaction is undone".into()));
         }
         self.forget(&since);
@@ -185,19 +200,20 @@ impl<'c> Tx<'c> {
 
     /// Begins what [`Tx::keep`] or [`Tx::undo`] ends.
     pub(super) fn savepoint(&mut self) -> Result<Mark, StorageError> {
-        self.execute("SAVEPOINT job", &[])?;
+        self.control("SAVEPOINT job")?;
         Ok(self.mark())
     }
 
     /// Keeps what came after the savepoint.
     pub(super) fn keep(&mut self) -> Result<(), StorageError> {
-        self.execute("RELEASE job", &[]).map(drop)
+        self.control("RELEASE job")
     }
 
     /// Undoes what came after the savepoint, and tells nothing of it.
     pub(super) fn undo(&mut self, to: Mark) -> Result<(), StorageError> {
         self.forget(&to);
-        self.execute("ROLLBACK TO job", &[])?;
+        self.control("ROLLBACK TO job")?;
+        self.failed = false;
         self.keep()
     }
 
@@ -224,34 +240,4 @@ pub(super) struct Mark {
 /// `$1,$2,…` for a list of `count` parameters, the first of them numbered `first`.
 fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(",")
-}
-
-/// SQLite numbers `$n` by order of appearance; `?n` by the number itself, as PostgreSQL does with `$n`.
-fn sqlite_text(sql: &str) -> String {
-    sql.replace('$', "?")
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
-        use types::{ToSqlOutput, ValueRef};
-        Ok(match self {
-            Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-            Self::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
-            Self::Real(value) => ToSqlOutput::Borrowed(ValueRef::Real(*value)),
-            Self::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
-            Self::Bool(value) => ToSqlOutput::Borrowed(ValueRef::Integer((*value).into())),
-            Self::Uuid(value) => ToSqlOutput::Owned(types::Value::Text(value.simple().to_string())),
-        })
-    }
-}
-
-fn from_sqlite(value: types::ValueRef<'_>) -> Value {
-    match value {
-        types::ValueRef::Null => Value::Null,
-        types::ValueRef::Integer(value) => Value::Int(value),
-        types::ValueRef::Real(value) => Value::Real(value),
-        types::ValueRef::Text(value) | types::ValueRef::Blob(value) => {
-            Value::Text(String::from_utf8_lossy(value).into_owned())
-        }
-    }
 }

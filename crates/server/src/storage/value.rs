@@ -1,7 +1,7 @@
 use holodrive_protocol::{Latitude, Longitude, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::StorageError;
+use super::{StorageError, datetime};
 
 /// A parameter or a column, in the few types that both engines share.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub enum Value {
     Bool(bool),
     /// A UUID key; 32 hexadecimal digits in SQLite, as Django stores it there.
     Uuid(Uuid),
+    /// A moment in a table of Django's: `timestamptz`, or its text form in SQLite. Our own tables hold [`Value::Int`].
+    DateTime(Timestamp),
 }
 
 macro_rules! into_value {
@@ -100,7 +102,12 @@ impl FromValue for String {
 
 impl FromValue for Timestamp {
     fn from_value(value: Value) -> Option<Self> {
-        i64::from_value(value).map(Self::from_micros)
+        match value {
+            Value::Int(micros) => Some(Self::from_micros(micros)),
+            Value::DateTime(at) => Some(at),
+            Value::Text(text) => datetime::from_sqlite(&text),
+            _ => None,
+        }
     }
 }
 

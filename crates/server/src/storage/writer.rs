@@ -11,10 +11,14 @@ use std::{
     },
 };
 
-use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StorageError, Tx, outbox::Outbox};
+use super::{
+    StorageError, Tx,
+    connection::{Access, Connection},
+    outbox::{News, Outbox},
+    tx::AfterCommit,
+};
 use crate::{clock::SharedClock, telemetry::Metrics};
 
 /// Writes that may wait; a sender that finds the queue full waits as well, and so stops reading from its socket.
@@ -55,7 +59,9 @@ impl Writer {
     ) -> Result<Self, StorageError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let healthy = Arc::new(AtomicBool::new(true));
-        let worker = Worker { connection, batch: batch.max(1), clock, metrics, outbox, healthy: Arc::clone(&healthy) };
+        let healthy_too = Arc::clone(&healthy);
+        let worker =
+            Worker { connection, batch: batch.max(1), clock, metrics, outbox, healthy: healthy_too, unsettled: None };
         std::thread::Builder::new()
             .name("storage-writer".into())
             .spawn(move || worker.run(queue))
@@ -99,6 +105,14 @@ struct Worker {
     metrics: Arc<Metrics>,
     outbox: Arc<Outbox>,
     healthy: Arc<AtomicBool>,
+    /// What a commit has to tell of which it is not known yet whether it happened.
+    unsettled: Option<Told>,
+}
+
+/// What is told once a transaction is on disk.
+struct Told {
+    news: News,
+    actions: Vec<AfterCommit>,
 }
 
 impl Worker {
@@ -112,10 +126,10 @@ impl Worker {
 
     fn commit(&mut self, batch: Vec<Job>) {
         let mut answers = Vec::with_capacity(batch.len());
-        let changes = self.connection.total_changes();
+        let changes = self.connection.changes();
         let committed = self.transaction(batch, &mut answers);
         // A commit of nothing succeeds on a broken disk, too.
-        if committed.is_err() || self.connection.total_changes() != changes {
+        if committed.is_err() || self.connection.changes() != changes {
             self.healthy.store(committed.is_ok(), Ordering::Relaxed);
         }
         if let Err(error) = &committed {
@@ -129,28 +143,50 @@ impl Worker {
     }
 
     fn transaction(&mut self, batch: Vec<Job>, answers: &mut Vec<Answer>) -> Result<(), StorageError> {
+        if let Err(error) = self.settle() {
+            return refuse(batch, &error);
+        }
         let now = self.clock.now();
-        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        let mut transaction = match self.connection.begin(Access::Write) {
             Ok(transaction) => transaction,
-            Err(error) => return refuse(batch, &error.into()),
+            Err(error) => return refuse(batch, &error),
         };
-        let mut tx = Tx::new(&transaction, now);
+        let mut tx = transaction.tx(now);
         let mut news = self.outbox.begin(&mut tx)?;
         for job in batch {
             answers.extend(run(&mut tx, job)?);
         }
         news.record(&mut tx)?;
-        let actions = tx.into_actions();
+        let told = Told { news, actions: tx.into_actions() };
         crate::failpoint::pass("writer.before_commit");
-        transaction.commit()?;
-        crate::failpoint::pass("writer.after_commit");
+        let committed = transaction.commit();
+        if self.connection.is_unsettled() {
+            self.unsettled = Some(told);
+        } else if committed.is_ok() {
+            crate::failpoint::pass("writer.after_commit");
+            self.tell(told);
+        }
+        committed
+    }
+
+    /// Tells what an earlier commit has to tell, once it is known that it happened: before anything later.
+    fn settle(&mut self) -> Result<(), StorageError> {
+        if self.unsettled.is_some() {
+            let is_committed = self.connection.settle()?;
+            if let Some(told) = self.unsettled.take().filter(|_| is_committed) {
+                self.tell(told);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, Told { news, actions }: Told) {
         self.outbox.publish(news);
         for action in actions {
             if catch_unwind(AssertUnwindSafe(action)).is_err() {
                 tracing::error!("an action after a commit panicked");
             }
         }
-        Ok(())
     }
 }
 

@@ -131,8 +131,9 @@ async fn add_thing(State(app): State<Arc<App>>, mut command: Command) -> Result<
     command.fields.finish()?;
     command
         .commit(&app.storage, move |tx| {
-            tx.execute("CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY, title TEXT NOT NULL)", &[])?;
-            let row = tx.query_one("INSERT INTO thing (title) VALUES ($1) RETURNING id", &[title.into()])?;
+            tx.execute("CREATE TABLE IF NOT EXISTS thing (id BIGINT PRIMARY KEY, title TEXT NOT NULL)", &[])?;
+            let row =
+                tx.query_one("INSERT INTO thing SELECT COUNT(*) + 1, $1 FROM thing RETURNING id", &[title.into()])?;
             let id: i64 = row.ok_or(StorageError::Unavailable)?.first()?;
             match outcome.as_deref() {
                 Some("conflict") => Err(ApiError::conflict("taken", &format!("thing {id} is taken"))),

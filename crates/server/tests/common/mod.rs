@@ -6,11 +6,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use holodrive::{
     accounts::{Accounts, AccountsOptions},
     clock::{Clock, ManualClock},
-    config::Config,
-    storage::{Storage, StorageError, StorageOptions, Tx, Value},
+    config::{Config, DatabaseUrl},
+    storage::{Storage, StorageError, StorageOptions, Tx, Value, datetime},
     telemetry::Metrics,
 };
-use holodrive_protocol::Timestamp;
+use holodrive_protocol::{Timestamp, UserId};
 use tempfile::TempDir;
 
 static VECTORS: LazyLock<serde_json::Value> =
@@ -59,31 +59,20 @@ impl Site {
     /// A Django project with its own user model: UUID keys, e-mail addresses as login names.
     pub(crate) async fn custom() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = rusqlite::Connection::open(folder.path().join("holodrive.db")).unwrap();
-        database
-            .execute_batch(
-                "CREATE TABLE crm_rider (id CHAR(32) NOT NULL PRIMARY KEY, password VARCHAR(128) NOT NULL, email VARCHAR(254)
-                 NOT NULL UNIQUE, first_name VARCHAR(150) NOT NULL, last_name VARCHAR(150) NOT NULL, is_staff BOOL NOT NULL,
-                 is_active BOOL NOT NULL);
-                 CREATE TABLE crm_rider_groups (id INTEGER NOT NULL PRIMARY KEY, rider_id CHAR(32) NOT NULL, group_id INTEGER
-                 NOT NULL, UNIQUE (rider_id, group_id))",
-            )
-            .unwrap();
-        let site = Self::open(
-            folder,
-            &[
-                ("AUTH_USER_TABLE", "crm_rider"),
-                ("AUTH_USER_GROUPS_TABLE", "crm_rider_groups"),
-                ("AUTH_USER_GROUPS_USER_COLUMN", "rider_id"),
-                ("AUTH_LOGIN_FIELD", "email"),
-            ],
-        );
-        let id = CUSTOM_USER.replace('-', "");
+        let settings = [
+            ("AUTH_USER_TABLE", "crm_rider"),
+            ("AUTH_USER_GROUPS_TABLE", "crm_rider_groups"),
+            ("AUTH_USER_GROUPS_USER_COLUMN", "rider_id"),
+            ("AUTH_LOGIN_FIELD", "email"),
+        ];
+        make_custom_tables(&Config::for_tests(folder.path(), &settings).unwrap()).await;
+        let site = Self::open(folder, &settings);
+        let id = Value::from(CUSTOM_USER.parse::<UserId>().unwrap());
         let password = users()[4]["password"].as_str().unwrap();
-        let rider = [id.as_str().into(), password.into()];
+        let rider = [id.clone(), password.into()];
         site.run("INSERT INTO crm_rider VALUES ($1, $2, 'rider@example.com', '', '', FALSE, TRUE)", rider).await;
         site.run("INSERT INTO auth_group VALUES (3, 'Driver')", []).await;
-        site.run("INSERT INTO crm_rider_groups VALUES (1, $1, 3)", [id.into()]).await;
+        site.run("INSERT INTO crm_rider_groups VALUES (1, $1, 3)", [id]).await;
         site
     }
 
@@ -94,9 +83,8 @@ impl Site {
         let all = [&[("SECRET_KEY", secret), ("SECRET_KEY_FALLBACKS", fallback)], settings].concat();
         let config = Config::for_tests(folder.path(), &all).unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
-        let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2, write_batch: 256 };
-        let file = folder.path().join("holodrive.db");
-        let storage = Storage::open(&file, &options, clock.clone(), Arc::new(Metrics::default())).unwrap();
+        let options = StorageOptions::from(&config);
+        let storage = Storage::open(&options, clock.clone(), Arc::new(Metrics::default())).unwrap();
         let accounts = Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap();
         let site = Self { accounts, storage, clock, _folder: folder };
         site.set_now(NOW);
@@ -150,4 +138,38 @@ impl Site {
     pub(crate) fn now_micros(&self) -> i64 {
         self.clock.now().as_micros()
     }
+}
+
+/// The tables that Django's migrations make for such a project, in the database of these settings.
+async fn make_custom_tables(config: &Config) {
+    const TABLES: &str =
+        "CREATE TABLE crm_rider (id {uuid} NOT NULL PRIMARY KEY, password VARCHAR(128) NOT NULL, email VARCHAR(254)
+         NOT NULL UNIQUE, first_name VARCHAR(150) NOT NULL, last_name VARCHAR(150) NOT NULL, is_staff BOOL NOT NULL,
+         is_active BOOL NOT NULL);
+         CREATE TABLE crm_rider_groups (id INTEGER NOT NULL PRIMARY KEY, rider_id {uuid} NOT NULL, group_id INTEGER
+         NOT NULL, UNIQUE (rider_id, group_id));
+         CREATE TABLE auth_group (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(150) NOT NULL UNIQUE);
+         CREATE TABLE django_session (session_key VARCHAR(40) NOT NULL PRIMARY KEY, session_data TEXT NOT NULL,
+         expire_date {datetime} NOT NULL)";
+    let tables = |uuid, datetime| TABLES.replace("{uuid}", uuid).replace("{datetime}", datetime);
+    match &config.database_url {
+        DatabaseUrl::Sqlite(file) => {
+            rusqlite::Connection::open(file).unwrap().execute_batch(&tables("CHAR(32)", "DATETIME")).unwrap();
+        }
+        DatabaseUrl::Postgres(url) => {
+            let (client, connection) = tokio_postgres::connect(url.expose(), tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let schema = config.database_schema.as_deref().unwrap();
+            let tables = tables("UUID", "TIMESTAMP WITH TIME ZONE");
+            let sql = format!("CREATE SCHEMA \"{schema}\"; SET search_path TO \"{schema}\"; {tables}");
+            client.batch_execute(&sql).await.unwrap();
+        }
+    }
+}
+
+/// A row of `django_session`, as the vectors have it.
+pub(crate) fn session_row(row: &serde_json::Value) -> [Value; 3] {
+    let text = |column: &str| row[column].as_str().unwrap();
+    let expire_date = datetime::from_sqlite(text("expire_date_sqlite")).unwrap();
+    [text("session_key").into(), text("session_data").into(), Value::DateTime(expire_date)]
 }

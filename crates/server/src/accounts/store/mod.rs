@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use holodrive_protocol::Timestamp;
 
-use super::{User, datetime};
+use super::User;
 use crate::storage::Value;
 
 pub(super) use sessions::{delete_session, insert_session, is_blacklisted, sessions};
@@ -59,5 +59,5 @@ impl Account {
 
 /// A moment as Django stores it.
 fn stored_date(at: Timestamp) -> Value {
-    datetime::to_sqlite(at).into()
+    Value::DateTime(at)
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::stored_date;
 use crate::{
-    accounts::{datetime, session::SessionRow},
+    accounts::session::SessionRow,
     storage::{Row, StorageError, Tx},
 };
 
@@ -30,9 +30,7 @@ pub(in super::super) fn delete_session(tx: &mut Tx<'_>, key: &str) -> Result<(),
 
 /// Whether SimpleJWT's blacklist, where the project has one, holds this token.
 pub(in super::super) fn is_blacklisted(tx: &mut Tx<'_>, jti: &str) -> Result<bool, StorageError> {
-    const TABLE: &str =
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'token_blacklist_blacklistedtoken'";
-    if tx.query_one(TABLE, &[])?.is_none() {
+    if tx.table("token_blacklist_blacklistedtoken")?.is_none() {
         return Ok(false);
     }
     let sql = r#"SELECT 1 FROM "token_blacklist_blacklistedtoken" b
@@ -42,8 +40,5 @@ pub(in super::super) fn is_blacklisted(tx: &mut Tx<'_>, jti: &str) -> Result<boo
 
 fn read_session(row: Row) -> Result<SessionRow, StorageError> {
     let mut columns = row.columns();
-    let (session_key, session_data) = (columns.take()?, columns.take()?);
-    let expire_date: String = columns.take()?;
-    let expire_date = datetime::from_sqlite(&expire_date).ok_or(StorageError::Column { index: 2 })?;
-    Ok(SessionRow { session_key, session_data, expire_date })
+    Ok(SessionRow { session_key: columns.take()?, session_data: columns.take()?, expire_date: columns.take()? })
 }

@@ -5,9 +5,10 @@ use holodrive_protocol::UserId;
 use super::{Account, UserTables, group_lists::GroupLists, stored_date};
 use crate::{
     accounts::User,
-    storage::{Row, StorageError, Tx, Value},
+    storage::{FromValue, Row, StorageError, Tx, UserKey, UserTable, Value},
 };
 
+/// The name that stands for the primary key in SimpleJWT's default settings, whatever the column is called.
 const PRIMARY_KEY: &str = "id";
 
 /// A user to be added.
@@ -23,20 +24,46 @@ pub(in super::super) struct NewUser {
 /// The statements on one set of user tables.
 pub(in super::super) struct Users {
     tables: UserTables,
-    /// The column that tokens name users by.
+    /// The column with the primary key, and what is in it.
+    key: String,
+    key_kind: UserKey,
+    /// The column that tokens name users by, and what is in it; texts have no kind.
     token_field: String,
+    token_kind: Option<UserKey>,
+    /// Whether a user is staff, and active, as conditions.
+    is_staff: String,
+    is_active: String,
     select: String,
     group_lists: GroupLists,
 }
 
 impl Users {
-    pub(in super::super) fn new(tables: UserTables, token_field: String) -> Self {
-        let (users, login) = (&tables.users, &tables.login_field);
+    /// A model of a project's own may lack what Django's has: its users have no such names then, are no staff, and active.
+    pub(in super::super) fn new(tables: UserTables, token_field: &str, table: &UserTable) -> Self {
+        let UserTable { columns, key, key_kind } = table;
+        let token_field = if token_field == PRIMARY_KEY && !columns.has(PRIMARY_KEY) { key } else { token_field };
+        let or = |column: &str, default: &str| {
+            if columns.has(column) { format!(r#"u."{column}""#) } else { default.to_owned() }
+        };
+        let [first_name, last_name] = ["first_name", "last_name"].map(|column| or(column, "''"));
+        let (is_staff, is_active) = (or("is_staff", &or("is_superuser", "FALSE")), or("is_active", "TRUE"));
         let select = format!(
-            r#"SELECT u."id", u."{login}", u."first_name", u."last_name", u."is_staff", u."is_active", u."password",
-            u."{token_field}" FROM "{users}" u"#
+            r#"SELECT u."{key}", u."{login}", {first_name}, {last_name}, {is_staff}, {is_active}, u."password",
+            u."{token_field}" FROM "{users}" u"#,
+            login = tables.login_field,
+            users = tables.users,
         );
-        Self { tables, token_field, select, group_lists: GroupLists::default() }
+        Self {
+            key: key.clone(),
+            key_kind: *key_kind,
+            token_field: token_field.to_owned(),
+            token_kind: columns.key_kind(token_field),
+            tables,
+            is_staff,
+            is_active,
+            select,
+            group_lists: GroupLists::default(),
+        }
     }
 
     /// The user whose login name this is.
@@ -55,15 +82,25 @@ impl Users {
         tx: &mut Tx<'_>,
         names: &[&str],
     ) -> Result<HashMap<String, Account>, StorageError> {
-        if self.token_field == PRIMARY_KEY {
+        if self.token_field == self.key {
             let ids: HashMap<&str, UserId> =
                 names.iter().filter_map(|name| Some((*name, name.parse().ok()?))).collect();
             let accounts = self.by_ids(tx, &ids.values().copied().collect::<Vec<_>>())?;
             return Ok(ids.iter().filter_map(|(name, id)| Some(((*name).into(), accounts.get(id)?.clone()))).collect());
         }
-        let one_by_one = names.iter().map(|name| Ok((*name, self.by_column(tx, &self.token_field, (*name).into())?)));
+        let values = names.iter().filter_map(|name| Some((*name, self.token_value(name)?)));
+        let one_by_one = values.map(|(name, value)| Ok((name, self.by_column(tx, &self.token_field, value)?)));
         let found: Vec<_> = one_by_one.collect::<Result<_, StorageError>>()?;
         Ok(found.into_iter().filter_map(|(name, account)| Some((name.into(), account?))).collect())
+    }
+
+    /// What is in the column of a user that a token means by this name; `None` where nobody can be meant.
+    fn token_value(&self, name: &str) -> Option<Value> {
+        match (self.token_kind, name.parse()) {
+            (None, _) => Some(name.into()),
+            (Some(kind), Ok(id)) if is_of(kind, &id) => Some(id.into()),
+            _ => None,
+        }
     }
 
     /// Users by key, those that exist.
@@ -72,8 +109,9 @@ impl Users {
         tx: &mut Tx<'_>,
         ids: &[UserId],
     ) -> Result<HashMap<UserId, Account>, StorageError> {
-        let sql = |list: &str| format!(r#"{} WHERE u."id" IN ({list})"#, self.select);
-        let rows = tx.query_in(sql, ids)?;
+        let sql = |list: &str| format!(r#"{} WHERE u."{}" IN ({list})"#, self.select, self.key);
+        let possible: Vec<_> = ids.iter().copied().filter(|id| is_of(self.key_kind, id)).collect();
+        let rows = tx.query_in(sql, &possible)?;
         Ok(self.accounts(tx, rows)?.into_iter().map(|account| (account.user.id, account)).collect())
     }
 
@@ -110,10 +148,9 @@ impl Users {
             groups: self.group_lists.none(),
         };
         let (is_active, password) = (columns.take()?, columns.take()?);
-        let token_name = match columns.take()? {
-            Value::Text(text) if self.token_field != PRIMARY_KEY => text,
-            Value::Int(number) => number.to_string(),
-            _ => user.id.to_string(),
+        let token_name = match (columns.take()?, self.token_kind) {
+            (Value::Text(text), None) => text,
+            (value, _) => UserId::from_value(value).map_or_else(|| user.id.to_string(), |id| id.to_string()),
         };
         Ok(Account { user: Arc::new(user), is_active, password, token_name })
     }
@@ -137,17 +174,21 @@ impl Users {
     /// The active users of a group.
     pub(in super::super) fn group_members(&self, tx: &mut Tx<'_>, name: &str) -> Result<Vec<UserId>, StorageError> {
         let UserTables { users, user_groups, user_groups_user, .. } = &self.tables;
+        let (key, is_active) = (&self.key, &self.is_active);
         let sql = format!(
-            r#"SELECT u."id" FROM "{users}" u JOIN "{user_groups}" m ON m."{user_groups_user}" = u."id"
-            JOIN "auth_group" g ON g."id" = m."group_id" WHERE g."name" = $1 AND u."is_active" ORDER BY u."id""#
+            r#"SELECT u."{key}" FROM "{users}" u JOIN "{user_groups}" m ON m."{user_groups_user}" = u."{key}"
+            JOIN "auth_group" g ON g."id" = m."group_id" WHERE g."name" = $1 AND {is_active} ORDER BY u."{key}""#
         );
         tx.query(&sql, &[name.into()])?.into_iter().map(Row::first).collect()
     }
 
     /// The active users with `is_staff`.
     pub(in super::super) fn active_staff(&self, tx: &mut Tx<'_>) -> Result<Vec<UserId>, StorageError> {
-        let users = &self.tables.users;
-        let sql = format!(r#"SELECT u."id" FROM "{users}" u WHERE u."is_staff" AND u."is_active" ORDER BY u."id""#);
+        let (key, users) = (&self.key, &self.tables.users);
+        let sql = format!(
+            r#"SELECT u."{key}" FROM "{users}" u WHERE {} AND {} ORDER BY u."{key}""#,
+            self.is_staff, self.is_active
+        );
         tx.query(&sql, &[])?.into_iter().map(Row::first).collect()
     }
 
@@ -156,7 +197,8 @@ impl Users {
         let UserTables { users, login_field, .. } = &self.tables;
         let sql = format!(
             r#"INSERT INTO "{users}" ("password", "is_superuser", "{login_field}", "first_name", "last_name", "email",
-            "is_staff", "is_active", "date_joined") VALUES ($1, FALSE, $2, $3, $4, '', $5, TRUE, $6) RETURNING "id""#
+            "is_staff", "is_active", "date_joined") VALUES ($1, FALSE, $2, $3, $4, '', $5, TRUE, $6) RETURNING "{}""#,
+            self.key
         );
         let NewUser { username, encoded_password, first_name, last_name, is_staff, .. } = user;
         let joined = stored_date(tx.now());
@@ -176,5 +218,13 @@ impl Users {
             SELECT $1, g."id" FROM "auth_group" g WHERE g."name" = $2 ON CONFLICT DO NOTHING"#
         );
         tx.execute(&sql, &[id.into(), group.into()]).map(drop)
+    }
+}
+
+/// Whether a key is of this kind: PostgreSQL does not compare others.
+fn is_of(kind: UserKey, id: &UserId) -> bool {
+    match id {
+        UserId::Int(_) => kind == UserKey::Int,
+        UserId::Uuid(_) => kind == UserKey::Uuid,
     }
 }

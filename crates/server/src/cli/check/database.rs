@@ -5,48 +5,54 @@ use std::path::Path;
 use super::Report;
 use crate::{
     config::{Config, DatabaseUrl},
-    storage::{Inspection, StorageError},
+    storage::{Inspection, StorageError, StorageOptions},
 };
 
 pub(super) fn check(config: &Config, report: &mut Report) {
+    let options = StorageOptions::from(config);
     match &config.database_url {
-        DatabaseUrl::Postgres(_) => report.fail("database", "DATABASE_URL: PostgreSQL is not supported yet"),
         DatabaseUrl::Sqlite(file) if !file.exists() => {
             let finding =
                 format!("{} is not there yet: `holodrive migrate` or the first start makes it", file.display());
             report.warn("database", finding);
         }
         DatabaseUrl::Sqlite(file) => {
-            if let Err(error) = check_file(file, config, report) {
+            let checked = Inspection::open(&options).and_then(|mut database| {
+                check_file(&mut database, file, report)?;
+                check_tables(&mut database, config, report)
+            });
+            if let Err(error) = checked {
                 report.fail("database", format!("{}: {error}", file.display()));
+            }
+        }
+        DatabaseUrl::Postgres(_) => {
+            let checked = Inspection::open(&options).and_then(|mut database| {
+                check_server(&mut database, report)?;
+                check_tables(&mut database, config, report)
+            });
+            if let Err(error) = checked {
+                report.fail("database", error.to_string());
             }
         }
     }
 }
 
-fn check_file(file: &Path, config: &Config, report: &mut Report) -> Result<(), StorageError> {
-    let database = Inspection::open(file)?;
-    check_durability(&database, file, report)?;
-    check_migrations(&database, report)?;
-    let user_columns = [config.jwt_user_id_field.as_str(), &config.auth_login_field].into_iter().chain([
-        "id",
-        "password",
-        "first_name",
-        "last_name",
-        "is_staff",
-        "is_active",
-    ]);
-    check_table(&database, "users", &config.auth_user_table, user_columns, report)?;
+fn check_tables(database: &mut Inspection, config: &Config, report: &mut Report) -> Result<(), StorageError> {
+    check_migrations(database, report)?;
+    // The key is found by itself; names, staff and activity are for those that have them.
+    let token_column = Some(config.jwt_user_id_field.as_str()).filter(|column| *column != "id");
+    let user_columns = [config.auth_login_field.as_str(), "password"].into_iter().chain(token_column);
+    check_table(database, "users", &config.auth_user_table, user_columns, report)?;
     let membership_columns = [config.auth_user_groups_user_column.as_str(), "group_id"];
-    check_table(&database, "members", &config.auth_user_groups_table, membership_columns, report)?;
-    check_table(&database, "sessions", "django_session", ["session_key", "session_data", "expire_date"], report)?;
-    if check_table(&database, "groups", "auth_group", ["id", "name"], report)? {
-        check_driver_group(&database, &config.driver_group, report)?;
+    check_table(database, "members", &config.auth_user_groups_table, membership_columns, report)?;
+    check_table(database, "sessions", "django_session", ["session_key", "session_data", "expire_date"], report)?;
+    if check_table(database, "groups", "auth_group", ["id", "name"], report)? {
+        check_driver_group(database, &config.driver_group, report)?;
     }
     Ok(())
 }
 
-fn check_durability(database: &Inspection, file: &Path, report: &mut Report) -> Result<(), StorageError> {
+fn check_file(database: &mut Inspection, file: &Path, report: &mut Report) -> Result<(), StorageError> {
     let (mode, file) = (database.journal_mode()?, file.display());
     if !database.syncs_fully()? {
         report.fail("database", format!("{file} does not take synchronous=FULL: writes could be lost"));
@@ -60,7 +66,33 @@ fn check_durability(database: &Inspection, file: &Path, report: &mut Report) -> 
     Ok(())
 }
 
-fn check_migrations(database: &Inspection, report: &mut Report) -> Result<(), StorageError> {
+/// What PostgreSQL promises of a commit that it has confirmed is for its administrator to say.
+fn check_server(database: &mut Inspection, report: &mut Report) -> Result<(), StorageError> {
+    let version = database.server_setting("server_version")?;
+    let lax: Vec<_> = ["fsync", "full_page_writes"]
+        .into_iter()
+        .filter_map(|name| match database.server_setting(name) {
+            Ok(value) if value == "off" => Some(Ok(name)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<Result<_, _>>()?;
+    if lax.is_empty() {
+        report.ok("database", format!("PostgreSQL {version}, commits wait for the disk"));
+    } else {
+        let finding = format!("PostgreSQL {version} has {} switched off: what it confirms can be lost", lax.join(", "));
+        report.fail("database", finding);
+    }
+    if !database.pending_migrations()?.is_empty() && !database.may_create()? {
+        report.fail(
+            "role",
+            "it may make no tables: GRANT CREATE ON SCHEMA … to it, or let another role run `holodrive migrate`",
+        );
+    }
+    Ok(())
+}
+
+fn check_migrations(database: &mut Inspection, report: &mut Report) -> Result<(), StorageError> {
     match database.pending_migrations()?.as_slice() {
         [] => report.ok("migrations", "all applied"),
         pending => {
@@ -73,18 +105,19 @@ fn check_migrations(database: &Inspection, report: &mut Report) -> Result<(), St
 
 /// Whether the table is there with all these columns.
 fn check_table<'a>(
-    database: &Inspection,
+    database: &mut Inspection,
     subject: &'static str,
     table: &str,
     columns: impl IntoIterator<Item = &'a str>,
     report: &mut Report,
 ) -> Result<bool, StorageError> {
-    let present = database.columns(table)?;
-    let missing: Vec<_> = columns.into_iter().filter(|column| !present.iter().any(|name| name == column)).collect();
-    let complete = !present.is_empty() && missing.is_empty();
+    let present = database.table(table)?;
+    let is_missing = |column: &&str| present.as_ref().is_some_and(|table| !table.has(column));
+    let missing: Vec<_> = columns.into_iter().filter(is_missing).collect();
+    let complete = present.is_some() && missing.is_empty();
     if complete {
         report.ok(subject, format!("table {table}"));
-    } else if present.is_empty() {
+    } else if present.is_none() {
         report.fail(
             subject,
             format!("no table {table}: run Django's migrations, or `holodrive migrate`, or set its name"),
@@ -95,7 +128,7 @@ fn check_table<'a>(
     Ok(complete)
 }
 
-fn check_driver_group(database: &Inspection, group: &str, report: &mut Report) -> Result<(), StorageError> {
+fn check_driver_group(database: &mut Inspection, group: &str, report: &mut Report) -> Result<(), StorageError> {
     if database.has_row("auth_group", "name", group)? {
         report.ok("drivers", format!("group {group}"));
     } else {

@@ -278,9 +278,8 @@ pub(super) async fn accept(orders: &Arc<Orders>, order: OrderId, driver: &Arc<Us
 
 async fn open(config: &Arc<Config>, clock: &Arc<ManualClock>) -> Arc<Orders> {
     let metrics = Arc::new(Metrics::new());
-    let options = StorageOptions { user_table: config.auth_user_table.clone(), readers: 2, write_batch: 256 };
-    let file = config.database_url.data_dir().join("holodrive.db");
-    let storage = Storage::open(&file, &options, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
+    let storage =
+        Storage::open(&StorageOptions::from(&**config), Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&**config)).unwrap());
     let hooks = Hooks::new(config, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
     let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);

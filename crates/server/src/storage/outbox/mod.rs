@@ -54,9 +54,9 @@ pub(super) struct News {
 impl News {
     /// Leaves what the transaction has to tell for the other nodes, where there are any.
     pub(super) fn record(&mut self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
-        if let Some(id) = entries::record(tx)?
-            && self.position != NOT_JOINED
-        {
+        let Some(id) = entries::record(tx)? else { return Ok(()) };
+        tx.wake_others();
+        if self.position != NOT_JOINED {
             self.position = id;
         }
         Ok(())

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     clock::ManualClock,
+    config::Config,
     storage::{Storage, StorageError, StorageOptions, Topic, Tx},
     telemetry::Metrics,
 };
@@ -31,10 +32,10 @@ impl Node {
 
     /// Something that uses the database without being a node.
     fn command(folder: &Path) -> Self {
-        let options = StorageOptions { user_table: "auth_user".to_owned(), readers: 1, write_batch: 256 };
+        let config = Config::for_tests(folder, &[]).unwrap();
         let clock = Arc::new(ManualClock::at("2027-01-01T00:00:00+00:00".parse().unwrap()));
-        let (file, metrics) = (folder.join("holodrive.db"), Arc::new(Metrics::new()));
-        let storage = Storage::open(&file, &options, clock.clone(), metrics).unwrap();
+        let options = StorageOptions::from(&config);
+        let storage = Storage::open(&options, clock.clone(), Arc::new(Metrics::new())).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = Arc::clone(&heard);
         let topic = Arc::new(storage.topic("numbers", move |number| ear.lock().push(number)));

@@ -1,12 +1,19 @@
 use std::{
     future::Future,
     sync::{atomic::AtomicI64, mpsc as blocking},
+    thread,
 };
 
 use holodrive_protocol::Timestamp;
 
+use tempfile::TempDir;
+
 use super::*;
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    config::Config,
+    storage::{StorageOptions, migrations},
+};
 
 /// Tells another time whenever it is asked: each transaction has its own.
 struct Ticking(AtomicI64);
@@ -17,11 +24,28 @@ impl Clock for Ticking {
     }
 }
 
-fn writer(batch: usize) -> Writer {
+/// A writer on a database with a table `thing`.
+struct Scene {
+    writer: Writer,
+    _folder: TempDir,
+}
+
+fn scene(batch: usize) -> Scene {
+    // As the storage does it: not on a thread that drives tasks.
+    thread::spawn(move || make_scene(batch)).join().unwrap()
+}
+
+fn make_scene(batch: usize) -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StorageOptions::from(&Config::for_tests(folder.path(), &[]).unwrap());
+    migrations::run(&options, Timestamp::from_micros(0)).unwrap();
+    let mut connection = Connection::open(&options).unwrap();
+    let mut transaction = connection.begin(Access::Write).unwrap();
+    transaction.batch("CREATE TABLE thing (id BIGINT)").unwrap();
+    transaction.commit().unwrap();
     let clock = Arc::new(Ticking(AtomicI64::new(0)));
-    let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch("CREATE TABLE holodrive_node (node TEXT); CREATE TABLE thing (id BIGINT)").unwrap();
-    Writer::start(connection, batch, clock, Arc::new(Metrics::new()), Arc::new(Outbox::new())).unwrap()
+    let (metrics, outbox) = (Arc::new(Metrics::new()), Arc::new(Outbox::new()));
+    Scene { writer: Writer::start(connection, batch, clock, metrics, outbox).unwrap(), _folder: folder }
 }
 
 /// Lets writes wait for another one, until all of them do.
@@ -44,11 +68,11 @@ async fn behind_another<T>(writer: &Writer, others: impl Future<Output = T>) -> 
 
 /// The transactions of four writes that were waiting for a fifth, in which they are numbered from 1.
 async fn transactions_of_four(batch: usize) -> [i64; 4] {
-    let writer = writer(batch);
+    let Scene { writer, _folder } = &scene(batch);
     let time = |tx: &mut Tx<'_>| Ok::<_, StorageError>(tx.now().as_micros());
     let write = || writer.write(Guard::Savepoint, time);
     let four = async { tokio::join!(write(), write(), write(), write()) };
-    let (a, b, c, d) = behind_another(&writer, four).await;
+    let (a, b, c, d) = behind_another(writer, four).await;
     [a, b, c, d].map(Result::unwrap)
 }
 
@@ -84,7 +108,7 @@ fn fail(tx: &mut Tx<'_>, before: Before) -> Result<(), StorageError> {
 
 /// How many of two writes were acknowledged, and how many are stored, with one that fails between them.
 async fn around(guard: Guard, before: Before) -> (usize, usize) {
-    let writer = writer(256);
+    let Scene { writer, _folder } = &scene(256);
     let three = async {
         tokio::join!(
             writer.write(Guard::None, store),
@@ -92,7 +116,7 @@ async fn around(guard: Guard, before: Before) -> (usize, usize) {
             writer.write(Guard::None, store),
         )
     };
-    let (first, failing, last) = behind_another(&writer, three).await;
+    let (first, failing, last) = behind_another(writer, three).await;
     assert!(failing.is_err());
     let count = |tx: &mut Tx<'_>| tx.query("SELECT id FROM thing", &[]).map(|rows| rows.len());
     let stored = writer.write(Guard::Savepoint, count).await.unwrap();

@@ -1,9 +1,12 @@
-//! Opening the embedded database so that a commit is on disk when it says so.
+//! The embedded database, opened so that a commit is on disk when it says so.
+
+mod statements;
 
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
+pub(super) use self::statements::Statements;
 use super::StorageError;
 
 /// How long a connection waits for another process (Django on the same file) to give up its lock.
@@ -21,25 +24,6 @@ const READER_CACHE_KIB: i32 = 128;
 /// Pages of the log (4 KiB each) that make the writer copy them into the database and start over. What was written again
 /// and again meanwhile is copied once.
 const CHECKPOINT_PAGES: i32 = 4_000;
-
-/// The type of the user table's primary key, which our own tables copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserKey {
-    /// A whole number.
-    Int,
-    /// A UUID.
-    Uuid,
-}
-
-impl UserKey {
-    /// The column type in SQLite.
-    pub(super) const fn sqlite_type(self) -> &'static str {
-        match self {
-            Self::Int => "BIGINT",
-            Self::Uuid => "CHAR(32)",
-        }
-    }
-}
 
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -70,7 +54,17 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
     Ok(connection)
 }
 
-pub(super) fn configure(connection: &Connection) -> Result<(), StorageError> {
+/// Opens a file that must be there, and changes nothing of it.
+pub(super) fn open_for_inspection(path: &Path) -> Result<Connection, StorageError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<(), StorageError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // A plan that depended on bound values would be made anew whenever they change, for nothing.
