@@ -12,8 +12,11 @@ from pathlib import Path
 import django
 import pytest
 from live import DjangoServer, HoloDrive, free_port
+from proxy import Proxy
 
 FOLDER = Path(tempfile.mkdtemp(prefix="holodrive-django-"))
+HOOKS = "driver_orders,chat_access,chat_message,read_message"
+HOOKS_TIMEOUT = 2
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
 
@@ -30,22 +33,23 @@ def pytest_unconfigure():
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def server():
-    """The server, started with what `holodrive_check --env` makes of Django's settings."""
+@pytest.fixture(scope="session")
+def site():
+    """Django's pages and hooks over HTTP."""
     from django.core.management import call_command
 
     call_command("migrate", run_syncdb=True, verbosity=0)
-    running = HoloDrive(FOLDER / "server").start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="session")
-def site(server):
-    """Django's pages over HTTP."""
     with DjangoServer() as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server(site):
+    """The server, started with what `holodrive_check --env` makes of Django's settings. What the bell marks as read is its own."""
+    running = HoloDrive(FOLDER / "server")
+    running.start(site.url, HOOKS=HOOKS)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -68,3 +72,37 @@ def make_user():
 @pytest.fixture
 def user(make_user):
     return make_user()
+
+
+@pytest.fixture(scope="module")
+def proxy(server, site):
+    """All hooks are on, and go through this proxy, for the tests of one module."""
+    between = Proxy(site.url).start()
+    server.restart(between.url, HOOKS_TIMEOUT=HOOKS_TIMEOUT, HOOKS_RETRIES=2)
+    yield between
+    server.restart(site.url, HOOKS=HOOKS)
+    between.stop()
+
+
+@pytest.fixture
+def received():
+    """What the signals told, in order."""
+    from holodrive import signals
+
+    told = []
+    names = ["user_connected", "user_disconnected", "message_received", "message_read", "notification_read"]
+    receivers = []
+    for name in names:
+        receivers.append(lambda sender, signal, name=name, **what: told.append((name, what)))
+        getattr(signals, name).connect(receivers[-1])
+    yield told
+    for name, receiver in zip(names, receivers, strict=True):
+        getattr(signals, name).disconnect(receiver)
+
+
+@pytest.fixture
+def settings_of():
+    """`settings.HOLODRIVE` with something else."""
+    from django.conf import settings
+
+    return lambda **changed: {**settings.HOLODRIVE, **changed}

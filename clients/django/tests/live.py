@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 
 NO_PROXY = build_opener(ProxyHandler({}))
 STARTUP_SECONDS = 30
+TESTS = Path(__file__).parent
 
 
 def free_port() -> int:
@@ -39,16 +41,27 @@ class HoloDrive:
         self.url = os.environ["HOLODRIVE_URL"]
         self.process = None
 
-    def start(self) -> "HoloDrive":
+    def start(self, django_url: str, **changed) -> "HoloDrive":
+        """With what `holodrive_check --env` writes, as it is, and faster than usual; `changed` counts more."""
         from holodrive.environment import dotenv
 
         self.folder.mkdir(exist_ok=True)
-        hooks = ("HOOKS_URL=", "HOOKS_SECRET=")
-        lines = [line for line in dotenv("http://127.0.0.1:1").splitlines() if not line.startswith(hooks)]
-        lines += ["LOGIN_RATE=0", "DRAIN_TIMEOUT=0.2", "RECHECK_INTERVAL=0.3"]
-        (self.folder / ".env").write_text("\n".join(lines))
+        quick = {"LOGIN_RATE": 0, "DRAIN_TIMEOUT": 0.2, "RECHECK_INTERVAL": 0.3}
+        more = "".join(f"{name}={value}\n" for name, value in {**quick, **changed}.items())
+        (self.folder / ".env").write_text(dotenv(django_url) + more)
         self.run()
         return self
+
+    def restart(self, django_url: str, **changed):
+        """The same with other settings, at the same address."""
+        self.end()
+        self.start(django_url, **changed)
+
+    def command(self, *arguments) -> subprocess.CompletedProcess:
+        """Another run of the program with the same settings."""
+        environment = {"PATH": os.environ["PATH"]}
+        return subprocess.run([self.program, *arguments], cwd=self.folder, env=environment, text=True,
+                              capture_output=True, timeout=60)
 
     def run(self):
         with open(self.folder / "log", "ab") as log:
@@ -98,6 +111,32 @@ class DjangoServer:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class DjangoProcess:
+    """The project as a process of its own, which can be killed. It kills itself when `dies` is written."""
+
+    def __init__(self, folder: Path):
+        self.port, self.folder, self.dies = free_port(), folder, folder / "dies"
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = None
+
+    def start(self):
+        paths = os.pathsep.join(str(path) for path in (TESTS, TESTS.parent / "src"))
+        environment = {**os.environ, "PYTHONPATH": paths, "DIES": str(self.dies)}
+        command = [sys.executable, "-m", "django", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
+        with open(self.folder / "django.log", "ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        wait_until(self.is_up, "Django is up", STARTUP_SECONDS)
+
+    def is_up(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "django.log").read_text()[-4000:]
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=20)
 
 
 class Script:

@@ -53,20 +53,6 @@ def hooks(site):
     return Hooks(site.url)
 
 
-@pytest.fixture
-def received():
-    """What the signals told, in order."""
-    told = []
-    names = ["user_connected", "user_disconnected", "message_received", "message_read", "notification_read"]
-    receivers = []
-    for name in names:
-        receivers.append(lambda sender, signal, name=name, **what: told.append((name, what)))
-        getattr(signals, name).connect(receivers[-1])
-    yield told
-    for name, receiver in zip(names, receivers, strict=True):
-        getattr(signals, name).disconnect(receiver)
-
-
 def key(user):
     """A user's key as the server writes it."""
     return user.pk if isinstance(user.pk, int) else str(user.pk)

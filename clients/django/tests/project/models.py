@@ -9,3 +9,22 @@ class ChatLine(models.Model):
     conversation_id = models.BigIntegerField()
     sender = models.CharField(max_length=64)
     text = models.TextField()
+    client_id = models.CharField(max_length=64, null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation_id", "sender", "client_id"], name="said_once")]
+
+
+class Reading(models.Model):
+    """Somebody has read a message or a notification."""
+
+    what = models.CharField(max_length=12)
+    key = models.BigIntegerField()
+    reader = models.CharField(max_length=64)
+
+
+class Ban(models.Model):
+    """Somebody may no longer be where he takes part."""
+
+    conversation_id = models.BigIntegerField()
+    user = models.CharField(max_length=64)
