@@ -80,6 +80,7 @@ def proxy(server, site):
     between = Proxy(site.url).start()
     server.restart(between.url, HOOKS_TIMEOUT=HOOKS_TIMEOUT, HOOKS_RETRIES=2)
     yield between
+    between.heal()
     server.restart(site.url, HOOKS=HOOKS)
     between.stop()
 
@@ -106,3 +107,17 @@ def settings_of():
     from django.conf import settings
 
     return lambda **changed: {**settings.HOLODRIVE, **changed}
+
+
+@pytest.fixture
+def members(make_user):
+    """Two users."""
+    return make_user(), make_user()
+
+
+@pytest.fixture
+def room(members):
+    """A conversation of theirs."""
+    import holodrive
+
+    return holodrive.create_conversation(members).id

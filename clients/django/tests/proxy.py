@@ -4,8 +4,10 @@ A fault is a function of an `Exchange`. It answers by the exchange's methods, or
 """
 
 import http.client
+import socket
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -131,8 +133,10 @@ class Proxy:
         """Whoever comes now is refused; kept connections end."""
         self.server.shutdown()
         self.server.server_close()
+        self.server = None
         for connection in list(self.sockets):
-            connection.close()
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def pass_on(self, exchange: Exchange) -> bool:
         """Whether the connection may be kept."""
@@ -167,6 +171,8 @@ class Proxy:
 
     def heal(self):
         """From now on everything passes."""
+        if self.server is None:
+            self.start()
         self.next, self.always = {}, {}
         self.calm.set()
 

@@ -3,30 +3,20 @@
 import json
 import time
 import types
+from urllib.error import HTTPError
+from urllib.request import Request
 
 import pytest
 from django.test import override_settings
 from live import NO_PROXY, wait_until
 from project.models import Ban, ChatLine, Reading
-from sockets import Socket
+from sockets import Socket, in_room
 from test_hooks import SECRET, key, lines
-from urllib.error import HTTPError
-from urllib.request import Request
 
 import holodrive
 from holodrive.models import HookAnswer
 
 pytestmark = pytest.mark.usefixtures("proxy")
-
-
-@pytest.fixture
-def members(make_user):
-    return make_user(), make_user()
-
-
-@pytest.fixture
-def room(members):
-    return holodrive.create_conversation(members).id
 
 
 def test_a_driver_is_shown_djangos_orders_before_the_servers_own(server, make_user):
@@ -39,8 +29,7 @@ def test_a_driver_is_shown_djangos_orders_before_the_servers_own(server, make_us
 def test_django_says_who_may_be_in_a_conversation(server, members, room, make_user):
     with Socket(server, f"chat/{room}", make_user()) as stranger:
         assert stranger.code() == 4403
-    with Socket(server, f"chat/{room}", members[0]) as first, Socket(server, f"chat/{room}", members[1]) as second:
-        second.expect("connection_established")
+    with in_room(server, room, members) as (first, second):
         Ban.objects.create(conversation_id=room, user=str(members[0].pk))
         assert first.code() == 4403
         second.send("chat_message", message="alone")
@@ -50,8 +39,7 @@ def test_django_says_who_may_be_in_a_conversation(server, members, room, make_us
 
 
 def test_a_message_is_stored_by_django_and_told_with_its_id(server, members, room):
-    with Socket(server, f"chat/{room}", members[0]) as first, Socket(server, f"chat/{room}", members[1]) as second:
-        second.expect("connection_established")
+    with in_room(server, room, members) as (first, second):
         first.send("chat_message", message="salom", client_id="c-1")
         told = [socket.until("chat_message") for socket in (first, second)]
         line = ChatLine.objects.get(conversation_id=room)
@@ -64,8 +52,7 @@ def test_a_message_is_stored_by_django_and_told_with_its_id(server, members, roo
 
 
 def test_a_refusal_reaches_the_sender_alone(server, members, room):
-    with Socket(server, f"chat/{room}", members[0]) as first, Socket(server, f"chat/{room}", members[1]) as second:
-        second.expect("connection_established")
+    with in_room(server, room, members) as (first, second):
         first.send("chat_message", message="forbidden")
         refused = first.until("error")
         assert (refused["code"], refused["message"]) == ("forbidden", "Not this word.")
@@ -76,8 +63,7 @@ def test_a_refusal_reaches_the_sender_alone(server, members, room):
 
 
 def test_a_client_id_that_is_sent_again_is_told_to_the_sender_alone(server, members, room):
-    with Socket(server, f"chat/{room}", members[0]) as first, Socket(server, f"chat/{room}", members[1]) as second:
-        second.expect("connection_established")
+    with in_room(server, room, members) as (first, second):
         first.send("chat_message", message="once", client_id="c")
         told = first.until("chat_message")
         first.send("chat_message", message="once", client_id="c")
@@ -88,8 +74,8 @@ def test_a_client_id_that_is_sent_again_is_told_to_the_sender_alone(server, memb
 
 def test_what_was_read_is_told_to_all_sockets_of_the_user(server, user, make_user):
     [notification] = holodrive.notify(user, title="t", message="m")
-    with Socket(server, "notifications", user) as one, Socket(server, "notifications", user) as two:
-        two.expect("connection_established")
+    one, two = (Socket.let_in(server, "notifications", user) for _ in range(2))
+    with one, two:
         one.send("mark_as_read", notification_id=notification)
         assert [socket.until("notification_read")["notification_id"] for socket in (one, two)] == [notification] * 2
         assert Reading.objects.filter(what="notification", key=notification, reader=str(user.pk)).count() == 1
@@ -101,8 +87,7 @@ def test_what_was_read_is_told_to_all_sockets_of_the_user(server, user, make_use
 
 def test_who_comes_and_goes_is_told_in_order(server, user, received):
     for _ in range(3):
-        with Socket(server, "notifications", user) as socket:
-            socket.expect("connection_established")
+        Socket.let_in(server, "notifications", user).connection.close()
 
     def visits():
         return [(name, what["connection"]) for name, what in received if what["user"] == user]
@@ -117,7 +102,7 @@ def test_who_comes_and_goes_is_told_in_order(server, user, received):
 
 
 def test_an_order_of_signals_follows_what_happened(server, members, room, received):
-    with Socket(server, f"chat/{room}", members[0]) as socket:
+    with Socket.let_in(server, f"chat/{room}", members[0]) as socket:
         for number in range(5):
             socket.send("chat_message", message=str(number))
             socket.until("chat_message")
@@ -138,7 +123,7 @@ def replayed(site, exchange, **changed):
 
 
 def test_a_request_that_somebody_recorded_is_worth_nothing(server, site, proxy, members, room, monkeypatch):
-    with Socket(server, f"chat/{room}", members[0]) as socket:
+    with Socket.let_in(server, f"chat/{room}", members[0]) as socket:
         socket.send("chat_message", message="recorded")
         told = socket.until("chat_message")
     recorded = proxy.asked("chat_message")[-1]
@@ -153,8 +138,7 @@ def test_a_request_that_somebody_recorded_is_worth_nothing(server, site, proxy, 
 
 
 def test_another_secret_is_refused_and_the_server_can_tell(server, members, room, settings_of):
-    with Socket(server, f"chat/{room}", members[0]) as socket:
-        socket.expect("connection_established")
+    with Socket.let_in(server, f"chat/{room}", members[0]) as socket:
         with override_settings(HOLODRIVE=settings_of(HOOKS_SECRET=SECRET[::-1])):
             socket.send("chat_message", message="unheard", client_id="u")
             assert socket.until("error")["code"] == "unavailable"
