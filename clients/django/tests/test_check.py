@@ -1,6 +1,8 @@
 """`manage.py holodrive_check` against the real server."""
 
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -10,7 +12,8 @@ from django.test import override_settings
 from live import free_port
 
 from holodrive import tokens
-from holodrive.environment import dotenv, postgres_url, quoted, redis_url, variables
+from holodrive.environment import dotenv, quoted, redis_url, variables
+from holodrive.postgres import postgres_url
 
 
 def check(capsys, *arguments, **changed):
@@ -56,7 +59,7 @@ def test_each_difference_is_found(capsys, user, changed, text):
 
 def test_another_key_is_found(capsys, user, monkeypatch):
     # SimpleJWT keeps the key of its first import, so the token is made without it.
-    monkeypatch.setattr("holodrive.comparison.access_token", tokens._default_token)
+    monkeypatch.setattr("holodrive.probes.access_token", tokens._default_token)
     report, error = check(capsys, SECRET_KEY="x" * 50)
     assert error and verdict(report, "tokens:") == "failed" and "SECRET_KEY" in report
 
@@ -107,9 +110,65 @@ def test_the_server_reads_what_is_written(server, tmp_path, secret):
     assert run.returncode == 0 and secret.splitlines()[0] in run.stdout, run.stdout + run.stderr
 
 
+LAYER = {
+    "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+    "CONFIG": {"hosts": [("cache", 6380)], "prefix": "rides", "capacity": 5, "expiry": 6, "group_expiry": 7,
+               "serializer_format": "json", "symmetric_encryption_keys": [b"first", "sec,ond", "third"]},
+}
+POSTGRES = {"ENGINE": "django.db.backends.postgresql", "NAME": "rides", "USER": "web", "PASSWORD": "p@ss/1", "HOST": "db"}
+
+
+def test_every_name_that_is_written_is_a_setting_of_the_server(capsys, monkeypatch):
+    from rest_framework_simplejwt.settings import APISettings, DEFAULTS, IMPORT_STRINGS
+
+    jwt = {"AUDIENCE": ["a"], "ISSUER": "i", "JWK_URL": "https://i/jwks", "VERIFYING_KEY": "k", "SIGNING_KEY": "s" * 32}
+    monkeypatch.setattr("rest_framework_simplejwt.settings.api_settings", APISettings(jwt, DEFAULTS, IMPORT_STRINGS))
+    reference = (Path(__file__).parents[3] / "docs/configuration.md").read_text()
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", reference, re.MULTILINE))
+    in_schema = {"options": "-c search_path=public,holodrive"}
+    with override_settings(CHANNEL_LAYERS={"default": LAYER}, DATABASES={"default": {**POSTGRES, "OPTIONS": in_schema}}):
+        names = [name for name, _ in variables("http://127.0.0.1:8000")]
+    assert len(names) == len(set(names)) and set(names) <= documented
+    assert {name for name in documented if name.startswith("JWT_")} <= set(names)
+    layer = {name for name in documented if name.startswith("CHANNEL_LAYER_")}
+    own = {"CHANNEL_LAYER_GROUPS", "CHANNEL_LAYER_RENAMES", "CHANNEL_LAYER_QUEUES", "CHANNEL_LAYER_OUT"}
+    assert layer - own <= set(names)
+    assert {"DATABASE_SCHEMA", "SESSION_ENGINE", "HOOKS_URL", "HOOKS_SECRET"} <= set(names)
+
+
+def test_what_has_a_comma_is_left_out_with_a_warning(capsys):
+    with override_settings(HOLODRIVE=holodrive(API_KEY="one,two")["HOLODRIVE"], SECRET_KEY_FALLBACKS=["old", "old,er"],
+                           CHANNEL_LAYERS={"default": LAYER}):
+        found = dict(variables("http://127.0.0.1:8000"))
+        call_command("holodrive_check", "--env", no_color=True)
+    assert (found["API_KEYS"], found["SECRET_KEY_FALLBACKS"]) == ("", "old")
+    assert found["CHANNEL_LAYER_ENCRYPTION_KEYS"] == "first,third"
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "holodrive.W004" in line]
+    assert [line.split()[2] for line in warnings] == [
+        "HOLODRIVE['API_KEY']", "SECRET_KEY_FALLBACKS", "symmetric_encryption_keys"]
+
+
+def test_on_postgresql_a_role_and_a_schema_are_suggested():
+    with override_settings(DATABASES={"default": POSTGRES}):
+        text = dotenv("http://127.0.0.1:8000")
+        assert "DATABASE_SCHEMA" not in dict(variables("http://127.0.0.1:8000"))
+    comments = "\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))
+    assert 'CREATE SCHEMA "holodrive" AUTHORIZATION "holodrive";' in comments
+    assert f'GRANT SELECT ON "public"."{get_user_model()._meta.db_table}"' in comments
+    assert "'-c search_path=public,holodrive'" in comments and "p@ss" not in comments
+
+
+def test_other_sessions_are_not_named_to_the_server():
+    with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+        assert "SESSION_ENGINE" not in dict(variables("http://127.0.0.1:8000"))
+
+
 def test_other_databases_layers_and_origins():
     postgres = {"NAME": "rides", "USER": "web", "PASSWORD": "p@ss/1", "HOST": "db.internal", "PORT": "5433"}
     assert postgres_url(postgres) == "postgres://web:p%40ss%2F1@db.internal:5433/rides"
+    tls = {"sslmode": "verify-full", "sslrootcert": "/etc/ca.pem", "connect_timeout": 5}
+    assert postgres_url({"NAME": "a b", "HOST": "db", "OPTIONS": tls}) == (
+        "postgres://db/a%20b?sslmode=verify-full&sslrootcert=/etc/ca.pem")
     assert postgres_url({"NAME": "rides", "HOST": "/run/postgresql"}) == "postgres:///rides?host=/run/postgresql"
     layers = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
                           "CONFIG": {"hosts": [("cache", 6380)], "prefix": "rides"}}}

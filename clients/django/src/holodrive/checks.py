@@ -27,7 +27,7 @@ def check_settings(
     if not isinstance(given, dict):
         return [Error("HOLODRIVE must be a dict.", id="holodrive.E001")]
     found = [*_unknown(given), *_url(), *_numbers(given), *_websocket_url()]
-    return [*found, *_handlers(), *_secrets(), *_sessions()]
+    return [*found, *_handlers(), *_secrets(), *_commas(), *_sessions()]
 
 
 def _unknown(given: dict[str, Any]) -> Iterable[CheckMessage]:
@@ -90,6 +90,23 @@ def _secrets() -> Iterable[CheckMessage]:
             hint="python -c 'import secrets; print(secrets.token_urlsafe(32))' makes a good one.",
             id="holodrive.W002",
         )
+
+
+def _commas() -> Iterable[CheckMessage]:
+    """The server's settings of these have commas between their values."""
+    layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("CONFIG", {})
+    lists = {
+        "HOLODRIVE['API_KEY']": [getattr(settings, "HOLODRIVE", {}).get("API_KEY", "")],
+        "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS,
+        "symmetric_encryption_keys": layer.get("symmetric_encryption_keys") or [],
+    }
+    for name, values in lists.items():
+        if any("," in (value.decode() if isinstance(value, bytes) else str(value)) for value in values):
+            yield Warning(
+                f"{name} has a comma, with which the server separates the values of its setting.",
+                hint="Take one without: holodrive_check --env leaves this one out.",
+                id="holodrive.W004",
+            )
 
 
 def _sessions() -> Iterable[CheckMessage]:

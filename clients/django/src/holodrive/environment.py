@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS
 from django.urls import NoReverseMatch, reverse
 
+from .checks import SHARED_SESSIONS
 from .conf import config
+from .postgres import OWN, advice, is_postgres, postgres_url, search_path
+from .user_model import column, groups_of
 
 Lines = Iterator[tuple[str, str]]
 
@@ -24,6 +27,7 @@ LAYERS: Final = {
 LAYER_OPTIONS: Final = {
     "prefix": "CHANNEL_LAYER_PREFIX",
     "serializer_format": "CHANNEL_LAYER_SERIALIZER",
+    "capacity": "CHANNEL_LAYER_CAPACITY",
     "expiry": "CHANNEL_LAYER_EXPIRY",
     "group_expiry": "CHANNEL_LAYER_GROUP_EXPIRY",
 }
@@ -37,6 +41,9 @@ JWT_OPTIONS: Final = (
 def dotenv(django_url: str) -> str:
     """The whole file. It holds secrets."""
     lines = [f"{name}={quoted(value)}" for name, value in variables(django_url)]
+    entry = settings.DATABASES[DEFAULT_DB_ALIAS]
+    if is_postgres(entry) and OWN not in search_path(entry):
+        lines += [f"# {line}" for line in advice(entry)]
     return "\n".join(["# From Django's settings, by `manage.py holodrive_check --env`. It holds secrets.", *lines, ""])
 
 
@@ -52,7 +59,7 @@ def variables(django_url: str) -> Lines:
     yield from tokens()
     yield from channel_layer()
     if api_key := getattr(settings, "HOLODRIVE", {}).get("API_KEY"):
-        yield "API_KEYS", str(api_key)
+        yield "API_KEYS", listed([api_key])
     yield from hooks(django_url)
 
 
@@ -70,21 +77,16 @@ def database() -> Lines:
     engine = str(entry["ENGINE"]).rpartition(".")[2]
     if engine == "sqlite3":
         yield "DATABASE_URL", f"sqlite://{entry['NAME']}"
-    elif engine in {"postgresql", "postgis"}:
+    elif is_postgres(entry):
         yield "DATABASE_URL", postgres_url(entry)
-
-
-def postgres_url(entry: Mapping[str, Any]) -> str:
-    user, password = (quote(str(entry.get(name) or ""), safe="") for name in ("USER", "PASSWORD"))
-    login = f"{user}:{password}@" if password else f"{user}@" if user else ""
-    host, port = str(entry.get("HOST") or ""), str(entry.get("PORT") or "")
-    is_folder = host.startswith("/")
-    authority = login + ("" if is_folder else host) + (f":{port}" if port else "")
-    return f"postgres://{authority}/{quote(str(entry['NAME']))}" + (f"?host={quote(host)}" if is_folder else "")
+        if OWN in search_path(entry):
+            yield "DATABASE_SCHEMA", OWN
 
 
 def sessions() -> Lines:
     """Cookies, and who may have opened a session."""
+    if settings.SESSION_ENGINE in SHARED_SESSIONS:
+        yield "SESSION_ENGINE", settings.SESSION_ENGINE
     yield "SESSION_COOKIE_NAME", settings.SESSION_COOKIE_NAME
     yield "SESSION_COOKIE_AGE", str(settings.SESSION_COOKIE_AGE)
     yield "CSRF_COOKIE_NAME", settings.CSRF_COOKIE_NAME
@@ -111,14 +113,6 @@ def users() -> Lines:
     yield "AUTH_LOGIN_FIELD", login.column
 
 
-def groups_of(model: Any) -> Any:
-    """The field that says in which of Django's groups a user is; None where there is none."""
-    from django.contrib.auth.models import Group
-
-    fields = model._meta.many_to_many
-    return next((field for field in fields if field.name == "groups" and field.related_model is Group), None)
-
-
 def tokens() -> Lines:
     """`SIMPLE_JWT`, with SimpleJWT's defaults; nothing where SimpleJWT is not installed."""
     if find_spec("rest_framework_simplejwt") is None:
@@ -131,6 +125,8 @@ def tokens() -> Lines:
             continue
         if option == "AUTH_TOKEN_CLASSES":
             value = [kind.__name__ for kind in value]
+        if option == "USER_ID_FIELD":
+            value = column(value)
         yield f"JWT_{option}", spelled(value)
 
 
@@ -144,7 +140,7 @@ def channel_layer() -> Lines:
     yield "CHANNEL_LAYER_BACKEND", backend
     yield "CHANNEL_LAYER_URL", listed(redis_url(host) for host in options.get("hosts") or [("localhost", 6379)])
     if keys := options.get("symmetric_encryption_keys"):
-        yield "CHANNEL_LAYER_ENCRYPTION_KEYS", listed(spelled(key) for key in keys)
+        yield "CHANNEL_LAYER_ENCRYPTION_KEYS", listed(keys)
     for option, variable in LAYER_OPTIONS.items():
         if option in options:
             yield variable, spelled(options[option])
@@ -174,7 +170,8 @@ def hooks_path() -> str | None:
 
 
 def listed(values: Iterable[Any]) -> str:
-    return ",".join(str(value) for value in values)
+    """Without those that hold a comma: the server would take each for several, and accept every part as a key."""
+    return ",".join(text for text in map(spelled, values) if "," not in text)
 
 
 def spelled(value: Any) -> str:

@@ -9,46 +9,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from .choices import ConversationKind, DriverStatus, OfferState, OrderStatus
 from .fields import CoordinateField, JsonTextField, MomentField
-
-
-class OrderStatus(models.TextChoices):
-    """Where an order stands."""
-
-    SEARCHING = "searching"
-    PENDING = "pending"
-    ACCEPTED = "accepted"
-    ARRIVED = "arrived"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    NO_DRIVER = "no_driver"
-
-
-class OfferState(models.TextChoices):
-    """What became of an offer."""
-
-    LIVE = "live"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-    RELEASED = "released"
-
-
-class ConversationKind(models.TextChoices):
-    """What a conversation is for."""
-
-    SUPPORT = "support"
-    ORDER = "order"
-    DIRECT = "direct"
-
-
-class DriverStatus(models.TextChoices):
-    """What a driver has said of himself."""
-
-    ONLINE = "online"
-    OFFLINE = "offline"
 
 
 class Conversation(models.Model):

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from holodrive.comparison import Finding, Wishes, compare
+from holodrive.comparison import Wishes, compare, own_settings
 from holodrive.environment import dotenv
+from holodrive.findings import Finding
 
 
 class Command(BaseCommand):
@@ -29,6 +30,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["env"]:
+            for finding in own_settings():
+                if finding.verdict != "ok":
+                    self.stderr.write(self.line(finding))
             self.stdout.write(dotenv(options["django_url"]), ending="")
             return
         count: Counter[str] = Counter()
