@@ -9,12 +9,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import beside_postgres
 import django
 import pytest
 from live import DjangoServer, HoloDrive, free_port
 from proxy import Proxy
 
 FOLDER = Path(tempfile.mkdtemp(prefix="holodrive-django-"))
+DATABASE = beside_postgres.create_database() if beside_postgres.is_wanted() else ""
 HOOKS = "driver_orders,chat_access,chat_message,read_message"
 HOOKS_TIMEOUT = 2
 PASSWORD = "correct horse battery staple"
@@ -25,7 +27,9 @@ def pytest_configure():
     """The settings are read from the environment, so that comes before Django."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
     os.environ["HOLODRIVE_URL"] = f"http://127.0.0.1:{free_port()}"
-    os.environ.setdefault("DATABASE_URL", f"sqlite://{FOLDER}/beside.db")
+    os.environ["DATABASE_URL"] = f"sqlite://{FOLDER}/beside.db"
+    if DATABASE:
+        os.environ["DATABASE_URL"] = beside_postgres.url(DATABASE, beside_postgres.DJANGO)
     django.setup()
 
 
@@ -39,6 +43,8 @@ def site():
     from django.core.management import call_command
 
     call_command("migrate", run_syncdb=True, verbosity=0)
+    if DATABASE:
+        beside_postgres.let_in_the_server(DATABASE)
     with DjangoServer() as running:
         yield running
 
@@ -46,7 +52,8 @@ def site():
 @pytest.fixture(scope="session", autouse=True)
 def server(site):
     """The server, started with what `holodrive_check --env` makes of Django's settings. What the bell marks as read is its own."""
-    running = HoloDrive(FOLDER / "server")
+    role = {"DATABASE_URL": beside_postgres.url(DATABASE, beside_postgres.SERVER)} if DATABASE else {}
+    running = HoloDrive(FOLDER / "server", **role)
     running.start(site.url, HOOKS=HOOKS)
     yield running
     running.stop()

@@ -34,8 +34,8 @@ def wait_until(condition, what: str, seconds: float = 10, interval: float = 0.02
 class HoloDrive:
     """The real server, in a folder whose `.env` is made from Django's settings."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, **always):
+        self.folder, self.always = folder, always
         self.program = os.environ.get("HOLODRIVE_BIN", "")
         assert Path(self.program).is_file(), "HOLODRIVE_BIN must name the built program; `cargo xtask test` sees to it"
         self.url = os.environ["HOLODRIVE_URL"]
@@ -47,7 +47,7 @@ class HoloDrive:
 
         self.folder.mkdir(exist_ok=True)
         quick = {"LOGIN_RATE": 0, "DRAIN_TIMEOUT": 0.2, "RECHECK_INTERVAL": 0.3}
-        more = "".join(f"{name}={value}\n" for name, value in {**quick, **changed}.items())
+        more = "".join(f"{name}={value}\n" for name, value in {**quick, **self.always, **changed}.items())
         (self.folder / ".env").write_text(dotenv(django_url) + more)
         self.run()
         return self

@@ -118,7 +118,7 @@ LAYER = {
 POSTGRES = {"ENGINE": "django.db.backends.postgresql", "NAME": "rides", "USER": "web", "PASSWORD": "p@ss/1", "HOST": "db"}
 
 
-def test_every_name_that_is_written_is_a_setting_of_the_server(capsys, monkeypatch):
+def test_every_name_that_is_written_is_a_setting_of_the_server(monkeypatch):
     from rest_framework_simplejwt.settings import APISettings, DEFAULTS, IMPORT_STRINGS
 
     jwt = {"AUDIENCE": ["a"], "ISSUER": "i", "JWK_URL": "https://i/jwks", "VERIFYING_KEY": "k", "SIGNING_KEY": "s" * 32}
@@ -126,7 +126,8 @@ def test_every_name_that_is_written_is_a_setting_of_the_server(capsys, monkeypat
     reference = (Path(__file__).parents[3] / "docs/configuration.md").read_text()
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", reference, re.MULTILINE))
     in_schema = {"options": "-c search_path=public,holodrive"}
-    with override_settings(CHANNEL_LAYERS={"default": LAYER}, DATABASES={"default": {**POSTGRES, "OPTIONS": in_schema}}):
+    monkeypatch.setitem(settings.DATABASES, "default", {**POSTGRES, "OPTIONS": in_schema})
+    with override_settings(CHANNEL_LAYERS={"default": LAYER}):
         names = [name for name, _ in variables("http://127.0.0.1:8000")]
     assert len(names) == len(set(names)) and set(names) <= documented
     assert {name for name in documented if name.startswith("JWT_")} <= set(names)
@@ -148,10 +149,10 @@ def test_what_has_a_comma_is_left_out_with_a_warning(capsys):
         "HOLODRIVE['API_KEY']", "SECRET_KEY_FALLBACKS", "symmetric_encryption_keys"]
 
 
-def test_on_postgresql_a_role_and_a_schema_are_suggested():
-    with override_settings(DATABASES={"default": POSTGRES}):
-        text = dotenv("http://127.0.0.1:8000")
-        assert "DATABASE_SCHEMA" not in dict(variables("http://127.0.0.1:8000"))
+def test_on_postgresql_a_role_and_a_schema_are_suggested(monkeypatch):
+    monkeypatch.setitem(settings.DATABASES, "default", POSTGRES)
+    text = dotenv("http://127.0.0.1:8000")
+    assert "DATABASE_SCHEMA" not in dict(variables("http://127.0.0.1:8000"))
     comments = "\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))
     assert 'CREATE SCHEMA "holodrive" AUTHORIZATION "holodrive";' in comments
     assert f'GRANT SELECT ON "public"."{get_user_model()._meta.db_table}"' in comments

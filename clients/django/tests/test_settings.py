@@ -23,7 +23,7 @@ def test_the_defaults_need_a_key_only():
     ({"URL": "http://x:y"}, "E003"), ({"TIMEOUT": 0}, "E004"), ({"RETRIES": 1.5}, "E004"), ({"RETRIES": "2"}, "E004"),
     ({"HOOKS_TOLERANCE": -1}, "E004"), ({"WEBSOCKET_URL": "wss://rt.example.com"}, "E005"),
     ({"HANDLERS": "project.nothing.Handlers"}, "E006"), ({"HANDLERS": "project.models.ChatLine"}, "E007"),
-    ({"HOOKS_SECRET": "short"}, "W002"),
+    ({"HOOKS_SECRET": "short"}, "W002"), ({"API_KEY": "one,two"}, "W004"),
 ])
 def test_each_mistake_has_an_id(wrong, id):
     assert ids({**GOOD, **wrong}) == [f"holodrive.{id}"]

@@ -126,7 +126,7 @@ def tokens() -> Lines:
         if option == "AUTH_TOKEN_CLASSES":
             value = [kind.__name__ for kind in value]
         if option == "USER_ID_FIELD":
-            value = column(value)
+            value = column(str(value))
         yield f"JWT_{option}", spelled(value)
 
 

@@ -25,6 +25,8 @@ def database(url: str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.postgresql", "NAME": parts.path.lstrip("/"), "HOST": parts.hostname or "",
         "PORT": parts.port or "", "USER": unquote(parts.username or ""), "PASSWORD": unquote(parts.password or ""),
+        # The server's tables are in a schema of their own.
+        "OPTIONS": {"options": "-c search_path=public,holodrive"},
     }
 
 
