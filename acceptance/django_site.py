@@ -99,7 +99,7 @@ class PostgresDatabase:
 @functools.cache
 def postgres_server() -> PostgresServer:
     """One for all tests of the run; each takes a database of its own."""
-    server = PostgresServer(fsync="off")
+    server = PostgresServer(synchronous_commit="off")
     atexit.register(server.finish)
     return server
 

@@ -31,6 +31,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     let origins = AllowedOrigins::parse(config.allowed_origins.iter().map(String::as_str))?;
     let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
+    accounts.check_tables().await?;
     let notifications = Notifications::new(storage.clone());
     let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
     let orders = Orders::load(OrdersParts {

@@ -1,7 +1,9 @@
 //! The queries on Django's tables. Columns are named one by one, because their order differs from project to project, and
 //! qualified, because SQLite takes an unknown quoted name that stands alone for a text.
 
+mod check;
 mod group_lists;
+mod new_user;
 mod sessions;
 mod users;
 
@@ -12,8 +14,10 @@ use holodrive_protocol::Timestamp;
 use super::User;
 use crate::storage::Value;
 
+pub(super) use check::has_sessions;
+pub(super) use new_user::NewUser;
 pub(super) use sessions::{delete_session, insert_session, is_blacklisted, sessions};
-pub(super) use users::{NewUser, Users};
+pub(super) use users::Users;
 
 /// What a custom user model names differently.
 #[derive(Debug, Clone, PartialEq, Eq)]

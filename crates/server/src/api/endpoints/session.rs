@@ -29,6 +29,10 @@ pub(super) async fn log_in(
     fields: Fields,
 ) -> Result<Response, ApiError> {
     check_origin(&headers, &app)?;
+    if !app.accounts.has_sessions() {
+        let why = "this site has no sessions: get tokens instead";
+        return Err(ApiError::new(StatusCode::CONFLICT, "no_sessions", why));
+    }
     let account = log_in_as(&app, fields, "username", address).await?;
     let session = app.accounts.create_session(&account).await?;
     // A key that somebody may have slipped in before must not be worth anything after the login.

@@ -8,6 +8,8 @@ use crate::{
     storage::{Inspection, StorageError, StorageOptions},
 };
 
+const SESSIONS: &str = "django_session";
+
 pub(super) fn check(config: &Config, report: &mut Report) {
     let options = StorageOptions::from(config);
     match &config.database_url {
@@ -40,12 +42,16 @@ pub(super) fn check(config: &Config, report: &mut Report) {
 fn check_tables(database: &mut Inspection, config: &Config, report: &mut Report) -> Result<(), StorageError> {
     check_migrations(database, report)?;
     // The key is found by itself; names, staff and activity are for those that have them.
-    let token_column = Some(config.jwt_user_id_field.as_str()).filter(|column| *column != "id");
+    let token_column = Some(config.jwt_user_id_field.as_str()).filter(|column| !matches!(*column, "id" | "pk"));
     let user_columns = [config.auth_login_field.as_str(), "password"].into_iter().chain(token_column);
     check_table(database, "users", &config.auth_user_table, user_columns, report)?;
     let membership_columns = [config.auth_user_groups_user_column.as_str(), "group_id"];
     check_table(database, "members", &config.auth_user_groups_table, membership_columns, report)?;
-    check_table(database, "sessions", "django_session", ["session_key", "session_data", "expire_date"], report)?;
+    if database.table(SESSIONS)?.is_some() {
+        check_table(database, "sessions", SESSIONS, ["session_key", "session_data", "expire_date"], report)?;
+    } else {
+        report.warn("sessions", format!("no table {SESSIONS}: session cookies open nothing, only tokens do"));
+    }
     if check_table(database, "groups", "auth_group", ["id", "name"], report)? {
         check_driver_group(database, &config.driver_group, report)?;
     }
