@@ -99,7 +99,7 @@ class PostgresDatabase:
 @functools.cache
 def postgres_server() -> PostgresServer:
     """One for all tests of the run; each takes a database of its own."""
-    server = PostgresServer(synchronous_commit="off")
+    server = PostgresServer(synchronous_commit="off", shared_preload_libraries="'pg_stat_statements'")
     atexit.register(server.finish)
     return server
 
@@ -208,10 +208,12 @@ class Browser(httpx.Client):
 
 
 @contextlib.contextmanager
-def beside_django(directory: Path, engine: str, users: UserModel = DJANGOS, settings=None, **variables):
+def beside_django(directory: Path, engine: str, users: UserModel = DJANGOS, settings=None, django_env=None,
+                  **variables):
     """Django migrated first, then the server started on the same database: (django, server)."""
     shared = database(engine, directory)
-    django = Django(shared, users, **({} if settings is None else settings))
+    django = Django(shared, users, **(settings or {}))
+    django.env.update(django_env or {})
     django.manage("migrate", "-v0")
     shared.admit_server()
     server = Server(directory, **{"ALLOWED_ORIGINS": "127.0.0.1", "RECHECK_INTERVAL": 0.3, **shared.server_env,

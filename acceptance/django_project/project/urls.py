@@ -1,8 +1,8 @@
-"""The admin panel, whose login makes sessions, and SimpleJWT's token endpoints."""
+"""The admin panel, whose login makes sessions, a page that is live, and SimpleJWT's token endpoints."""
 
 from django.contrib import admin
 from django.urls import path
 
-from project import token_urls
+from project import pages, token_urls
 
-urlpatterns = [path("admin/", admin.site.urls), *token_urls.urlpatterns]
+urlpatterns = [path("admin/", admin.site.urls), path("live/", pages.live), *token_urls.urlpatterns]
