@@ -53,6 +53,16 @@ def test_simplejwts_token_connects_and_names_the_user(beside):
     }
 
 
+def test_a_user_without_a_name_goes_by_his_address(beside):
+    django, server = beside
+    user = django.create_user("nameless1")
+    if django.users.has_names:
+        django.run(f"User.objects.filter(pk={user!r}).update(first_name='', last_name=None)")
+    token = django.access_token(user)
+    me = server.http.get("/api/me/", headers=bearer(token))
+    assert (me.status_code, me.json()["name"]) == (200, django.users.login_name("nameless1")), me.text
+
+
 def test_only_the_group_makes_a_driver(beside):
     django, server = beside
     rider = django.create_user("rider1", group="Rider")
@@ -146,6 +156,7 @@ def test_a_session_made_by_us_is_a_session_for_django(beside):
 def test_staff_and_customer_chat(beside):
     django, server = beside
     staff, customer = django.create_user("admin2", staff=True), django.create_user("customer2")
+    stranger = django.access_token(django.create_user("stranger2"))
     session = Browser(django.url).log_in(django.users.login_name("admin2"))
     token = django.access_token(customer)
     opened = server.http.post("/api/conversations/", json={"kind": "support"}, headers=bearer(token))
@@ -164,6 +175,11 @@ def test_staff_and_customer_chat(beside):
     assert of_staff.until("typing")["user"] == customer
     listed = server.http.get(f"/api/conversations/{conversation}/messages/", headers=bearer(token)).json()["results"]
     assert [each["sender_id"] for each in listed] == [staff]
+    server.connect(f"/ws/chat/{conversation}/?token={stranger}").refused(4403, "forbidden")
+    between = server.with_key("POST", "/api/conversations/", json={"participant_ids": [staff, customer]})
+    assert between.status_code == 201, between.text
+    of_customer = server.connect(f"/ws/chat/{between.json()['id']}/?token={token}")
+    of_customer.expect("connection_established")
 
 
 def test_notifications_for_one_for_several_and_for_a_group(beside):
@@ -206,6 +222,28 @@ def test_an_order_from_rider_to_driver(beside):
     assert released.status_code == 200, released.text
     cancelled = server.http.post(f"/api/orders/{order['id']}/cancel/", json={}, headers=as_rider)
     assert cancelled.status_code == 200, cancelled.text
+
+
+def test_a_back_end_orders_and_assigns(beside):
+    django, server = beside
+    rider, driver = django.create_user("rider4"), django.create_user("driver4", group="Driver")
+    order = server.with_key("POST", "/api/orders/", json={**order_body(), "rider_id": rider})
+    assert order.status_code == 201, order.text
+    order = order.json()["id"]
+    assigned = server.with_key("POST", f"/api/orders/{order}/assign/", json={"driver_id": driver})
+    assert assigned.status_code == 200, assigned.text
+    of_rider = server.connect("/ws/rider/orders/", token=django.access_token(rider))
+    assert of_rider.expect("connection_established")["rider_id"] == rider
+    of_rider.expect("initial_orders")
+    of_driver = server.connect("/ws/driver/orders/", token=django.access_token(driver))
+    of_driver.expect("connection_established")
+    assert [each["id"] for each in of_driver.expect("initial_orders")["orders"]] == [order]
+    of_driver.send({"type": "accept_order", "order_id": order})
+    assert of_driver.until("order_accepted")["order"]["driver_id"] == driver
+    assert of_rider.until("rider_order_updated")["order"]["driver_id"] == driver
+    for nobody in (7, "7", "", str(uuid.uuid4())):
+        refused = server.with_key("POST", "/api/orders/", json={**order_body(), "rider_id": nobody})
+        assert refused.status_code in (400, 404), (nobody, refused.text)
 
 
 def test_a_token_of_another_kind_of_key_is_nobodys(beside):

@@ -22,7 +22,7 @@ class Member(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(unique=True)
     first_name = models.CharField(max_length=150, blank=True)
-    last_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True, null=True)
     phone = models.CharField(max_length=20, default="")
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)

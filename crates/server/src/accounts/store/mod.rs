@@ -50,8 +50,9 @@ pub struct Account {
     pub(super) is_active: bool,
     /// The whole password column.
     pub(super) password: String,
-    /// What a token calls him.
-    pub(super) token_name: String,
+    /// What a token calls him; nothing where his column for that is empty. Tokens that named him otherwise could be taken for
+    /// somebody else's.
+    pub(super) token_name: Option<String>,
 }
 
 impl Account {

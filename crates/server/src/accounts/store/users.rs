@@ -66,7 +66,11 @@ impl Users {
 
     /// The user whose login name this is.
     pub(in super::super) fn by_login(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
-        self.by_column(tx, &self.tables.login_field, name.into())
+        let login_field = &self.tables.login_field;
+        match value_of(self.columns.key_kind(login_field), name) {
+            Some(value) => self.by_column(tx, login_field, value),
+            None => Ok(None),
+        }
     }
 
     /// The user that a token means by this name.
@@ -86,19 +90,10 @@ impl Users {
             let accounts = self.by_ids(tx, &ids.values().copied().collect::<Vec<_>>())?;
             return Ok(ids.iter().filter_map(|(name, id)| Some(((*name).into(), accounts.get(id)?.clone()))).collect());
         }
-        let values = names.iter().filter_map(|name| Some((*name, self.token_value(name)?)));
+        let values = names.iter().filter_map(|name| Some((*name, value_of(self.token_kind, name)?)));
         let one_by_one = values.map(|(name, value)| Ok((name, self.by_column(tx, &self.token_field, value)?)));
         let found: Vec<_> = one_by_one.collect::<Result<_, StorageError>>()?;
         Ok(found.into_iter().filter_map(|(name, account)| Some((name.into(), account?))).collect())
-    }
-
-    /// What is in the column of a user that a token means by this name; `None` where nobody can be meant.
-    fn token_value(&self, name: &str) -> Option<Value> {
-        match (self.token_kind, name.parse()) {
-            (None, _) => Some(name.into()),
-            (Some(kind), Ok(id)) if is_of(kind, &id) => Some(id.into()),
-            _ => None,
-        }
     }
 
     /// Users by key, those that exist.
@@ -144,16 +139,17 @@ impl Users {
         let mut columns = row.columns();
         let user = User {
             id: columns.take()?,
-            username: columns.take::<String>()?.into(),
-            first_name: columns.take::<String>()?.into(),
-            last_name: columns.take::<String>()?.into(),
-            is_staff: columns.take()?,
+            username: columns.take::<Value>().map(text_of)?.unwrap_or_default().into(),
+            first_name: columns.take::<Option<String>>()?.unwrap_or_default().into(),
+            last_name: columns.take::<Option<String>>()?.unwrap_or_default().into(),
+            is_staff: columns.take::<Option<bool>>()?.unwrap_or_default(),
             groups: self.group_lists.none(),
         };
-        let (is_active, password) = (columns.take()?, columns.take()?);
+        let is_active = columns.take::<Option<bool>>()?.unwrap_or_default();
+        let password = columns.take()?;
         let token_name = match (columns.take()?, self.token_kind) {
-            (Value::Text(text), None) => text,
-            (value, _) => UserId::from_value(value).map_or_else(|| user.id.to_string(), |id| id.to_string()),
+            (value, None) => text_of(value),
+            (value, Some(_)) => UserId::from_value(value).map(|id| id.to_string()),
         };
         Ok(Account { user: Arc::new(user), is_active, password, token_name })
     }
@@ -196,6 +192,23 @@ impl Users {
             self.is_staff, self.is_active
         );
         tx.query(&sql, &[])?.into_iter().map(Row::first).collect()
+    }
+}
+
+/// What stands in a column of this kind for somebody who is called so; `None` where nobody can be. Texts have no kind.
+fn value_of(kind: Option<UserKey>, name: &str) -> Option<Value> {
+    match (kind, name.parse()) {
+        (None, _) => Some(name.into()),
+        (Some(kind), Ok(id)) if is_of(kind, &id) => Some(id.into()),
+        _ => None,
+    }
+}
+
+/// A name as it is shown: most are texts, a telephone number may be a number.
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text),
+        value => UserId::from_value(value).map(|id| id.to_string()),
     }
 }
 
