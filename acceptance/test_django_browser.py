@@ -6,7 +6,9 @@ import json
 import pytest
 
 from browser import Chromium
+from channels_project import layer_settings
 from django_site import CREW, DJANGOS, MEMBERS, PASSWORD, QUICK_PASSWORDS, Django, beside_django
+from redis_server import RedisServer
 from users import API_KEY
 
 MODELS = [DJANGOS, MEMBERS, CREW]
@@ -36,13 +38,38 @@ class Api:
         assert status == "201"
 
 
+class Layer:
+    """Django's code sends to the user's group, and knows nothing of us."""
+
+    def __init__(self, backend: str, redis: RedisServer):
+        self.variables = {"CHANNEL_LAYER_URL": redis.url, "CHANNEL_LAYER_BACKEND": backend}
+        self.django_env = {"CHANNEL_LAYER": layer_settings(backend, [redis])}
+
+    def push(self, django, server, user, title: str):
+        event = {"type": "notification", "notification": {"id": 1, "title": title}}
+        django.run(
+            "from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+"
+            f"async_to_sync(get_channel_layer().group_send)('notifications_{user}', {event!r})")
+
+
 @contextlib.contextmanager
 def api():
     yield Api()
 
 
+@contextlib.contextmanager
+def layer(backend: str):
+    redis = RedisServer().start()
+    try:
+        yield Layer(backend, redis)
+    finally:
+        redis.finish()
+
+
 # Ways in which what Django says reaches the socket.
-WAYS = {"api": api}
+WAYS = {"api": api, "pubsub": lambda: layer("pubsub"), "core": lambda: layer("core")}
 
 
 def received(page, count: int) -> list:

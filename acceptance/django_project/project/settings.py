@@ -55,5 +55,10 @@ TEMPLATES = [
     }
 ]
 
+ASGI_APPLICATION = "project.asgi.application"
+# The layer as JSON: BACKEND, and CONFIG as the documents of channels_redis have it.
+if layer := os.environ.get("CHANNEL_LAYER"):
+    CHANNEL_LAYERS = {"default": json.loads(layer)}
+
 # Settings that a test is about, as JSON by their names.
 globals().update(json.loads(os.environ.get("DJANGO_SETTINGS", "{}")))

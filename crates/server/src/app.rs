@@ -8,6 +8,7 @@ use std::sync::{
 use crate::{
     accounts::{Accounts, AllowedOrigins},
     api::{LoginLimiter, Probe, docs::Documents},
+    channel_layer::ChannelLayer,
     chat::Chat,
     clock::SharedClock,
     config::Config,
@@ -42,6 +43,8 @@ pub struct App {
     pub orders: Arc<Orders>,
     /// Everything about sockets.
     pub gateway: Arc<Gateway>,
+    /// Django's channel layer, where one is set.
+    pub channel_layer: Option<Arc<ChannelLayer>>,
     /// How often somebody may try to log in.
     pub logins: LoginLimiter,
     /// Looks whether the database works.

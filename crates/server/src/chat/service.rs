@@ -9,15 +9,16 @@ use holodrive_protocol::{
 use serde_json::json;
 
 use super::{
-    ChatEvent, Draft,
+    ChatEndpoint, ChatEvent, Draft,
     event::ChatFact,
     live::Live,
     store::{self, Roster},
 };
 use crate::{
     accounts::{Accounts, User},
+    channel_layer::Outlet,
     fanout::Hub,
-    gateway::Frame,
+    gateway::{Endpoint, Frame},
     notifications::{NewNotification, Notifications},
     storage::{Storage, StorageError, Topic, Tx},
 };
@@ -33,6 +34,7 @@ pub struct Chat {
     pub(super) hub: Arc<Hub<ConversationId, ChatEvent>>,
     pub(super) facts: Topic<ChatFact>,
     pub(super) live: Arc<Live>,
+    outlet: Outlet,
 }
 
 /// Why something was not done in a conversation.
@@ -64,7 +66,7 @@ impl Chat {
         let hub = Hub::new();
         let listeners = Arc::clone(&hub);
         let facts = storage.topic("chat", move |fact: ChatFact| fact.tell(&listeners));
-        Arc::new(Self { storage, accounts, notifications, hub, facts, live: Arc::default() })
+        Arc::new(Self { storage, accounts, notifications, hub, facts, live: Arc::default(), outlet: Outlet::default() })
     }
 
     /// Stores a message and the notifications of it, and sends them once they are on disk. Refuses before the first write.
@@ -90,6 +92,8 @@ impl Chat {
         if !recipients.is_empty() {
             self.notifications.notify(tx, &recipients, notification(&message))?;
         }
+        let told = || ChatServerMessage::ChatMessage(message.clone());
+        self.outlet.tell(tx, ChatEndpoint::NAME, &conversation_id, told);
         tx.publish(&self.facts, ChatFact::Posted(message.clone()));
         Ok(Posted { message, is_new: true })
     }
@@ -112,17 +116,25 @@ impl Chat {
         }
         let is_new = store::mark_read(tx, message_id, user.id)?;
         if is_new {
-            tx.publish(&self.facts, ChatFact::Read { conversation_id, message_id, read_by: user.id });
+            let read_by = user.id;
+            let told = || ChatServerMessage::MessageRead { message_id, read_by };
+            self.outlet.tell(tx, ChatEndpoint::NAME, &conversation_id, told);
+            tx.publish(&self.facts, ChatFact::Read { conversation_id, message_id, read_by });
         }
         Ok(is_new)
     }
 
     /// Tells the conversation that a user is typing, or stopped. Nothing is stored.
     pub fn typing(&self, conversation_id: ConversationId, user: &User, is_typing: bool) {
-        self.hub.publish_with(&conversation_id, || {
-            let message = ChatServerMessage::Typing { is_typing, user: user.id, user_name: user.display_name() };
-            ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message) }
-        });
+        let message = || ChatServerMessage::Typing { is_typing, user: user.id, user_name: user.display_name() };
+        self.hub
+            .publish_with(&conversation_id, || ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message()) });
+        self.outlet.tell_now(ChatEndpoint::NAME, &conversation_id, message);
+    }
+
+    /// Where Django's consumers are told.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// Messages of the conversation with an id between two others, newest first.

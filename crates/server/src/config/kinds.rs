@@ -9,7 +9,10 @@ use jsonwebtoken::Algorithm;
 use super::parse::{self, filter_directives, identifier, list, none_or, seconds};
 use super::setting::Shown;
 use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
-use crate::accounts::jwt::TokenClass;
+use crate::{
+    accounts::jwt::TokenClass,
+    channel_layer::{Backend, GroupPattern, Rename, Serializer},
+};
 
 /// How the text of a setting becomes its value.
 pub(super) struct Kind<T> {
@@ -58,6 +61,26 @@ pub(super) const DATABASE: Kind<DatabaseUrl> =
 pub(super) const REDIS: Kind<Option<Secret>> = Kind::url("empty or redis://… or rediss://…", |text| {
     none_or(text, |text| parse::url(text, &["redis", "rediss"]).map(Secret::new))
 });
+
+pub(super) const REDIS_HOSTS: Kind<Vec<Secret>> =
+    Kind::url("redis://HOST:PORT/DB or rediss://…, several with commas between them", |text| {
+        list(text, |item| parse::redis(item).map(Secret::new))
+    });
+
+pub(super) const LAYER_BACKEND: Kind<Backend> =
+    Kind::plain("core or pubsub", |text| Backend::from_str(text, false).ok());
+
+pub(super) const LAYER_SERIALIZER: Kind<Serializer> =
+    Kind::plain("msgpack or json", |text| Serializer::from_str(text, false).ok());
+
+pub(super) const GROUPS: Kind<Vec<GroupPattern>> = Kind::plain(
+    "endpoint=group with commas between them, such as chat=chat_{id}; endpoints are notifications, chat, driver_orders, \
+     rider_orders and tracking",
+    |text| list(text, GroupPattern::parse),
+);
+
+pub(super) const RENAMES: Kind<Vec<Rename>> =
+    Kind::plain("from=to with commas between them, such as typing_indicator=typing", |text| list(text, Rename::parse));
 
 pub(super) const HTTP_URL: Kind<Option<String>> =
     Kind::url("empty or https://… or http://…", |text| none_or(text, |text| parse::url(text, &["https", "http"])));
@@ -128,6 +151,9 @@ pub(super) const SECONDS_OR_OFF: Kind<Option<Duration>> =
 
 pub(super) const COUNT: Kind<u32> =
     Kind::plain("a whole number from 1 to 1000", |text| text.parse().ok().filter(|n| (1..=1000).contains(n)));
+
+pub(super) const QUEUE_LENGTH: Kind<u32> =
+    Kind::plain("a whole number from 1 to 4294967295", |text| text.parse().ok().filter(|n| *n > 0));
 
 pub(super) const COUNT_OR_CORES: Kind<Option<usize>> =
     Kind::plain("a whole number up to 1000; 0 is one for each core", |text| {

@@ -9,7 +9,10 @@ use jsonwebtoken::Algorithm;
 use super::kinds;
 use super::setting::{Default, Setting, default, read, settings};
 use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
-use crate::accounts::jwt::TokenClass;
+use crate::{
+    accounts::jwt::TokenClass,
+    channel_layer::{Backend, GroupPattern, Rename, Serializer},
+};
 
 settings! {
     "Network" {
@@ -134,6 +137,36 @@ settings! {
         dispatch_mode: DispatchMode = DISPATCH_MODE("auto");
         /// How far a driver may be from the pickup.
         dispatch_radius_km: f64 = KILOMETRES("10");
+    }
+
+    "Channel layer" {
+        /// The Redis of Django's channel layer (`hosts` of `channels_redis`), through which `group_send` reaches the
+        /// sockets; several servers in the same order as there. None: no channel layer.
+        channel_layer_url: Vec<Secret> = REDIS_HOSTS("");
+        /// Which layer of `channels_redis` Django uses: `core` or `pubsub`.
+        channel_layer_backend: Backend = LAYER_BACKEND("core");
+        /// Its `prefix`.
+        channel_layer_prefix: String = TEXT("asgi");
+        /// Its `serializer_format`.
+        channel_layer_serializer: Serializer = LAYER_SERIALIZER("msgpack");
+        /// Its `symmetric_encryption_keys`.
+        channel_layer_encryption_keys: Vec<Secret> = SECRETS("");
+        /// Its `expiry`, for `core`: how long a message may wait. Encrypted ones that are 10 seconds older are refused.
+        channel_layer_expiry: Duration = SECONDS("60");
+        /// Its `group_expiry`, for `core`: memberships are renewed well before.
+        channel_layer_group_expiry: Duration = SECONDS("86400");
+        /// Which groups the connections of an endpoint join. `{id}` is the id of the path (`chat`, `tracking`), or else the
+        /// user's.
+        channel_layer_groups: Vec<GroupPattern> =
+            GROUPS("notifications=notifications_{id},chat=chat_{id},driver_orders=driver_orders_{id}");
+        /// Types of events that clients know under another name.
+        channel_layer_renames: Vec<Rename> = RENAMES("typing_indicator=typing");
+        /// Queues of `core` that this node reads, spread over the servers. Django lets 100 messages wait in each.
+        channel_layer_queues: u32 = COUNT("8");
+        /// Whether our own events are sent to the same groups, for Django consumers that are still there.
+        channel_layer_out: bool = SWITCH("false");
+        /// Its `capacity`, for `core` and what is sent.
+        channel_layer_capacity: u32 = QUEUE_LENGTH("100");
     }
 
     "Limits and intervals" {

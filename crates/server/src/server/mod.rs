@@ -99,6 +99,9 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, visitors: Visitors, stop: 
         tracing::warn!("some connections did not end in time and are cut");
     }
     drop(background);
+    if let Some(layer) = &app.channel_layer {
+        layer.depart().await;
+    }
     app.orders.save_positions().await;
     if let Err(error) = app.storage.leave().await {
         tracing::warn!(%error, "the other nodes could not be told that this one stops");
@@ -118,6 +121,9 @@ fn background(app: &Arc<App>) -> Background {
     background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("tracking", move || Arc::clone(&orders).tell_positions_for_ever());
+    if let Some(layer) = app.channel_layer.clone() {
+        background.spawn("channel layer", move || Arc::clone(&layer).run());
+    }
     if let Some(interval) = app.config.recheck_interval {
         let gateway = Arc::clone(&app.gateway);
         background.spawn("recheck", move || Arc::clone(&gateway).recheck_for_ever(interval));

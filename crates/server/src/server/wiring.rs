@@ -8,11 +8,12 @@ use crate::{
     accounts::{Accounts, AccountsOptions, AllowedOrigins},
     api::{self, LoginLimiter, Probe, docs::Documents},
     app::{App, Draining},
+    channel_layer::ChannelLayer,
     chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
     config::Config,
     console,
-    gateway::{Gateway, PathPattern, TrustedProxies},
+    gateway::{Companion, Gateway, PathPattern, TrustedProxies},
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
     storage::{Storage, StorageOptions},
@@ -44,6 +45,10 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     })
     .await?;
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
+    let channel_layer = ChannelLayer::new(&config, &metrics, &clock)?;
+    if let Some(layer) = &channel_layer {
+        layer.open(&[notifications.outlet(), chat.outlet(), orders.outlet()]);
+    }
     let gateway = Gateway::new(
         Arc::clone(&config),
         Arc::clone(&accounts),
@@ -51,6 +56,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         Arc::clone(&clock),
         origins.clone(),
     )?
+    .accompanied_by(channel_layer.clone().map(|layer| layer as Arc<dyn Companion>))
     .endpoint(
         PathPattern::new("/ws/notifications/").user_scoped(),
         &NotificationsEndpoint::new(Arc::clone(&notifications)),
@@ -74,6 +80,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         chat,
         orders,
         gateway: Arc::new(gateway),
+        channel_layer,
         logins,
         probe: Probe::default(),
         documents,

@@ -39,6 +39,13 @@ pub struct Metrics {
     waiting_orders: Gauge,
     commit_batches: Histogram,
     commit_failures: Counter,
+    layer_messages: Counter,
+    layer_undecodable: Counter,
+    layer_sent: Counter,
+    layer_dropped: Counter,
+    layer_reconnects: Counter,
+    layer_connected: Gauge,
+    layer_groups: Gauge,
     requests: Family<ByAnswer, Counter>,
     request_durations: Family<ByRoute, Histogram, fn() -> Histogram>,
 }
@@ -97,6 +104,13 @@ impl Metrics {
             waiting_orders: Gauge::default(),
             commit_batches: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             commit_failures: Counter::default(),
+            layer_messages: Counter::default(),
+            layer_undecodable: Counter::default(),
+            layer_sent: Counter::default(),
+            layer_dropped: Counter::default(),
+            layer_reconnects: Counter::default(),
+            layer_connected: Gauge::default(),
+            layer_groups: Gauge::default(),
             requests: Family::default(),
             request_durations: Family::new_with_constructor(latency_histogram),
         };
@@ -107,6 +121,7 @@ impl Metrics {
         metrics.register_connections();
         metrics.register_orders();
         metrics.register_storage();
+        metrics.register_channel_layer();
         metrics.register_requests();
         metrics
     }
@@ -189,6 +204,36 @@ impl Metrics {
         self.requests.get_or_create(&ByAnswer { method, route, status: status.as_u16() }).inc();
     }
 
+    /// A message came from Django's channel layer, and could be read or not.
+    pub fn channel_layer_message(&self, is_readable: bool) {
+        if is_readable { &self.layer_messages } else { &self.layer_undecodable }.inc();
+    }
+
+    /// Events of our own were sent to Django's consumers.
+    pub fn channel_layer_sent(&self, events: u64) {
+        self.layer_sent.inc_by(events);
+    }
+
+    /// Events of our own did not reach Django's consumers.
+    pub fn channel_layer_dropped(&self, events: u64) {
+        self.layer_dropped.inc_by(events);
+    }
+
+    /// A server of the channel layer was lost, or could not be reached, and is tried again.
+    pub fn channel_layer_reconnect(&self) {
+        self.layer_reconnects.inc();
+    }
+
+    /// A server of the channel layer is there, or no longer.
+    pub fn channel_layer_connected(&self, is_connected: bool) {
+        self.layer_connected.inc_by(if is_connected { 1 } else { -1 });
+    }
+
+    /// The number of groups of the channel layer that have connections here.
+    pub(crate) fn channel_layer_groups(&self) -> Gauge {
+        self.layer_groups.clone()
+    }
+
     /// Everything, in the text format of `/metrics`.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -225,6 +270,24 @@ impl Metrics {
         let help = "Commits, by the number of writes that shared one";
         registry.register("commit_batch_size", help, self.commit_batches.clone());
         registry.register("commit_failures", "Commits that failed", self.commit_failures.clone());
+    }
+
+    fn register_channel_layer(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Messages from Django's channel layer";
+        registry.register("channel_layer_messages_received", help, self.layer_messages.clone());
+        let help = "Messages from Django's channel layer that could not be read";
+        registry.register("channel_layer_messages_undecodable", help, self.layer_undecodable.clone());
+        let help = "Events sent to groups of Django's channel layer";
+        registry.register("channel_layer_messages_sent", help, self.layer_sent.clone());
+        let help = "Events for Django's channel layer that found a full queue, or no Redis";
+        registry.register("channel_layer_messages_dropped", help, self.layer_dropped.clone());
+        let help = "New attempts to reach a Redis server of the channel layer";
+        registry.register("channel_layer_reconnects", help, self.layer_reconnects.clone());
+        let help = "Redis servers of the channel layer that are listened to now";
+        registry.register("channel_layer_connected", help, self.layer_connected.clone());
+        let help = "Groups of the channel layer that have connections here";
+        registry.register("channel_layer_groups", help, self.layer_groups.clone());
     }
 
     fn register_requests(&mut self) {
