@@ -48,9 +48,7 @@ class Layer:
     def push(self, django, server, user, title: str):
         event = {"type": "notification", "notification": {"id": 1, "title": title}}
         django.run(
-            "from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-"
+            "from asgiref.sync import async_to_sync\nfrom channels.layers import get_channel_layer\n"
             f"async_to_sync(get_channel_layer().group_send)('notifications_{user}', {event!r})")
 
 
