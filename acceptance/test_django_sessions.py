@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_site import (CREW, ENGINES, PASSWORD, QUICK_PASSWORDS, Browser, Django, beside_django, database,
+from django_site import (CREW, ENGINES, PASSWORD, QUICK_PASSWORDS, ROLE, Browser, Django, beside_django, database,
                          open_with_session)
 from holodrive import Server
 from users import SECRET_KEY
@@ -169,3 +169,40 @@ def migrated(tmp_path_factory, engine: str):
         Django(_migrated[engine], CREW).manage("migrate", "-v0")
         _migrated[engine].admit_server()
     return _migrated[engine]
+
+
+def test_a_role_that_may_not_read_djangos_tables_is_told_so_at_the_start(tmp_path):
+    shared = database("postgres", tmp_path)
+    Django(shared).manage("migrate", "-v0")
+    shared.admit_server()
+    for table in ("django_session", "auth_user"):
+        shared.execute(f"REVOKE ALL ON {table} FROM {ROLE}")
+        result = Server(tmp_path, LOG_LEVEL="error", **shared.server_env).cli("serve", check=False)
+        assert result.returncode == 1
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+        assert f"permission denied for table {table}" in result.stderr
+        shared.execute(f"GRANT SELECT ON {table} TO {ROLE}")
+
+
+def test_a_role_that_writes_no_sessions_serves_djangos(tmp_path):
+    shared = database("postgres", tmp_path)
+    django = Django(shared, **QUICK_PASSWORDS)
+    django.manage("migrate", "-v0")
+    shared.admit_server()
+    shared.execute(f"REVOKE INSERT, DELETE ON django_session FROM {ROLE}")
+    server = Server(tmp_path, ALLOWED_ORIGINS="127.0.0.1", **shared.server_env)
+    checked = server.cli("check", check=False)
+    assert checked.returncode == 0 and "GRANT INSERT, DELETE ON django_session" in checked.stdout, checked.stdout
+    server.start()
+    try:
+        user = django.create_user("user1", staff=True)
+        django.serve()
+        session = Browser(django.url).log_in("user1")
+        assert open_with_session(django, server, session).receive()["user_id"] == str(user)
+        login = {"username": "user1", "password": PASSWORD}
+        assert server.http.post("/api/session/", json=login).status_code == 503
+        assert server.http.post("/api/token/", json=login).status_code == 200
+        assert server.http.get("/readyz").status_code == 200
+    finally:
+        django.stop()
+        server.finish()

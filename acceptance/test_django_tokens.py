@@ -23,7 +23,7 @@ import json, time, jwt
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
 def judge(token):
     judge = JWTAuthentication()
@@ -52,7 +52,7 @@ tokens = {
     "no password": forge(hash_password=None), "another password": forge(hash_password="0" * 32),
     "another key": forge(key=other_key), "secret key": forge(key=secret_key, algorithm="HS256"),
     "no key id": forge(headers=None), "unknown key id": forge(headers={"kid": "unknown"}),
-    "none": jwt.encode(good, None, "none"), "garbage": "garbage", "cut": forge()[:-2],
+    "sliding": str(SlidingToken.for_user(user)), "none": jwt.encode(good, None, "none"), "garbage": "garbage", "cut": forge()[:-2],
 }
 print(json.dumps([[what, token, judge(token)] for what, token in tokens.items()]))
 """
@@ -107,7 +107,7 @@ def asymmetric(algorithm: str) -> Profile:
 
 
 PROFILES = {
-    "defaults": lambda: Profile({}, {}, bad={"lately expired", "soon valid"}, good={"secret key", "several audiences"}),
+    "defaults": lambda: Profile({}, {}, bad={"lately expired", "soon valid", "sliding"}, good={"secret key", "several audiences"}),
     **{name: lambda name=name: shared(name) for name in ("HS256", "HS384", "HS512")},
     **{name: lambda name=name: asymmetric(name) for name in ("RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA")},
     "audience": lambda: Profile(
@@ -124,6 +124,8 @@ PROFILES = {
     "claim": lambda: Profile({"USER_ID_CLAIM": "sub", "USER_ID_FIELD": "username"},
                              {"JWT_USER_ID_CLAIM": "sub", "JWT_USER_ID_FIELD": "username"}, bad={"number"},
                              good={"as it is", "of a refresh token"}),
+    "sliding": lambda: Profile({"AUTH_TOKEN_CLASSES": ["rest_framework_simplejwt.tokens.SlidingToken"]},
+                               {"JWT_AUTH_TOKEN_CLASSES": "SlidingToken"}, good={"sliding"}, bad={"as it is", "secret key"}),
     "pk": lambda: Profile({"USER_ID_FIELD": "pk"}, {"JWT_USER_ID_FIELD": "pk"}),
 }
 

@@ -101,14 +101,15 @@ fn columns_for(user: &UserToAdd) -> impl Iterator<Item = &'static str> {
 
 /// Django restricts user names; what else one may log in with is for the project to say.
 fn check_login(name: &str, field: &str) -> Result<(), AddUserError> {
-    let is_username = field == "username";
-    let (most, refusal) =
-        if is_username { (MAX_NAME, AddUserError::BadUsername) } else { (MAX_LOGIN, AddUserError::BadLogin) };
-    let in_username = |character: char| character.is_alphanumeric() || "@.+-_".contains(character);
-    let in_other = |character: char| !character.is_whitespace() && !character.is_control();
-    let allowed = |character| if is_username { in_username(character) } else { in_other(character) };
-    let fits = (1..=most).contains(&name.chars().count()) && name.chars().all(allowed);
-    fits.then_some(()).ok_or(refusal)
+    let length = name.chars().count();
+    if field == "username" {
+        let allowed = |character: char| character.is_alphanumeric() || "@.+-_".contains(character);
+        let fits = (1..=MAX_NAME).contains(&length) && name.chars().all(allowed);
+        return fits.then_some(()).ok_or(AddUserError::BadUsername);
+    }
+    let allowed = |character: char| !character.is_whitespace() && !character.is_control();
+    let fits = (1..=MAX_LOGIN).contains(&length) && name.chars().all(allowed);
+    fits.then_some(()).ok_or(AddUserError::BadLogin)
 }
 
 fn check(user: &UserToAdd) -> Result<(), AddUserError> {

@@ -62,7 +62,13 @@ impl Accounts {
     pub async fn check_tables(&self) -> Result<(), StorageError> {
         let look = |rules: &Rules, tx: &mut Tx<'_>| {
             rules.users.check(tx)?;
-            store::has_sessions(tx)
+            let has_sessions = store::has_sessions(tx)?;
+            // A role that may not read them would otherwise turn away everybody later.
+            rules.users.group_members(tx, "")?;
+            if has_sessions {
+                store::sessions(tx, &[""])?;
+            }
+            Ok(has_sessions)
         };
         let has_sessions = self.read(look).await?;
         if !has_sessions {

@@ -30,7 +30,8 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         DatabaseUrl::Postgres(_) => {
             let checked = Inspection::open(&options).and_then(|mut database| {
                 check_server(&mut database, report)?;
-                check_tables(&mut database, config, report)
+                check_tables(&mut database, config, report)?;
+                check_logins(&mut database, report)
             });
             if let Err(error) = checked {
                 report.fail("database", error.to_string());
@@ -93,6 +94,17 @@ fn check_server(database: &mut Inspection, report: &mut Report) -> Result<(), St
         report.fail(
             "role",
             "it may make no tables: GRANT CREATE ON SCHEMA … to it, or let another role run `holodrive migrate`",
+        );
+    }
+    Ok(())
+}
+
+/// Whether our own login works: it opens sessions. Django's does in any case.
+fn check_logins(database: &mut Inspection, report: &mut Report) -> Result<(), StorageError> {
+    if database.table(SESSIONS)?.is_some() && !database.may_write(SESSIONS)? {
+        report.warn(
+            "role",
+            format!("it may write no sessions, so POST /api/session/ fails: GRANT INSERT, DELETE ON {SESSIONS} to it"),
         );
     }
     Ok(())
