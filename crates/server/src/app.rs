@@ -13,6 +13,7 @@ use crate::{
     clock::SharedClock,
     config::Config,
     gateway::{Gateway, TrustedProxies},
+    hooks::Presence,
     notifications::Notifications,
     orders::Orders,
     storage::Storage,
@@ -41,6 +42,8 @@ pub struct App {
     pub chat: Arc<Chat>,
     /// Orders and drivers.
     pub orders: Arc<Orders>,
+    /// Tells the back end who is connected, where it wants to know.
+    pub presence: Option<Arc<Presence>>,
     /// Everything about sockets.
     pub gateway: Arc<Gateway>,
     /// Django's channel layer, where one is set.

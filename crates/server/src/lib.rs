@@ -20,6 +20,7 @@ mod failpoint {
 }
 pub mod fanout;
 pub mod gateway;
+pub mod hooks;
 pub mod notifications;
 pub mod orders;
 pub mod resume;

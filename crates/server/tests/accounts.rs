@@ -328,6 +328,19 @@ async fn tokens_may_name_users_by_another_column() {
 }
 
 #[tokio::test]
+async fn a_token_name_that_several_users_have_names_nobody() {
+    let site = Site::new(&[("JWT_USER_ID_FIELD", "email")]);
+    site.add_vector_users().await;
+    site.run("UPDATE auth_user SET email = username || '@example.com'", []).await;
+    let pair = site.accounts.token_pair(&account(&site, "driver5").await).unwrap();
+    let (one, again) = (token(&pair.access), token(&pair.access));
+    let found = tokio::join!(site.accounts.authenticate(&one), site.accounts.authenticate(&again));
+    assert_eq!((found.0.unwrap().user.id, found.1.unwrap().user.id), (UserId::Int(5), UserId::Int(5)));
+    site.run("UPDATE auth_user SET email = 'driver5@example.com' WHERE id <> 5", []).await;
+    assert_eq!(site.accounts.authenticate(&one).await.err(), Some(Refusal::Unauthorized));
+}
+
+#[tokio::test]
 async fn names_that_the_tables_do_not_have_are_told_with_their_setting() {
     for (setting, name) in [
         ("AUTH_LOGIN_FIELD", "emial"),

@@ -38,6 +38,11 @@ impl Outlet {
         self.0.get_or_init(|| outgoing);
     }
 
+    /// Whether anybody there is told.
+    pub fn is_open(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// Tells an event once the transaction is on disk: so the node that commits tells it, and no other. `id` is what the
     /// endpoint's groups are named after. The event is made only where the outlet leads somewhere.
     pub fn tell<E: Serialize>(

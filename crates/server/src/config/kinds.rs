@@ -12,6 +12,7 @@ use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine}
 use crate::{
     accounts::jwt::TokenClass,
     channel_layer::{Backend, GroupPattern, Rename, Serializer},
+    hooks::HookName,
 };
 
 /// How the text of a setting becomes its value.
@@ -88,6 +89,9 @@ pub(super) const HTTP_URL: Kind<Option<String>> =
 pub(super) const SECRET: Kind<Secret> =
     Kind::masked("a text that is not empty", |text| parse::text(text).map(Secret::new));
 
+pub(super) const OPTIONAL_SECRET: Kind<Option<Secret>> =
+    Kind::masked("a text, or empty", |text| none_or(text, |text| parse::text(text).map(Secret::new)));
+
 pub(super) const SECRETS: Kind<Vec<Secret>> =
     Kind::masked("texts with commas between them, none of them empty", |text| {
         list(text, |item| parse::text(item).map(Secret::new))
@@ -135,6 +139,15 @@ pub(super) const TOKEN_CLASSES: Kind<Vec<TokenClass>> =
     Kind::plain("AccessToken or SlidingToken, or both with a comma between them", |text| {
         list(text, |name| name.parse().ok()).filter(|classes| !classes.is_empty())
     });
+
+pub(super) const HOOKS: Kind<Vec<HookName>> = Kind::plain(
+    "any of driver_orders, chat_access, chat_message, read_message, mark_as_read, connected and disconnected, with commas \
+     between them",
+    |text| list(text, HookName::named),
+);
+
+pub(super) const RETRIES: Kind<u32> =
+    Kind::plain("a whole number from 0 to 10", |text| text.parse().ok().filter(|n| *n <= 10));
 
 pub(super) const LIFETIME: Kind<Duration> =
     Kind::plain("a time above 0 in seconds, or with a unit: 90s, 5m, 1h, 1d", parse::lifetime);

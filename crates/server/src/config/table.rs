@@ -12,6 +12,7 @@ use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine}
 use crate::{
     accounts::jwt::TokenClass,
     channel_layer::{Backend, GroupPattern, Rename, Serializer},
+    hooks::HookName,
 };
 
 settings! {
@@ -194,6 +195,21 @@ settings! {
         outbound_queue_bytes: Option<usize> = BYTES_OR_OFF("1048576");
         /// Time over which connections are closed at shutdown; `0` closes all at once.
         drain_timeout: Duration = SECONDS_OR_ZERO("30");
+    }
+
+    "Hooks" {
+        /// Where the back end answers what `docs/hooks.md` asks, such as `http://127.0.0.1:8000/holodrive/hooks/`. None:
+        /// nothing is asked.
+        hooks_url: Option<String> = HTTP_URL("");
+        /// Signs what the back end is asked; it must know the same. Required with `HOOKS_URL`.
+        hooks_secret: Option<Secret> = OPTIONAL_SECRET("");
+        /// The hooks that are on.
+        hooks: Vec<HookName> =
+            HOOKS("driver_orders,chat_access,chat_message,read_message,mark_as_read,connected,disconnected");
+        /// Time that the back end has to answer one attempt.
+        hooks_timeout: Duration = SECONDS("5");
+        /// Further attempts after one that failed.
+        hooks_retries: u32 = RETRIES("2");
     }
 
     "Logging" {

@@ -21,6 +21,7 @@ mod moment;
 mod outbound;
 mod path;
 mod pings;
+mod presence;
 mod proxies;
 mod rate;
 mod recheck;
@@ -59,6 +60,7 @@ use crate::{
     accounts::{Accounts, AllowedOrigins},
     clock::SharedClock,
     config::Config,
+    hooks::Presence,
     telemetry::{Metrics, Seldom},
 };
 use companion::AccompaniedEndpoint;
@@ -84,6 +86,8 @@ pub struct Gateway {
     trusted: TrustedProxies,
     routes: Vec<Arc<Route>>,
     registry: Arc<Registry>,
+    /// Is told of everybody who comes and goes.
+    presence: Option<Arc<Presence>>,
     engine: Engine,
     /// Goes along with the connections of the paths that come after it.
     companion: Option<Arc<dyn Companion>>,
@@ -126,6 +130,7 @@ impl Gateway {
             trusted,
             routes,
             registry,
+            presence: None,
             engine,
             companion: None,
             full,
@@ -140,6 +145,12 @@ impl Gateway {
     #[must_use]
     pub fn accompanied_by(self, companion: Option<Arc<dyn Companion>>) -> Self {
         Self { companion, ..self }
+    }
+
+    /// Tells the back end of everybody who comes and goes.
+    #[must_use]
+    pub fn tells(self, presence: Option<Arc<Presence>>) -> Self {
+        Self { presence, ..self }
     }
 
     /// Serves `endpoint` under a path.

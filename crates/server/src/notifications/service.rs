@@ -13,6 +13,7 @@ use crate::{
     channel_layer::Outlet,
     fanout::{Hub, Sequenced},
     gateway::{Endpoint, Frame},
+    hooks::{Hook, MarkAsRead},
     resume::{PAGE, Stored},
     storage::{Storage, StorageError, Topic, Tx},
 };
@@ -113,15 +114,17 @@ pub struct Notifications {
     hub: Arc<Hub<UserId, NotificationEvent>>,
     facts: Topic<NotificationFact>,
     outlet: Outlet,
+    /// Where the back end stores what was read, if it does.
+    mark_as_read: Option<Hook<MarkAsRead>>,
 }
 
 impl Notifications {
-    /// Notifications in this database.
-    pub fn new(storage: Storage) -> Arc<Self> {
+    /// Notifications in this database; with the hook, the back end stores which of them were read on a socket.
+    pub fn new(storage: Storage, mark_as_read: Option<Hook<MarkAsRead>>) -> Arc<Self> {
         let hub = Hub::new();
         let listeners = Arc::clone(&hub);
         let facts = storage.topic("notifications", move |fact: NotificationFact| fact.tell(&listeners));
-        Arc::new(Self { storage, hub, facts, outlet: Outlet::default() })
+        Arc::new(Self { storage, hub, facts, mark_as_read, outlet: Outlet::default() })
     }
 
     /// Stores a notification for each of these users, and sends it to all of their connections once the transaction is on
@@ -156,6 +159,25 @@ impl Notifications {
             return Ok(Marked::Now);
         }
         Ok(if store::find(tx, user_id, id)?.is_some() { Marked::Before } else { Marked::NotFound })
+    }
+
+    /// Tells the user's connections that he has read a notification, which the back end has stored.
+    pub(super) async fn publish_read(
+        self: &Arc<Self>,
+        user_id: UserId,
+        id: NotificationId,
+    ) -> Result<(), StorageError> {
+        let notifications = Arc::clone(self);
+        let tell = move |tx: &mut Tx<'_>| {
+            notifications.tell_read(tx, user_id, vec![id]);
+            Ok(())
+        };
+        self.storage.write_unguarded(tell).await
+    }
+
+    /// The hook that stores what was read, where it is on.
+    pub(super) fn mark_as_read_hook(&self) -> Option<&Hook<MarkAsRead>> {
+        self.mark_as_read.as_ref()
     }
 
     /// Marks all of the user's notifications as read; gives how many were not.

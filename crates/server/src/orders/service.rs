@@ -21,6 +21,7 @@ use crate::{
     dispatch::{Board, Change, NEVER, Rules, Waiting},
     fanout::Hub,
     gateway::Endpoint,
+    hooks::{DriverOrders, Hook},
     notifications::Notifications,
     storage::{Storage, StorageError, Tx},
     telemetry::Metrics,
@@ -34,6 +35,7 @@ pub struct Orders {
     pub(super) notifications: Arc<Notifications>,
     pub(super) chat: Arc<Chat>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) driver_orders: Option<Hook<DriverOrders>>,
     pub(super) board: Arc<LiveBoard>,
     pub(super) driver_hub: Arc<Hub<UserId, DriverEvent>>,
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
@@ -56,6 +58,8 @@ pub struct OrdersParts {
     pub chat: Arc<Chat>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Knows what drivers are shown before our own orders, where it is on.
+    pub driver_orders: Option<Hook<DriverOrders>>,
 }
 
 impl Orders {
@@ -64,7 +68,7 @@ impl Orders {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
-        let OrdersParts { config, storage, accounts, notifications, chat, metrics } = parts;
+        let OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders } = parts;
         let board = Arc::new(LiveBoard::new(rules(&config)));
         let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
         let orders = Arc::new(Self {
@@ -80,6 +84,7 @@ impl Orders {
             notifications,
             chat,
             metrics,
+            driver_orders,
         });
         let loading = Arc::clone(&orders);
         if let Err(error) = orders.storage.join(move |tx| loading.fill_board(tx)).await {

@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     console,
     gateway::{Companion, Gateway, PathPattern, TrustedProxies},
+    hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
     storage::{Storage, StorageOptions},
@@ -33,8 +34,10 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
     accounts.check_tables().await?;
-    let notifications = Notifications::new(storage.clone());
-    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+    let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, presence } =
+        Hooks::new(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
+    let notifications = Notifications::new(storage.clone(), mark_as_read);
+    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), chat_hooks);
     let orders = Orders::load(OrdersParts {
         config: Arc::clone(&config),
         storage: storage.clone(),
@@ -42,6 +45,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications: Arc::clone(&notifications),
         chat: Arc::clone(&chat),
         metrics: Arc::clone(&metrics),
+        driver_orders: driver_orders_hook,
     })
     .await?;
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
@@ -57,6 +61,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         origins.clone(),
     )?
     .accompanied_by(channel_layer.clone().map(|layer| layer as Arc<dyn Companion>))
+    .tells(presence.clone())
     .endpoint(
         PathPattern::new("/ws/notifications/").user_scoped(),
         &NotificationsEndpoint::new(Arc::clone(&notifications)),
@@ -79,6 +84,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications,
         chat,
         orders,
+        presence,
         gateway: Arc::new(gateway),
         channel_layer,
         logins,

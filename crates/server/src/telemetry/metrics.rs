@@ -14,7 +14,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::labels::{CloseCode, HttpMethod, OfferOutcome, Refusal};
+use super::{
+    HookMetrics,
+    labels::{CloseCode, HttpMethod, OfferOutcome, Refusal},
+};
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -48,6 +51,7 @@ pub struct Metrics {
     layer_groups: Gauge,
     requests: Family<ByAnswer, Counter>,
     request_durations: Family<ByRoute, Histogram, fn() -> Histogram>,
+    hooks: HookMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -113,6 +117,7 @@ impl Metrics {
             layer_groups: Gauge::default(),
             requests: Family::default(),
             request_durations: Family::new_with_constructor(latency_histogram),
+            hooks: HookMetrics::new(),
         };
         // A series that is there from the start, at zero, lets alerts tell the first event.
         for outcome in OfferOutcome::ALL {
@@ -123,6 +128,7 @@ impl Metrics {
         metrics.register_storage();
         metrics.register_channel_layer();
         metrics.register_requests();
+        metrics.hooks.register(&mut metrics.registry);
         metrics
     }
 
@@ -234,6 +240,11 @@ impl Metrics {
         self.layer_groups.clone()
     }
 
+    /// Those of the requests to the back end.
+    pub fn hooks(&self) -> &HookMetrics {
+        &self.hooks
+    }
+
     /// Everything, in the text format of `/metrics`.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -305,7 +316,7 @@ impl Default for Metrics {
 }
 
 /// Buckets from 1 ms to 33 s.
-fn latency_histogram() -> Histogram {
+pub(super) fn latency_histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod group_lists;
 mod new_user;
 mod sessions;
+mod token_names;
 mod users;
 
 use std::sync::Arc;

@@ -19,11 +19,11 @@ pub(in super::super) struct Users {
     pub(super) key_kind: UserKey,
     /// The column that tokens name users by, and what is in it; texts have no kind.
     pub(super) token_field: String,
-    token_kind: Option<UserKey>,
+    pub(super) token_kind: Option<UserKey>,
     /// Whether a user is staff, and active, as conditions.
     is_staff: String,
     is_active: String,
-    select: String,
+    pub(super) select: String,
     pub(super) columns: Table,
     group_lists: GroupLists,
 }
@@ -73,29 +73,6 @@ impl Users {
         }
     }
 
-    /// The user that a token means by this name.
-    pub(in super::super) fn by_token_name(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
-        Ok(self.by_token_names(tx, &[name])?.remove(name))
-    }
-
-    /// The users that tokens mean by these names.
-    pub(in super::super) fn by_token_names(
-        &self,
-        tx: &mut Tx<'_>,
-        names: &[&str],
-    ) -> Result<HashMap<String, Account>, StorageError> {
-        if self.token_field == self.key {
-            let ids: HashMap<&str, UserId> =
-                names.iter().filter_map(|name| Some((*name, name.parse().ok()?))).collect();
-            let accounts = self.by_ids(tx, &ids.values().copied().collect::<Vec<_>>())?;
-            return Ok(ids.iter().filter_map(|(name, id)| Some(((*name).into(), accounts.get(id)?.clone()))).collect());
-        }
-        let values = names.iter().filter_map(|name| Some((*name, value_of(self.token_kind, name)?)));
-        let one_by_one = values.map(|(name, value)| Ok((name, self.by_column(tx, &self.token_field, value)?)));
-        let found: Vec<_> = one_by_one.collect::<Result<_, StorageError>>()?;
-        Ok(found.into_iter().filter_map(|(name, account)| Some((name.into(), account?))).collect())
-    }
-
     /// Users by key, those that exist.
     pub(in super::super) fn by_ids(
         &self,
@@ -109,7 +86,12 @@ impl Users {
     }
 
     /// The only user with this value in that column; none where several have it, since then it names nobody.
-    fn by_column(&self, tx: &mut Tx<'_>, column: &str, value: Value) -> Result<Option<Account>, StorageError> {
+    pub(super) fn by_column(
+        &self,
+        tx: &mut Tx<'_>,
+        column: &str,
+        value: Value,
+    ) -> Result<Option<Account>, StorageError> {
         if !is_storable(&value) {
             return Ok(None);
         }
@@ -123,7 +105,7 @@ impl Users {
         Ok(self.accounts(tx, rows)?.pop())
     }
 
-    fn accounts(&self, tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Account>, StorageError> {
+    pub(super) fn accounts(&self, tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Account>, StorageError> {
         let mut accounts = rows.into_iter().map(|row| self.read(row)).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<_> = accounts.iter().map(|account| account.user.id).collect();
         let mut groups = self.groups(tx, &ids)?;
@@ -196,7 +178,7 @@ impl Users {
 }
 
 /// What stands in a column of this kind for somebody who is called so; `None` where nobody can be. Texts have no kind.
-fn value_of(kind: Option<UserKey>, name: &str) -> Option<Value> {
+pub(super) fn value_of(kind: Option<UserKey>, name: &str) -> Option<Value> {
     match (kind, name.parse()) {
         (None, _) => Some(name.into()),
         (Some(kind), Ok(id)) if is_of(kind, &id) => Some(id.into()),
@@ -221,6 +203,6 @@ fn is_of(kind: UserKey, id: &UserId) -> bool {
 }
 
 /// Whether a database can hold the value at all: PostgreSQL's texts have no NUL.
-fn is_storable(value: &Value) -> bool {
+pub(super) fn is_storable(value: &Value) -> bool {
     !matches!(value, Value::Text(text) if text.contains('\0'))
 }
