@@ -61,8 +61,9 @@ class SqliteFile:
 
     def __init__(self, directory: Path):
         (directory / "data").mkdir(exist_ok=True)
-        self.django_env = {"DATABASE_PATH": str(directory / "data" / "holodrive.db")}
-        self.server_env = self.owner_env = {}
+        path = directory / "data" / "holodrive.db"
+        self.django_env = {"DATABASE_PATH": str(path)}
+        self.server_env = self.owner_env = {"DATABASE_URL": f"sqlite://{path}"}
 
     def admit_server(self):
         """There are no roles."""

@@ -239,10 +239,11 @@ def beside(tmp_path):
     def start(backend: str):
         redis, directory = RedisServer().start(), tmp_path / "beside"
         directory.mkdir()
-        django = Django(SqliteFile(directory))
+        shared = SqliteFile(directory)
+        django = Django(shared)
         django.env["CHANNEL_LAYER"] = layer_settings(backend, [redis])
         server = Server(directory, ALLOWED_ORIGINS="127.0.0.1", RECHECK_INTERVAL=0.3, CHANNEL_LAYER_URL=redis.url,
-                        CHANNEL_LAYER_BACKEND=backend)
+                        CHANNEL_LAYER_BACKEND=backend, **shared.server_env)
         started.extend([server.finish, django.stop, redis.finish])
         django.manage("migrate", "-v0")
         django.serve()

@@ -152,8 +152,7 @@ def test_a_wrong_name_stops_the_start(tmp_path_factory, engine, variable, value)
     shared = migrated(tmp_path_factory, engine)
     directory = tmp_path_factory.mktemp("wrong")
     names = {**CREW.variables, variable: value}
-    env = {**shared.server_env} or {"DATABASE_URL": f"sqlite://{shared.django_env['DATABASE_PATH']}"}
-    result = Server(directory, LOG_LEVEL="error", **env, **names).cli("serve", check=False)
+    result = Server(directory, LOG_LEVEL="error", **shared.server_env, **names).cli("serve", check=False)
     assert result.returncode == 1
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     assert variable in result.stderr and value in result.stderr, result.stderr

@@ -141,11 +141,12 @@ def site(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def both(site, profile: Profile, **variables):
+def both(site, profile: Profile):
     """Django and the server under the settings of a profile."""
     directory, _ = site
-    django = Django(SqliteFile(directory), **QUICK_PASSWORDS, SIMPLE_JWT=profile.simple_jwt, ROOT_URLCONF="project.token_urls")
-    server = Server(directory, RECHECK_INTERVAL=0.2, **profile.variables, **variables).start()
+    shared = SqliteFile(directory)
+    django = Django(shared, **QUICK_PASSWORDS, SIMPLE_JWT=profile.simple_jwt, ROOT_URLCONF="project.token_urls")
+    server = Server(directory, RECHECK_INTERVAL=0.2, **shared.server_env, **profile.variables).start()
     try:
         yield django, server
     finally:
