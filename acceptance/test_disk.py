@@ -16,6 +16,8 @@ from test_chat import enter
 from test_driver_orders import driver_side_events, raw_driver
 from test_notifications import BODY, listen
 
+pytestmark = pytest.mark.embedded("it makes the disk under the file fail; under PostgreSQL that is PostgreSQL's own matter")
+
 # The faults of a sweep: every N-th call fails, for each N up to this.
 LAST = 100
 FAILED_COMMITS = "holodrive_commit_failures_total"
