@@ -13,6 +13,7 @@ use crate::tools::{self, DebianProgram, cargo};
 /// What the acceptance suite starts besides the server. A further service is one more entry.
 const SERVICES: &[DebianProgram] = &[
     DebianProgram { program: "chromium", package: "chromium" },
+    DebianProgram { program: "openssl", package: "openssl" },
     DebianProgram { program: "strace", package: "strace" },
 ];
 

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio_postgres::{Client, Config, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{Client, Config, Connection, Socket, tls::MakeTlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::tls;
 use crate::{
     config::Secret,
     storage::{StorageError, StorageOptions},
@@ -14,10 +16,14 @@ const APPLICATION: &str = "holodrive";
 /// Silence after which the system asks whether the server is still there, where the network may lose that.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// What an encrypted connection goes over.
+pub(super) type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+
 /// A server, and the rules of every connection to it.
 #[derive(Clone)]
 pub(in crate::storage) struct Address {
     config: Config,
+    tls: MakeRustlsConnect,
     /// How long one exchange with the server may take.
     pub(super) limit: Duration,
     /// The schema of our own tables, where it is not the default one.
@@ -26,19 +32,25 @@ pub(in crate::storage) struct Address {
 
 impl Address {
     pub(in crate::storage) fn new(url: &Secret, options: &StorageOptions) -> Result<Self, StorageError> {
+        let (url, tls) = tls::split(url.expose())?;
         let mut config: Config = url
-            .expose()
             .parse()
             .map_err(|error: tokio_postgres::Error| StorageError::Setup(format!("DATABASE_URL: {}", text(&error))))?;
+        config.ssl_mode(tls.mode);
         config.connect_timeout(options.timeout).keepalives_idle(KEEPALIVE).tcp_user_timeout(options.timeout * 2);
         if config.get_application_name().is_none() {
             config.application_name(APPLICATION);
         }
-        Ok(Self { config, limit: options.timeout, schema: options.schema.as_deref().map(Into::into) })
+        Ok(Self {
+            config,
+            tls: tls.connector,
+            limit: options.timeout,
+            schema: options.schema.as_deref().map(Into::into),
+        })
     }
 
-    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, NoTlsStream>), tokio_postgres::Error> {
-        self.config.connect(NoTls).await
+    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, Stream>), tokio_postgres::Error> {
+        self.config.connect(self.tls.clone()).await
     }
 
     /// What every connection is told first. A node that freezes with the lock of the writers in its hand loses it.

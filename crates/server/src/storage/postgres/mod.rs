@@ -9,6 +9,7 @@
 mod address;
 mod listener;
 mod session;
+mod tls;
 mod transaction;
 mod values;
 
