@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import sqlite3
-import time
 import uuid
 from pathlib import Path
 
@@ -65,16 +64,12 @@ class Translating:
         return self.connection.execute(statement, parameters)
 
 
-def wait_for_end(database, application: str, seconds: float = 10):
-    """Waits until PostgreSQL has noticed that a killed process is gone: until then it may still finish its commit."""
+def connections(database, application: str) -> list:
+    """The connections that an application has to PostgreSQL; none to a file."""
     if not isinstance(database, str):
-        return
-    deadline = time.monotonic() + seconds
-    statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = ?"
+        return []
     with connect(database) as watcher:
-        while watcher.execute(statement, (application,)).fetchone()[0]:
-            assert time.monotonic() < deadline, f"{application} is still connected"
-            time.sleep(0.01)
+        return watcher.execute("SELECT pid FROM pg_stat_activity WHERE application_name = ?", (application,)).fetchall()
 
 
 # Pages in the database's log from which on a commit copies them into the database itself.

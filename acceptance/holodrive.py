@@ -124,7 +124,8 @@ class Server:
         """Ends the process as a power cut would: no signal handler runs."""
         self.process.kill()
         self.process.wait()
-        db.wait_for_end(self.database, self.name)
+        # Until PostgreSQL has noticed, it may still finish a commit.
+        wait_until(lambda: not db.connections(self.database, self.name), "its connections have ended")
 
     def terminate(self) -> int:
         """Asks the process to end and returns its exit status."""

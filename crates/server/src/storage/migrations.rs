@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
     (2, "notification_delivery", include_str!("../../migrations/0002_notification_delivery.sql")),
     (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
     (4, "notification_index", include_str!("../../migrations/0004_notification_index.sql")),
+    (5, "commit", include_str!("../../migrations/0005_commit.sql")),
 ];
 
 /// Brings the schema up to date; gives the table of the users.
