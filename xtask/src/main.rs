@@ -2,6 +2,7 @@
 //! and `cargo xtask million`.
 
 mod bench;
+mod django_client;
 mod step;
 mod test;
 mod tools;

@@ -7,12 +7,16 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::django_client;
 use crate::step::{self, Outcome, Step};
 use crate::tools::{self, DebianProgram, cargo};
 
+/// The browser of all tests that need one.
+pub(crate) const CHROMIUM: DebianProgram = DebianProgram { program: "chromium", package: "chromium" };
+
 /// What the acceptance suite starts besides the server. A further service is one more entry.
 const SERVICES: &[DebianProgram] = &[
-    DebianProgram { program: "chromium", package: "chromium" },
+    CHROMIUM,
     DebianProgram { program: "openssl", package: "openssl" },
     DebianProgram { program: "strace", package: "strace" },
 ];
@@ -30,6 +34,7 @@ const STEPS: &[Step<Options>] = &[
     Step { name: "rust", about: "the Rust tests, with the test features", run: rust_tests },
     Step { name: "build", about: "the program as it ships, without the test features", run: build },
     Step { name: "acceptance", about: "the Python suite against that program", run: acceptance },
+    Step { name: "django-client", about: "the Django package, under each supported Django", run: django_client::test },
     Step { name: "instructions", about: "what connections and messages take, against the record", run: instructions },
 ];
 
@@ -42,7 +47,7 @@ pub(crate) struct Options {
     /// Only formatting, lints and the Rust tests
     #[arg(long, conflicts_with = "only")]
     quick: bool,
-    /// Only this step: format, lint, deny, rust, build, acceptance or instructions (may be repeated)
+    /// Only this step: format, lint, deny, rust, build, acceptance, django-client or instructions (may be repeated)
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
     /// Run the other steps too when one has failed
@@ -50,7 +55,7 @@ pub(crate) struct Options {
     keep_going: bool,
     /// Arguments for pytest, such as `-k chat`
     #[arg(last = true, value_name = "PYTEST ARGS")]
-    pytest: Vec<String>,
+    pub(crate) pytest: Vec<String>,
 }
 
 /// Runs the steps that `options` ask for.
@@ -101,7 +106,8 @@ fn rust_tests(_: &Options) -> Outcome {
     Ok(None)
 }
 
-fn build(_: &Options) -> Outcome {
+/// Builds the program as it ships.
+pub(crate) fn build(_: &Options) -> Outcome {
     tools::run(&mut cargo(["build", "--workspace", "--locked", "--bin", "holodrive"]))?;
     Ok(None)
 }
@@ -141,7 +147,7 @@ fn instructions(_: &Options) -> Outcome {
 }
 
 /// Runs `command`, shows its output as it comes, and returns its last line.
-fn run_echoing(command: &mut Command) -> Result<String> {
+pub(crate) fn run_echoing(command: &mut Command) -> Result<String> {
     let shown = tools::announce(command);
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{shown}`"))?;
     let mut last = String::new();

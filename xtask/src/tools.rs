@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 const CARGO_DENY_VERSION: &str = "0.20.2";
+/// The oldest Python 3 that the tests run on.
+const OLDEST_MINOR: u32 = 11;
 
 /// A program that a test starts, and the Debian package that brings it.
 pub(crate) struct DebianProgram {
@@ -93,31 +95,63 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
 /// The Python of a virtual environment in the folder `env` that holds exactly what `requirements` pins.
 /// Built anew only when that file has changed.
 pub(crate) fn python_env(requirements: &Path, env: &Path) -> Result<PathBuf> {
+    python_env_of(|| base_python().map(PathBuf::from), requirements, env)
+}
+
+/// The same with the Python that `base` finds when the environment is to be built.
+pub(crate) fn python_env_of(
+    base: impl FnOnce() -> Result<PathBuf>,
+    requirements: &Path,
+    env: &Path,
+) -> Result<PathBuf> {
     let stamp = env.join("requirements.txt");
     let python = env.join("bin/python");
     let wanted = fs::read_to_string(requirements).with_context(|| requirements.display().to_string())?;
     if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
-    run(Command::new(base_python()?).args(["-m", "venv", "--clear"]).arg(env))?;
+    run(Command::new(base()?).args(["-m", "venv", "--clear"]).arg(env))?;
     run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
     fs::write(&stamp, wanted).with_context(|| stamp.display().to_string())?;
     Ok(python)
 }
 
+/// A Python of at least version 3.`minor`: in `PATH`, or one of those that pyenv or uv has installed.
+pub(crate) fn find_python(minor: u32) -> Option<PathBuf> {
+    let in_path =
+        std::iter::once("python3".to_owned()).chain((minor..minor + 10).map(|minor| format!("python3.{minor}")));
+    let installed = pyenv_pythons().chain(uv_python(minor));
+    in_path.map(PathBuf::from).chain(installed).find(|python| is_python(python, minor))
+}
+
+fn pyenv_pythons() -> impl Iterator<Item = PathBuf> {
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
+    let root = root.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pyenv")));
+    let versions = root.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    versions.into_iter().flatten().flatten().map(|version| version.path().join("bin/python3"))
+}
+
+fn uv_python(minor: u32) -> Option<PathBuf> {
+    let wanted = format!(">=3.{minor}");
+    let output = Command::new("uv").args(["python", "find", "--no-python-downloads", &wanted]).output().ok()?;
+    let path = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| PathBuf::from(path.trim()))
+}
+
 fn base_python() -> Result<&'static str> {
     const PYTHON: &str = "python3";
-    if !usable_python(PYTHON) {
+    if !is_python(Path::new(PYTHON), OLDEST_MINOR) {
         apt_install(&["python3", "python3-venv"]).context("as root: apt-get install python3 python3-venv")?;
     }
-    if !usable_python(PYTHON) {
+    if !is_python(Path::new(PYTHON), OLDEST_MINOR) {
         bail!("this needs Python 3.11 or newer with its venv module");
     }
     Ok(PYTHON)
 }
 
-fn usable_python(python: &str) -> bool {
-    const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
-    let status = Command::new(python).args(["-c", PROBE]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+/// Whether `python` runs, is at least version 3.`minor`, and can make virtual environments.
+fn is_python(python: &Path, minor: u32) -> bool {
+    let probe = format!("import sys, venv, ensurepip; sys.exit(sys.version_info < (3, {minor}))");
+    let status = Command::new(python).args(["-c", &probe]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }

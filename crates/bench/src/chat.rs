@@ -81,7 +81,7 @@ impl Series {
 
     /// Measures once more, on a fresh database.
     async fn round(&mut self, place: &Place, time: Duration) -> anyhow::Result<()> {
-        let site = Site::prepare(&place.dir, &self.commits.settings())?;
+        let site = Site::prepare(place, &self.commits.settings())?;
         let users = site.add_members("user", self.senders as usize * MEMBERS, None).await?;
         let server = Server::start(place, &site)?;
         let mut sockets = Vec::with_capacity(self.senders as usize);

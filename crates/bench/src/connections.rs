@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
     let count = args.count as usize;
     process::require_open_files(WARM_UP + count)?;
-    let site = Site::prepare(&place.dir, &[])?;
+    let site = Site::prepare(place, &[])?;
     let members = site.add_members("user", WARM_UP + count, Some("Driver")).await?;
     let (first, rest) = members.split_at_checked(WARM_UP).context("too few users")?;
     let server = Server::start(place, &site)?;

@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
         Benchmark::Chat(args) => chat::run(&place, args).await,
         Benchmark::Instructions(args) => instructions::run(&place, args).await,
         Benchmark::Million(args) => million::run(&place, args).await,
-        Benchmark::Load(args) => compare::load::run(&place.dir, &args),
+        Benchmark::Load(args) => compare::load::run(&place, &args),
         Benchmark::Compare(args) => compare::run(place, args).await,
     };
     match outcome {

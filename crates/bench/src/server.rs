@@ -27,6 +27,10 @@ pub(crate) struct Place {
     /// Folder on the disk to measure on; the database goes into a new folder there and is removed afterwards
     #[arg(long, global = true, value_name = "FOLDER", default_value_os_t = env::temp_dir())]
     pub(crate) dir: PathBuf,
+    /// Measure with a PostgreSQL server instead of the embedded database: `postgres://…`. A new schema there is used, and
+    /// left behind
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) postgres: Option<String>,
 }
 
 impl Place {

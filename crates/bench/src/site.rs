@@ -13,6 +13,8 @@ use holodrive::{
 use holodrive_protocol::{Timestamp, UserId};
 use tempfile::TempDir;
 
+use crate::server::Place;
+
 /// What our own order-making back end shows.
 pub(crate) const API_KEY: &str = "holodrive-bench";
 /// What tokens are signed with.
@@ -39,11 +41,14 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Prepares a database in a new folder within `parent`; `changes` are settings that differ from the defaults.
-    pub(crate) fn prepare(parent: &Path, changes: &[(&str, String)]) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("holodrive-bench-").tempdir_in(parent)?;
+    /// Prepares a database in a new folder at `place`, or in a new schema; `changes` are settings that differ from the
+    /// defaults.
+    pub(crate) fn prepare(place: &Place, changes: &[(&str, String)]) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("holodrive-bench-").tempdir_in(&place.dir)?;
+        let file = || format!("sqlite://{}", folder.path().join("holodrive.db").display());
         let own = [
-            ("DATABASE_URL", format!("sqlite://{}", folder.path().join("holodrive.db").display())),
+            ("DATABASE_URL", place.postgres.clone().unwrap_or_else(file)),
+            ("DATABASE_SCHEMA", schema(folder.path())),
             ("WEBSOCKET_PORT", "0".to_owned()),
             ("SECRET_KEY", SECRET.to_owned()),
             ("API_KEYS", API_KEY.to_owned()),
@@ -85,6 +90,12 @@ impl Site {
         let (jwt, now) = (Jwt::new(AccountsOptions::from(&self.config).jwt)?, SystemClock.now());
         (1..=i64::try_from(count)?).map(|id| Ok(member(&jwt, UserId::Int(id), now)?.token.into())).collect()
     }
+}
+
+/// The folder's own name, as far as an identifier may have it; the embedded database has no schemas, and does not ask.
+fn schema(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    name.replace(|character: char| !character.is_ascii_alphanumeric(), "_")
 }
 
 /// Django's mark of a password that nothing matches.

@@ -1,6 +1,6 @@
 //! One scenario against a server that somebody else has started.
 
-use std::{net::SocketAddr, path::Path};
+use std::net::SocketAddr;
 
 use super::{
     catalogue::{self, SCENARIOS},
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     load::{Observed, Resize, Target},
     say,
+    server::Place,
     site::Site,
 };
 
@@ -36,12 +37,12 @@ pub(crate) struct Args {
 }
 
 /// Prints the figures as JSON.
-pub(crate) fn run(folder: &Path, args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(place: &Place, args: &Args) -> anyhow::Result<()> {
     let size = if args.quick { Size::Quick } else { Size::Full };
     let entry = SCENARIOS.iter().find(|entry| entry.name == args.scenario);
     let work = entry.map(|entry| args.resize.apply(entry.work(size, Peer::Holodrive)));
     let Some(work) = work else { anyhow::bail!("there is no scenario {}", args.scenario) };
-    let issuer = Site::prepare(folder, &[("SECRET_KEY", args.secret.clone())])?;
+    let issuer = Site::prepare(place, &[("SECRET_KEY", args.secret.clone())])?;
     let target = Target {
         addresses: args.address.clone(),
         observed: Observed::new(args.process.clone()),

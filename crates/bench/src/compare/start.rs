@@ -66,7 +66,7 @@ impl Ground {
             // One, as the others have; more only where one table of descriptors cannot hold all connections.
             settings.push(("EVENT_LOOPS", tables(work)?.to_string()));
         }
-        let site = Site::prepare(&self.place.dir, &settings)?;
+        let site = Site::prepare(&self.place, &settings)?;
         let members = site.add_members("user", work.users(), group).await?;
         let server = Server::start(&self.place, &site)?;
         let conversations = open_rooms(&server, &members, work).await?;
@@ -80,7 +80,7 @@ impl Ground {
     }
 
     fn start_other(&self, peer: Peer, work: Work) -> anyhow::Result<Running> {
-        let folder = Site::prepare(&self.place.dir, &[])?;
+        let folder = Site::prepare(&self.place, &[])?;
         let (mut other, mut addresses, redis) = (Vec::new(), Vec::new(), free_address()?);
         if peer.is_slow() {
             other.push(start_redis(folder.folder(), redis)?);

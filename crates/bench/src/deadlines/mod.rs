@@ -59,7 +59,7 @@ impl Args {
 pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
     process::require_open_files(args.count())?;
     say(&disk::describe(&place.dir)?)?;
-    let site = Site::prepare(&place.dir, &settings(args))?;
+    let site = Site::prepare(place, &settings(args))?;
     let drivers = site.add_members("driver", args.count(), Some("Driver")).await?;
     let riders = site.add_members("rider", args.count(), None).await?;
     let server = Server::start(place, &site)?;

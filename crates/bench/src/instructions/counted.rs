@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 5] = [
 
 /// Instructions of the whole process in user mode, from its start to its end, when it is given this work.
 pub(super) async fn run(place: &Place, amounts: Amounts) -> anyhow::Result<u64> {
-    let site = Site::prepare(&place.dir, &SETTINGS.map(|(name, value)| (name, value.to_owned())))?;
+    let site = Site::prepare(place, &SETTINGS.map(|(name, value)| (name, value.to_owned())))?;
     let crowd = work::Crowd::join(&site).await?;
     let output = site.folder().join(OUTPUT);
     let hint = "valgrind must be installed (Debian: `apt-get install valgrind`)";

@@ -105,7 +105,7 @@ async fn measure(place: &Place, args: &Args) -> anyhow::Result<Figures> {
     let mut settings: Vec<_> = SETTINGS.map(|(name, value)| (name, value.to_owned())).into();
     settings.extend(args.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
     settings.push(("EVENT_LOOPS", plan.loops.to_string()));
-    let site = Site::prepare(&place.dir, &settings)?;
+    let site = Site::prepare(place, &settings)?;
     eprintln!("{connections} users are made");
     let members = site.add_members("user", connections, None).await?;
     let server = Server::start(place, &site)?;

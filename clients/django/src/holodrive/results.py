@@ -1,0 +1,114 @@
+"""What the server answers, as Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+UserId = int | UUID
+
+
+def user_id(value: Any) -> UserId:
+    """A user's key: a number, or a UUID where the user model has one."""
+    return value if isinstance(value, int) else UUID(value)
+
+
+def moment(value: str) -> datetime:
+    # Python 3.10 does not know the Z.
+    return datetime.fromisoformat(value.removesuffix("Z") + "+00:00" if value.endswith("Z") else value)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order as the server answered it."""
+
+    id: int
+    order_code: str
+    status: str
+    order_type: str
+    rider_id: UserId
+    driver_id: UserId | None
+    conversation_id: int | None
+    address_from: str
+    address_to: str
+    latitude_from: Decimal
+    longitude_from: Decimal
+    latitude_to: Decimal
+    longitude_to: Decimal
+    created_at: datetime
+    expires_at: datetime | None
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Order:
+        return cls(
+            id=body["id"],
+            order_code=body["order_code"],
+            status=body["status"],
+            order_type=body["order_type"],
+            rider_id=user_id(body["rider_id"]),
+            driver_id=None if body["driver_id"] is None else user_id(body["driver_id"]),
+            conversation_id=body["conversation_id"],
+            address_from=body["address_from"],
+            address_to=body["address_to"],
+            latitude_from=Decimal(body["latitude_from"]),
+            longitude_from=Decimal(body["longitude_from"]),
+            latitude_to=Decimal(body["latitude_to"]),
+            longitude_to=Decimal(body["longitude_to"]),
+            created_at=moment(body["created_at"]),
+            expires_at=None if body["expires_at"] is None else moment(body["expires_at"]),
+        )
+
+
+@dataclass(frozen=True)
+class ChatMessage:
+    """A stored chat message."""
+
+    message_id: int
+    conversation_id: int
+    sender_id: UserId
+    sender_name: str
+    is_from_support: bool
+    message: str
+    client_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> ChatMessage:
+        return cls(
+            message_id=body["message_id"],
+            conversation_id=body["conversation_id"],
+            sender_id=user_id(body["sender_id"]),
+            sender_name=body["sender_name"],
+            is_from_support=body["is_from_support"],
+            message=body["message"],
+            client_id=body.get("client_id"),
+            created_at=moment(body["created_at"]),
+        )
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation and who takes part in it; staff may read and write everywhere without being listed."""
+
+    id: int
+    kind: str
+    order_id: int | None
+    participant_ids: tuple[UserId, ...]
+    created_at: datetime
+    last_message: ChatMessage | None
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Conversation:
+        last = body["last_message"]
+        return cls(
+            id=body["id"],
+            kind=body["kind"],
+            order_id=body["order_id"],
+            participant_ids=tuple(user_id(each) for each in body["participant_ids"]),
+            created_at=moment(body["created_at"]),
+            last_message=None if last is None else ChatMessage.from_json(last),
+        )

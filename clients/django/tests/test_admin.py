@@ -1,0 +1,160 @@
+"""The models on the server's real rows, and their pages in the admin."""
+
+import re
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from django.apps import apps
+from django.test import Client
+from django.urls import reverse
+from django.utils import formats
+from django.utils import timezone as clock
+from test_api import TRIP
+
+import holodrive
+from holodrive import models, transport
+from holodrive.tokens import access_token
+
+
+@pytest.fixture
+def trip(make_user):
+    """An order that was offered, with everything that hangs on it."""
+    rider, driver = make_user(), make_user(groups=["Driver"])
+    at = {"latitude": 41.3, "longitude": "69.25"}
+    transport.request("PUT", "/api/driver/location/", at, authorization=f"Bearer {access_token(driver)}")
+    order = holodrive.create_order(rider, **TRIP)
+    holodrive.assign(order, driver)
+    transport.request("POST", f"/api/driver/orders/{order.id}/accept/", {}, authorization=f"Bearer {access_token(driver)}")
+    stored = models.Order.objects.get(pk=order.id)
+    holodrive.send_message(stored.conversation_id, "<b>Keldim</b>", sender=driver)
+    return stored
+
+
+@pytest.fixture
+def admin(make_user):
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(make_user(staff=True))
+    return client
+
+
+def pages(*things):
+    return [reverse(f"admin:holodrive_{thing._meta.model_name}_change", args=[thing.pk]) for thing in things]
+
+
+def test_moments_and_coordinates(trip):
+    now = datetime.now(timezone.utc)
+    assert now - timedelta(minutes=1) < trip.created_at <= now and trip.created_at.microsecond
+    assert trip.search_until > trip.created_at
+    assert (trip.latitude_from, trip.longitude_to) == (Decimal("41.311081"), Decimal("69.240074"))
+    same = models.Order.objects.filter(pk=trip.pk)
+    assert same.filter(created_at=trip.created_at, latitude_from=41.311081, longitude_to="69.240074").exists()
+    assert same.filter(created_at__gt=trip.created_at - timedelta(seconds=1)).exists()
+    assert same.filter(created_at__gte=clock.localdate() - timedelta(days=1), created_at__lt="2100-01-01").exists()
+    assert not same.filter(created_at__gt=trip.created_at).exists()
+    assert list(models.Order.objects.order_by("-created_at")[:1]) == [trip]
+
+
+def test_what_belongs_to_an_order(trip):
+    assert [offer.state for offer in trip.offers.all()] == ["accepted"]
+    assert {"created", "offered", "accepted"} <= {event.type for event in trip.events.all()}
+    assert isinstance(trip.events.get(type="offered").details, dict)
+    people = {each.user for each in trip.conversation.participants.select_related("user")}
+    assert people == {trip.rider, trip.driver}
+    assert trip.conversation.order == trip and trip.conversation.messages.get().sender == trip.driver
+    driver = models.Driver.objects.get(driver=trip.driver)
+    assert (driver.latitude, driver.longitude) == (Decimal("41.3"), Decimal("69.25"))
+
+
+def test_every_table_can_be_read(trip):
+    for model in apps.get_app_config("holodrive").get_models():
+        assert all(str(row) for row in model.objects.all()[:3]), model
+
+
+def test_every_list_page_filters_searches_and_orders(admin, trip):
+    registered = [models.Order, models.Offer, models.OrderEvent, models.Driver, models.Conversation, models.Message,
+                  models.Notification]
+    for model in registered:
+        address = reverse(f"admin:holodrive_{model._meta.model_name}_changelist")
+        for query in ("", "?q=1", "?q=user", "?o=1", "?o=-2"):
+            page = admin.get(address + query)
+            assert page.status_code == 200, address + query
+            assert f'href="{address}add/' not in page.text and "delete_selected" not in page.text
+        assert admin.get(f"{address}add/").status_code == 403
+
+
+def test_filters_by_status_and_time(admin, trip):
+    address = reverse("admin:holodrive_order_changelist")
+    assert trip.order_code in admin.get(f"{address}?status__exact=accepted&q={trip.pk}").text
+    assert trip.order_code not in admin.get(f"{address}?status__exact=searching&q={trip.pk}").text
+    day = clock.localdate()
+    today = f"created_at__gte={day}&created_at__lt={day + timedelta(days=1)}"
+    assert trip.order_code in admin.get(f"{address}?{today}&q={trip.pk}").text
+    assert trip.order_code not in admin.get(f"{address}?created_at__gte={day + timedelta(days=1)}&q={trip.pk}").text
+
+
+def test_search_finds_people(admin, trip):
+    page = admin.get(reverse("admin:holodrive_order_changelist"), {"q": trip.rider.get_username()})
+    assert page.text.count("ORD-") == 1 and trip.order_code in page.text
+
+
+def test_every_page_shows_and_changes_nothing(admin, trip):
+    notification = models.Notification.objects.filter(user=trip.rider).first()
+    things = [trip, trip.offers.get(), trip.events.first(), trip.conversation, trip.conversation.messages.get(),
+              models.Driver.objects.get(driver=trip.driver), notification]
+    for address in pages(*things):
+        page = admin.get(address)
+        assert page.status_code == 200, address
+        assert 'name="_save"' not in page.text and "deletelink" not in page.text
+        assert admin.post(address, {"status": "cancelled"}).status_code == 403
+        assert admin.post(address.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
+
+
+def test_pages_lead_to_each_other(admin, trip):
+    order, offer, conversation = (admin.get(address).text for address in pages(trip, trip.offers.get(), trip.conversation))
+    assert pages(trip.offers.get())[0] in order and pages(trip.conversation)[0] in order
+    assert pages(trip)[0] in offer and pages(trip)[0] in conversation
+    assert pages(trip.conversation.messages.get())[0] in conversation
+
+
+def test_texts_are_escaped(admin, trip):
+    for address in pages(trip.conversation, trip.conversation.messages.get()):
+        text = admin.get(address).text
+        assert "<b>Keldim" not in text and "&lt;b&gt;Keldim" in text
+
+
+def test_moments_are_shown_in_the_sites_time_zone(admin, trip):
+    shown = formats.localize(clock.localtime(trip.created_at))
+    assert str(shown) in admin.get(pages(trip)[0]).text
+
+
+def test_rows_outlive_their_users(admin, trip):
+    trip.rider.delete()
+    trip.driver.delete()
+    for model, row in ((models.Order, trip), (models.Offer, trip.offers.get()), (models.Message, trip.conversation.messages.get())):
+        address = reverse(f"admin:holodrive_{model._meta.model_name}_changelist")
+        assert pages(row)[0] in admin.get(address).text and admin.get(pages(row)[0]).status_code == 200
+    assert admin.get(pages(trip.conversation)[0]).status_code == 200
+
+
+def test_a_long_conversation_shows_its_newest_messages(admin, trip, monkeypatch):
+    monkeypatch.setattr("holodrive.admin.INLINE_ROWS_MAX", 2)
+    for number in range(3):
+        holodrive.send_message(trip.conversation_id, f"text {number}", sender=trip.driver)
+    page = admin.get(pages(trip.conversation)[0]).text
+    assert "text 2" in page and "text 1" in page and "text 0" not in page
+    [address] = re.findall(r'href="([^"]*conversation__id__exact=[^"]*)">4<', page)
+    assert "text 0" in admin.get(address).text
+
+
+def test_notifications_are_filtered_by_status(admin, trip):
+    address = reverse("admin:holodrive_notification_changelist")
+    query = {"q": trip.rider.get_username()}
+    assert trip.rider.get_username() in admin.get(address, {**query, "status": "unread"}).text.partition("result_list")[2]
+    assert "0 notifications" in admin.get(address, {**query, "status": "read"}).text
+
+
+def test_permissions_are_djangos(make_user, trip):
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(make_user())
+    assert client.get(reverse("admin:holodrive_order_changelist")).status_code == 302
