@@ -91,8 +91,18 @@ class PostgresServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
 
+    def repair(self):
+        """Has it serve again, whatever was done to it."""
+        if self.is_started():
+            self.thaw()
+        else:
+            self.start()
+
+    def is_started(self) -> bool:
+        return (self.data / "postmaster.pid").exists()
+
     def finish(self):
-        if (self.data / "postmaster.pid").exists():
+        if self.is_started():
             self.thaw()
             self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -16,11 +16,18 @@ OURS = "application_name LIKE 'holodrive%'"
 
 
 @pytest.fixture(scope="module")
-def postgres():
-    """A server that each test may break, and leaves whole. Nothing reaches its disk before it must."""
+def breakable():
+    """Nothing reaches its disk before it must."""
     server = PostgresServer(wal_writer_delay="10s", recovery_init_sync_method="syncfs")
     yield server
     server.finish()
+
+
+@pytest.fixture
+def postgres(breakable):
+    """A server that a test may break; the next one finds it whole."""
+    yield breakable
+    breakable.repair()
 
 
 @pytest.fixture

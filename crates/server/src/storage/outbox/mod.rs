@@ -156,10 +156,13 @@ impl Outbox {
             tx.after_commit(move || outbox.missed());
             return Ok(false);
         }
+        let (dead_since, marked_since) = (earlier(tx.now(), DEAD_AFTER), earlier(tx.now(), MARK_LASTS));
+        // While the database was away nobody could be seen: who was not seen himself does not judge the others.
+        let sql = "DELETE FROM holodrive_node WHERE seen_at < $1 \
+            AND EXISTS (SELECT 1 FROM holodrive_node AS here WHERE here.node = $2 AND here.seen_at >= $1)";
+        tx.execute(sql, &[dead_since.into(), self.node.as_str().into()])?;
         let sql = "UPDATE holodrive_node SET position = $2, seen_at = $3 WHERE node = $1";
         tx.execute(sql, &[self.node.as_str().into(), self.position().into(), tx.now().into()])?;
-        let (dead_since, marked_since) = (earlier(tx.now(), DEAD_AFTER), earlier(tx.now(), MARK_LASTS));
-        tx.execute("DELETE FROM holodrive_node WHERE seen_at < $1", &[dead_since.into()])?;
         tx.execute("DELETE FROM holodrive_commit WHERE committed_at < $1", &[marked_since.into()])?;
         entries::forget_published(tx)
     }

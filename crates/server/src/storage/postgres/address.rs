@@ -82,10 +82,11 @@ impl Address {
     }
 }
 
-/// What went wrong, with its cause: the outer text alone says "db error".
+/// What went wrong: in the server's own words, or with its cause.
 pub(super) fn text(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(said), _) => said.message().to_owned(),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
     }
 }

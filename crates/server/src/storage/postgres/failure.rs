@@ -9,7 +9,8 @@ use crate::storage::StorageError;
 
 /// Whether the connection is over, though its end may not have been seen yet.
 pub(super) fn is_end(error: &Error) -> bool {
-    const ENDS: [&str; 3] = ["57P", "08", "25P03"];
+    // The last: it may only read, so another server may have taken its place.
+    const ENDS: [&str; 4] = ["57P", "08", "25P03", "25006"];
     error.code().is_none_or(|code| ENDS.iter().any(|end| code.code().starts_with(end)))
 }
 
@@ -20,7 +21,8 @@ pub(super) fn silent() -> StorageError {
 pub(super) fn failed(error: &Error) -> StorageError {
     match error.code() {
         Some(code) if code.code().starts_with("23") => StorageError::Constraint(text(error)),
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StorageError::Denied(text(error)),
+        // No schema is what a role sees of those that it may not use.
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::INVALID_SCHEMA_NAME) => StorageError::Denied(text(error)),
         _ => StorageError::Database(text(error)),
     }
 }

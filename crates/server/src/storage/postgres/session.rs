@@ -120,8 +120,9 @@ impl Session {
         self.unsettled.is_some()
     }
 
-    pub(super) fn limit(&self) -> Duration {
-        self.address.limit
+    /// How long it may take until the server is there again.
+    pub(super) fn limit_of_waiting(&self) -> Duration {
+        self.address.connect_limit()
     }
 
     /// Forgets the connection, and what was still to be said over it.

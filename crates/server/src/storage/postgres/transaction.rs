@@ -129,7 +129,7 @@ impl Session {
 
     /// [`Session::settle`], as often as there is time.
     fn settle_in_time(&mut self) -> Result<bool, StorageError> {
-        let until = Instant::now() + self.limit();
+        let until = Instant::now() + self.limit_of_waiting();
         loop {
             match self.settle() {
                 Err(error) if Instant::now() >= until => return Err(error),
