@@ -204,6 +204,19 @@ def test_events_reach_another_node_with_and_without_being_told_of(start, postgre
         exchange(f"not told {number}")
 
 
+def test_the_databases_own_defaults_for_transactions_do_not_matter(start, postgres):
+    """Writers of two nodes wait for each other, and see what the other has committed meanwhile."""
+    database = db.new_schema(postgres.url())
+    strict = "%20-cdefault_transaction_isolation%3Dserializable%20-cdefault_transaction_read_only%3Don"
+    nodes = [start(database=database, DATABASE_URL=db.url(f"{database}{strict}", f"holodrive-{number}"))
+             for number in range(2)]
+    outage = Outage(*nodes)
+    with outage.at_work():
+        pass
+    assert not any(actor.refused for actor in outage.actors)
+    outage.check()
+
+
 def test_an_offer_that_somebody_has_locked_does_not_keep_others_from_ending(start):
     server = start(ORDER_OFFER_TIMEOUT=1.5)
     places = [{"latitude_from": latitude, "longitude_from": 10.0} for latitude in (10.0, -10.0)]

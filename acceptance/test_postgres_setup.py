@@ -1,5 +1,7 @@
 """Django's PostgreSQL from the outside: roles that may do little, addresses that lead nowhere, and what is said of it."""
 
+import socket
+
 import psycopg
 import pytest
 
@@ -128,6 +130,14 @@ def test_a_database_that_cannot_be_used(postgres, tmp_path, command, wrong, told
     assert told in said, (line, result.stdout)
     for secret in (POSTGRES_PASSWORD, "quite another secret", "quite%20another"):
         assert secret not in result.stdout + result.stderr
+
+
+def test_an_address_where_nobody_answers(postgres, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = url(postgres, port=silent.getsockname()[1])
+        result = Server(tmp_path, database="unused", DATABASE_URL=address, DATABASE_TIMEOUT=1).cli("migrate", check=False)
+    assert result.returncode == 1
+    assert "does not answer" in only_line(result)
 
 
 def test_a_role_without_a_schema_of_its_own_may_not_make_one(django, tmp_path):

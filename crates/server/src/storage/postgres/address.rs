@@ -66,7 +66,8 @@ impl Address {
 
     /// What every connection is told first. A node that freezes with the lock of the writers in its hand loses it.
     pub(super) fn preamble(&self) -> String {
-        let limit = self.limit.as_millis();
+        // To PostgreSQL, 0 would be no limit.
+        let limit = self.limit.as_millis().max(1);
         let mut preamble = format!(
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {idle}; \
              SET TIME ZONE 'UTC'; SET client_min_messages = warning; \
