@@ -17,7 +17,9 @@ pub(crate) const CHROMIUM: DebianProgram = DebianProgram { program: "chromium", 
 /// What the acceptance suite starts besides the server. A further service is one more entry.
 const SERVICES: &[DebianProgram] = &[
     CHROMIUM,
+    DebianProgram { program: "nginx", package: "nginx-light" },
     DebianProgram { program: "openssl", package: "openssl" },
+    DebianProgram { program: "redis-server", package: "redis-server" },
     DebianProgram { program: "strace", package: "strace" },
     POSTGRES,
 ];

@@ -1,5 +1,6 @@
 """What `django-admin startproject` writes, with the database and the key from the environment."""
 
+import json
 import os
 
 SECRET_KEY = os.environ["SECRET_KEY"]
@@ -49,3 +50,8 @@ TEMPLATES = [
         },
     }
 ]
+
+ASGI_APPLICATION = "project.asgi.application"
+# The layer as JSON: BACKEND, and CONFIG as the documents of channels_redis have it.
+if layer := os.environ.get("CHANNEL_LAYER"):
+    CHANNEL_LAYERS = {"default": json.loads(layer)}

@@ -8,10 +8,12 @@ use std::sync::{
 use crate::{
     accounts::{Accounts, AllowedOrigins},
     api::{LoginLimiter, Probe, docs::Documents},
+    channel_layer::ChannelLayer,
     chat::Chat,
     clock::SharedClock,
     config::Config,
     gateway::{Gateway, TrustedProxies},
+    hooks::Presence,
     notifications::Notifications,
     orders::Orders,
     storage::Storage,
@@ -40,8 +42,12 @@ pub struct App {
     pub chat: Arc<Chat>,
     /// Orders and drivers.
     pub orders: Arc<Orders>,
+    /// Tells the back end who is connected, where it wants to know.
+    pub presence: Option<Arc<Presence>>,
     /// Everything about sockets.
     pub gateway: Arc<Gateway>,
+    /// Django's channel layer, where one is set.
+    pub channel_layer: Option<Arc<ChannelLayer>>,
     /// How often somebody may try to log in.
     pub logins: LoginLimiter,
     /// Looks whether the database works.

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod api;
 pub mod app;
+pub mod channel_layer;
 pub mod chat;
 pub mod cli;
 pub mod clock;
@@ -19,6 +20,7 @@ mod failpoint {
 }
 pub mod fanout;
 pub mod gateway;
+pub mod hooks;
 pub mod notifications;
 pub mod orders;
 pub mod resume;

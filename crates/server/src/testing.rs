@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     fanout::{Hub, Sequenced, Subscriber, Subscription},
     gateway::{Close, Opening, testing::Peer},
+    hooks::Hooks,
     notifications::{Notifications, NotificationsEndpoint},
     storage::{Storage, StorageError, StorageOptions, Tx},
     telemetry::Metrics,
@@ -32,13 +33,18 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config::for_tests(folder.path(), &[]).unwrap();
+        let config = Config::for_tests(folder.path(), settings).unwrap();
         let options = StorageOptions::from(&config);
         let storage = Storage::open(&options, Arc::new(SystemClock), Arc::new(Metrics::new())).unwrap();
         let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap());
-        let notifications = Notifications::new(storage.clone());
-        let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+        let hooks = Hooks::new(&config, Arc::new(SystemClock), Arc::new(Metrics::new())).unwrap();
+        let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);
+        let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), hooks.chat);
         Self {
             storage,
             accounts,

@@ -337,3 +337,33 @@ fn address_in(line: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
     (event["message"] == "listening").then(|| event["address"].as_str().map(str::to_owned))?
 }
+
+#[test]
+fn hooks_need_a_secret_and_known_names() {
+    let folder = Folder::new();
+    let url = ("HOOKS_URL", "http://127.0.0.1:9/hooks/");
+    assert_eq!(
+        folder.run_with(&[url], &["serve"]).failure(),
+        "holodrive: HOOKS_URL is set, so HOOKS_SECRET must be, too: the same as in the back end"
+    );
+    let odd = [url, ("HOOKS_SECRET", "s3cret"), ("HOOKS", "connected,chat")];
+    let failure = folder.run_with(&odd, &["serve"]).failure();
+    assert!(failure.starts_with("holodrive: HOOKS (environment) is \"connected,chat\", but must be "), "{failure}");
+}
+
+#[test]
+fn check_tells_whether_the_back_end_answers_its_hooks() {
+    let folder = Folder::new();
+    assert!(!folder.run(&["check"]).stdout().contains("hooks"));
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}/hooks/");
+    let run = folder.run_with(&[("HOOKS_URL", &url), ("HOOKS_SECRET", "s3cret")], &["check"]);
+    assert_eq!(run.failure(), "holodrive: 1 check failed");
+    let output = run.stdout();
+    assert!(output.contains("FAIL  hooks           the back end does not answer"), "{output}");
+    assert!(output.contains("warn  hooks           HOOKS_SECRET is shorter than 20 characters"), "{output}");
+    assert!(!output.contains("http:// to another machine") && !output.contains("s3cret"), "{output}");
+    let far = [("HOOKS_URL", "http://192.0.2.1/"), ("HOOKS_SECRET", "s3cret"), ("HOOKS_TIMEOUT", "0.1")];
+    let output = folder.run_with(&far, &["check"]).stdout();
+    assert!(output.contains("warn  hooks           HOOKS_URL is http:// to another machine"), "{output}");
+}

@@ -59,7 +59,18 @@ pub(super) enum ChatFact {
 }
 
 impl ChatFact {
-    const fn conversation_id(&self) -> ConversationId {
+    /// What connections are told of it, where that is a message of its own.
+    pub(super) fn message(&self) -> Option<ChatServerMessage> {
+        match self {
+            Self::Posted(message) => Some(ChatServerMessage::ChatMessage(message.clone())),
+            Self::Read { message_id, read_by, .. } => {
+                Some(ChatServerMessage::MessageRead { message_id: *message_id, read_by: *read_by })
+            }
+            Self::Removed { .. } => None,
+        }
+    }
+
+    pub(super) const fn conversation_id(&self) -> ConversationId {
         match self {
             Self::Posted(message) => message.conversation_id,
             Self::Read { conversation_id, .. } | Self::Removed { conversation_id, .. } => *conversation_id,

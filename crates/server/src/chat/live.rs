@@ -42,6 +42,11 @@ impl Live {
         Seated { live: Arc::clone(self), id: connection.id() }
     }
 
+    /// All connections.
+    pub(super) fn all(&self) -> Vec<Seat> {
+        self.0.iter().collect()
+    }
+
     /// The connections of those who are members only as participants.
     pub(super) fn participants(&self) -> Vec<Seat> {
         self.0.iter().filter(|seat| !seat.connection.user().is_staff).collect()

@@ -3,6 +3,7 @@
 //! Members of a conversation are its participants and all staff. A message and the notifications of it are stored in one
 //! transaction; then it goes to every connection of the conversation, in the order of its id.
 
+mod back_end;
 mod conversations;
 mod draft;
 mod event;
@@ -14,6 +15,8 @@ mod store;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 mod tests;
+mod told;
+mod turns;
 
 pub use draft::{Draft, DraftProblem};
 pub use event::ChatEvent;

@@ -9,15 +9,18 @@ use holodrive_protocol::{
 use serde_json::json;
 
 use super::{
-    ChatEvent, Draft,
+    ChatEndpoint, ChatEvent, Draft,
+    back_end::BackEnd,
     event::ChatFact,
     live::Live,
     store::{self, Roster},
 };
 use crate::{
     accounts::{Accounts, User},
+    channel_layer::Outlet,
     fanout::Hub,
-    gateway::Frame,
+    gateway::{Endpoint, Frame},
+    hooks::ChatHooks,
     notifications::{NewNotification, Notifications},
     storage::{Storage, StorageError, Topic, Tx},
 };
@@ -33,6 +36,8 @@ pub struct Chat {
     pub(super) hub: Arc<Hub<ConversationId, ChatEvent>>,
     pub(super) facts: Topic<ChatFact>,
     pub(super) live: Arc<Live>,
+    outlet: Outlet,
+    pub(super) back_end: BackEnd,
 }
 
 /// Why something was not done in a conversation.
@@ -59,12 +64,27 @@ pub struct Posted {
 }
 
 impl Chat {
-    /// Conversations in this database.
-    pub fn new(storage: Storage, accounts: Arc<Accounts>, notifications: Arc<Notifications>) -> Arc<Self> {
+    /// Conversations in this database, or of the back end as far as its hooks are on.
+    pub fn new(
+        storage: Storage,
+        accounts: Arc<Accounts>,
+        notifications: Arc<Notifications>,
+        hooks: ChatHooks,
+    ) -> Arc<Self> {
         let hub = Hub::new();
-        let listeners = Arc::clone(&hub);
-        let facts = storage.topic("chat", move |fact: ChatFact| fact.tell(&listeners));
-        Arc::new(Self { storage, accounts, notifications, hub, facts, live: Arc::default() })
+        let (listeners, has_own_members) = (Arc::clone(&hub), hooks.access.is_none());
+        let (live, back_end) = (Arc::default(), BackEnd::new(hooks));
+        let memory = back_end.memory();
+        let facts = storage.topic("chat", move |fact: ChatFact| {
+            if let (Some(memory), ChatFact::Posted(message)) = (&memory, &fact) {
+                memory.remember(message);
+            }
+            // Our conversation of this id need not be the one of the back end.
+            if has_own_members || !matches!(fact, ChatFact::Removed { .. }) {
+                fact.tell(&listeners);
+            }
+        });
+        Arc::new(Self { storage, accounts, notifications, hub, facts, live, back_end, outlet: Outlet::default() })
     }
 
     /// Stores a message and the notifications of it, and sends them once they are on disk. Refuses before the first write.
@@ -78,9 +98,33 @@ impl Chat {
         sender: &User,
         draft: &Draft,
     ) -> Result<Posted, ChatError> {
-        let roster = store::roster(tx, conversation_id)?
-            .filter(|roster| sender.is_staff || roster.participants.contains(&sender.id))
-            .ok_or(ChatError::NotMember)?;
+        let is_member = |roster: &Roster| sender.is_staff || roster.participants.contains(&sender.id);
+        self.post_if(tx, conversation_id, sender, draft, is_member)
+    }
+
+    /// [`Chat::post`] of somebody whom the endpoint has let into the conversation.
+    pub(super) fn post_live(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        sender: &User,
+        draft: &Draft,
+    ) -> Result<Posted, ChatError> {
+        match self.back_end.hooks.access {
+            Some(_) => self.post_if(tx, conversation_id, sender, draft, |_| true),
+            None => self.post(tx, conversation_id, sender, draft),
+        }
+    }
+
+    fn post_if(
+        &self,
+        tx: &mut Tx<'_>,
+        conversation_id: ConversationId,
+        sender: &User,
+        draft: &Draft,
+        is_member: impl FnOnce(&Roster) -> bool,
+    ) -> Result<Posted, ChatError> {
+        let roster = store::roster(tx, conversation_id)?.filter(is_member).ok_or(ChatError::NotMember)?;
         if let Some(message) = sent_before(tx, conversation_id, sender.id, draft)? {
             return Ok(Posted { message, is_new: false });
         }
@@ -90,7 +134,7 @@ impl Chat {
         if !recipients.is_empty() {
             self.notifications.notify(tx, &recipients, notification(&message))?;
         }
-        tx.publish(&self.facts, ChatFact::Posted(message.clone()));
+        self.tell(tx, ChatFact::Posted(message.clone()));
         Ok(Posted { message, is_new: true })
     }
 
@@ -106,23 +150,38 @@ impl Chat {
         user: &User,
         message_id: MessageId,
     ) -> Result<bool, ChatError> {
-        member(tx, conversation_id, user)?;
+        self.check_live(tx, conversation_id, user)?;
         if !store::exists(tx, conversation_id, message_id)? {
             return Err(ChatError::NoSuchMessage);
         }
         let is_new = store::mark_read(tx, message_id, user.id)?;
         if is_new {
-            tx.publish(&self.facts, ChatFact::Read { conversation_id, message_id, read_by: user.id });
+            self.tell(tx, ChatFact::Read { conversation_id, message_id, read_by: user.id });
         }
         Ok(is_new)
     }
 
+    /// Tells all connections of the conversation, and Django's consumers, once the transaction is on disk.
+    pub(super) fn tell(&self, tx: &mut Tx<'_>, fact: ChatFact) {
+        if self.outlet.is_open()
+            && let Some(message) = fact.message()
+        {
+            self.outlet.tell(tx, ChatEndpoint::NAME, &fact.conversation_id(), || message);
+        }
+        tx.publish(&self.facts, fact);
+    }
+
     /// Tells the conversation that a user is typing, or stopped. Nothing is stored.
     pub fn typing(&self, conversation_id: ConversationId, user: &User, is_typing: bool) {
-        self.hub.publish_with(&conversation_id, || {
-            let message = ChatServerMessage::Typing { is_typing, user: user.id, user_name: user.display_name() };
-            ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message) }
-        });
+        let message = || ChatServerMessage::Typing { is_typing, user: user.id, user_name: user.display_name() };
+        self.hub
+            .publish_with(&conversation_id, || ChatEvent::Typing { user_id: user.id, frame: Frame::json(&message()) });
+        self.outlet.tell_now(ChatEndpoint::NAME, &conversation_id, message);
+    }
+
+    /// Where Django's consumers are told.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// Messages of the conversation with an id between two others, newest first.

@@ -36,6 +36,9 @@ pub enum ConfigError {
         /// Its number, from 1.
         line: usize,
     },
+    /// Hooks could be asked by anybody.
+    #[error("HOOKS_URL is set, so HOOKS_SECRET must be, too: the same as in the back end")]
+    NoHooksSecret,
     /// The generated secret key cannot be read or written.
     #[error("{}: {problem} (or set SECRET_KEY)", .file.display())]
     SecretKeyFile {

@@ -9,7 +9,11 @@ use jsonwebtoken::Algorithm;
 use super::parse::{self, filter_directives, identifier, list, none_or, seconds};
 use super::setting::Shown;
 use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
-use crate::accounts::jwt::TokenClass;
+use crate::{
+    accounts::jwt::TokenClass,
+    channel_layer::{Backend, GroupPattern, Rename, Serializer},
+    hooks::HookName,
+};
 
 /// How the text of a setting becomes its value.
 pub(super) struct Kind<T> {
@@ -59,11 +63,34 @@ pub(super) const REDIS: Kind<Option<Secret>> = Kind::url("empty or redis://… o
     none_or(text, |text| parse::url(text, &["redis", "rediss"]).map(Secret::new))
 });
 
+pub(super) const REDIS_HOSTS: Kind<Vec<Secret>> =
+    Kind::url("redis://HOST:PORT/DB or rediss://…, several with commas between them", |text| {
+        list(text, |item| parse::redis(item).map(Secret::new))
+    });
+
+pub(super) const LAYER_BACKEND: Kind<Backend> =
+    Kind::plain("core or pubsub", |text| Backend::from_str(text, false).ok());
+
+pub(super) const LAYER_SERIALIZER: Kind<Serializer> =
+    Kind::plain("msgpack or json", |text| Serializer::from_str(text, false).ok());
+
+pub(super) const GROUPS: Kind<Vec<GroupPattern>> = Kind::plain(
+    "endpoint=group with commas between them, such as chat=chat_{id}; endpoints are notifications, chat, driver_orders, \
+     rider_orders and tracking",
+    |text| list(text, GroupPattern::parse),
+);
+
+pub(super) const RENAMES: Kind<Vec<Rename>> =
+    Kind::plain("from=to with commas between them, such as typing_indicator=typing", |text| list(text, Rename::parse));
+
 pub(super) const HTTP_URL: Kind<Option<String>> =
     Kind::url("empty or https://… or http://…", |text| none_or(text, |text| parse::url(text, &["https", "http"])));
 
 pub(super) const SECRET: Kind<Secret> =
     Kind::masked("a text that is not empty", |text| parse::text(text).map(Secret::new));
+
+pub(super) const OPTIONAL_SECRET: Kind<Option<Secret>> =
+    Kind::masked("a text, or empty", |text| none_or(text, |text| parse::text(text).map(Secret::new)));
 
 pub(super) const SECRETS: Kind<Vec<Secret>> =
     Kind::masked("texts with commas between them, none of them empty", |text| {
@@ -113,6 +140,15 @@ pub(super) const TOKEN_CLASSES: Kind<Vec<TokenClass>> =
         list(text, |name| name.parse().ok()).filter(|classes| !classes.is_empty())
     });
 
+pub(super) const HOOKS: Kind<Vec<HookName>> = Kind::plain(
+    "any of driver_orders, chat_access, chat_message, read_message, mark_as_read, connected and disconnected, with commas \
+     between them",
+    |text| list(text, HookName::named),
+);
+
+pub(super) const RETRIES: Kind<u32> =
+    Kind::plain("a whole number from 0 to 10", |text| text.parse().ok().filter(|n| *n <= 10));
+
 pub(super) const LIFETIME: Kind<Duration> =
     Kind::plain("a time above 0 in seconds, or with a unit: 90s, 5m, 1h, 1d", parse::lifetime);
 
@@ -128,6 +164,9 @@ pub(super) const SECONDS_OR_OFF: Kind<Option<Duration>> =
 
 pub(super) const COUNT: Kind<u32> =
     Kind::plain("a whole number from 1 to 1000", |text| text.parse().ok().filter(|n| (1..=1000).contains(n)));
+
+pub(super) const QUEUE_LENGTH: Kind<u32> =
+    Kind::plain("a whole number from 1 to 4294967295", |text| text.parse().ok().filter(|n| *n > 0));
 
 pub(super) const COUNT_OR_CORES: Kind<Option<usize>> =
     Kind::plain("a whole number up to 1000; 0 is one for each core", |text| {

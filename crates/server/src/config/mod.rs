@@ -40,6 +40,9 @@ impl Config {
     /// empty until [`Config::ensure_secret_key`].
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let mut config = Self::resolve(sources)?;
+        if config.hooks_url.is_some() && config.hooks_secret.is_none() {
+            return Err(ConfigError::NoHooksSecret);
+        }
         if config.source_of("websocket_url") == Source::Default {
             config.announce_port(config.websocket_port);
         }

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::values::{DatabaseUrl, Secret};
-use crate::accounts::AllowedOrigins;
+use crate::{accounts::AllowedOrigins, channel_layer::redis::is_address};
 
 /// Ten years. Keeps every instant that is computed from a setting far from overflow.
 const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
@@ -76,6 +76,11 @@ pub(super) fn url(text: &str, schemes: &[&str]) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let well_formed = schemes.contains(&scheme) && !rest.is_empty() && !rest.contains(char::is_whitespace);
     well_formed.then(|| text.to_owned())
+}
+
+/// The address of a Redis server.
+pub(super) fn redis(text: &str) -> Option<String> {
+    url(text, &["redis", "rediss"]).filter(|url| is_address(url))
 }
 
 /// Environments often cannot hold line breaks, so a PEM key may carry `\n` in their place.

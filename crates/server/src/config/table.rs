@@ -9,7 +9,11 @@ use jsonwebtoken::Algorithm;
 use super::kinds;
 use super::setting::{Default, Setting, default, read, settings};
 use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
-use crate::accounts::jwt::TokenClass;
+use crate::{
+    accounts::jwt::TokenClass,
+    channel_layer::{Backend, GroupPattern, Rename, Serializer},
+    hooks::HookName,
+};
 
 settings! {
     "Network" {
@@ -136,6 +140,36 @@ settings! {
         dispatch_radius_km: f64 = KILOMETRES("10");
     }
 
+    "Channel layer" {
+        /// The Redis of Django's channel layer (`hosts` of `channels_redis`), through which `group_send` reaches the
+        /// sockets; several servers in the same order as there. None: no channel layer.
+        channel_layer_url: Vec<Secret> = REDIS_HOSTS("");
+        /// Which layer of `channels_redis` Django uses: `core` or `pubsub`.
+        channel_layer_backend: Backend = LAYER_BACKEND("core");
+        /// Its `prefix`.
+        channel_layer_prefix: String = TEXT("asgi");
+        /// Its `serializer_format`.
+        channel_layer_serializer: Serializer = LAYER_SERIALIZER("msgpack");
+        /// Its `symmetric_encryption_keys`.
+        channel_layer_encryption_keys: Vec<Secret> = SECRETS("");
+        /// Its `expiry`, for `core`: how long a message may wait. Encrypted ones that are 10 seconds older are refused.
+        channel_layer_expiry: Duration = SECONDS("60");
+        /// Its `group_expiry`, for `core`: memberships are renewed well before.
+        channel_layer_group_expiry: Duration = SECONDS("86400");
+        /// Which groups the connections of an endpoint join. `{id}` is the id of the path (`chat`, `tracking`), or else the
+        /// user's.
+        channel_layer_groups: Vec<GroupPattern> =
+            GROUPS("notifications=notifications_{id},chat=chat_{id},driver_orders=driver_orders_{id}");
+        /// Types of events that clients know under another name.
+        channel_layer_renames: Vec<Rename> = RENAMES("typing_indicator=typing");
+        /// Queues of `core` that this node reads, spread over the servers. Django lets 100 messages wait in each.
+        channel_layer_queues: u32 = COUNT("8");
+        /// Whether our own events are sent to the same groups, for Django consumers that are still there.
+        channel_layer_out: bool = SWITCH("false");
+        /// Its `capacity`, for `core` and what is sent.
+        channel_layer_capacity: u32 = QUEUE_LENGTH("100");
+    }
+
     "Limits and intervals" {
         /// Longest message that a client may send.
         max_message_bytes: Option<usize> = BYTES_OR_OFF("65536");
@@ -161,6 +195,21 @@ settings! {
         outbound_queue_bytes: Option<usize> = BYTES_OR_OFF("1048576");
         /// Time over which connections are closed at shutdown; `0` closes all at once.
         drain_timeout: Duration = SECONDS_OR_ZERO("30");
+    }
+
+    "Hooks" {
+        /// Where the back end answers what `docs/hooks.md` asks, such as `http://127.0.0.1:8000/holodrive/hooks/`. None:
+        /// nothing is asked.
+        hooks_url: Option<String> = HTTP_URL("");
+        /// Signs what the back end is asked; it must know the same. Required with `HOOKS_URL`.
+        hooks_secret: Option<Secret> = OPTIONAL_SECRET("");
+        /// The hooks that are on.
+        hooks: Vec<HookName> =
+            HOOKS("driver_orders,chat_access,chat_message,read_message,mark_as_read,connected,disconnected");
+        /// Time that the back end has to answer one attempt.
+        hooks_timeout: Duration = SECONDS("5");
+        /// Further attempts after one that failed.
+        hooks_retries: u32 = RETRIES("2");
     }
 
     "Logging" {

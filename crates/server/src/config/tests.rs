@@ -117,6 +117,14 @@ fn a_malformed_value_gives_one_line_with_variable_source_value_and_rule() {
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_READERS", "0"),
         ("REDIS_URL", "localhost:6379"),
+        ("CHANNEL_LAYER_URL", "redis://one,localhost:6379"),
+        ("CHANNEL_LAYER_URL", "redis://one:port"),
+        ("CHANNEL_LAYER_BACKEND", "memory"),
+        ("CHANNEL_LAYER_PREFIX", ""),
+        ("CHANNEL_LAYER_SERIALIZER", "pickle"),
+        ("CHANNEL_LAYER_GROUPS", "chat"),
+        ("CHANNEL_LAYER_RENAMES", "typing"),
+        ("CHANNEL_LAYER_QUEUES", "0"),
         ("SESSION_COOKIE_NAME", "session id"),
         ("SECURE_COOKIES", "maybe"),
         ("JWT_ALGORITHM", "none"),
@@ -162,6 +170,8 @@ fn secrets_stay_out_of_errors_listings_and_debug_output() {
         ("API_KEYS", "hunter2"),
         ("DATABASE_URL", "postgres://app:hunter2@db/ride"),
         ("REDIS_URL", "redis://:hunter2@cache"),
+        ("CHANNEL_LAYER_URL", "redis://:hunter2@one,rediss://app:hunter2@two/1"),
+        ("CHANNEL_LAYER_ENCRYPTION_KEYS", "hunter2"),
     ]);
     let listing: String = config.effective().iter().map(|effective| &*effective.value).collect();
     assert!(!listing.contains("hunter2"), "{listing}");

@@ -3,7 +3,7 @@ use std::time::Duration;
 use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
 
 use super::Frame;
-use crate::storage::StorageError;
+use crate::{hooks::HookError, storage::StorageError};
 
 /// The shortest and the longest wait that a client is told before it comes back.
 const RETRY_MS: std::ops::Range<u64> = 500..5_000;
@@ -75,6 +75,11 @@ impl Close {
         Self::with_error(1011, ErrorCode::Unavailable, "the server cannot read its database: try again", true)
     }
 
+    /// 1011: the back end, which is to be asked, is away.
+    pub fn back_end_unavailable() -> Self {
+        Self::with_error(1011, ErrorCode::Unavailable, "the back end does not answer at the moment: try again", true)
+    }
+
     /// 1009: longer than `MAX_MESSAGE_BYTES`.
     pub const fn too_big() -> Self {
         Self { code: 1009, error: None }
@@ -104,6 +109,16 @@ impl From<StorageError> for Close {
     fn from(error: StorageError) -> Self {
         tracing::error!(%error, "a connection cannot be served");
         Self::unavailable()
+    }
+}
+
+/// The end of a connection that is just being opened: what it needs is not there, unless it may not be had.
+impl From<HookError> for Close {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Refused { code: ErrorCode::Forbidden, detail } => Self::forbidden(&detail),
+            HookError::Unavailable | HookError::Refused { .. } => Self::back_end_unavailable(),
+        }
     }
 }
 

@@ -68,7 +68,8 @@ pub trait Session: Send + Sync + 'static {
     }
 }
 
-pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A future of a type that is not named.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// [`Endpoint`] without its type, for the table of paths.
 pub(super) trait AnyEndpoint: Send + Sync {

@@ -16,6 +16,7 @@ use super::{
     Close, Connection, Frame, Gateway, Opening, Route, credentials,
     engine::{Member, Role},
     path::PathMatch,
+    presence,
     rejection::Rejection,
     stay::Stay,
     switching::SwitchingProtocols,
@@ -160,6 +161,10 @@ impl Gateway {
             connection.send(Frame::json(&CommonServerMessage::Error(error)));
         }
         stay.opened();
+        let session = match &self.presence {
+            Some(presence) => presence::attend(session, presence, &connection, handshake.opening),
+            None => session,
+        };
         Ok(Member { session, stay })
     }
 }

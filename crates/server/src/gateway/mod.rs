@@ -6,6 +6,7 @@
 
 mod close;
 mod common;
+mod companion;
 mod connection;
 mod credentials;
 mod doorman;
@@ -20,6 +21,7 @@ mod moment;
 mod outbound;
 mod path;
 mod pings;
+mod presence;
 mod proxies;
 mod rate;
 mod recheck;
@@ -44,8 +46,9 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 pub use close::Close;
+pub use companion::{Companion, Company};
 pub use connection::{Connection, ConnectionId};
-pub use endpoint::{Endpoint, Opening, Session};
+pub use endpoint::{BoxFuture, Endpoint, Opening, Session};
 pub use engine::{Visitor, Visitors};
 pub use frame::Frame;
 pub use outbound::TransientKey;
@@ -57,8 +60,10 @@ use crate::{
     accounts::{Accounts, AllowedOrigins},
     clock::SharedClock,
     config::Config,
+    hooks::Presence,
     telemetry::{Metrics, Seldom},
 };
+use companion::AccompaniedEndpoint;
 use endpoint::AnyEndpoint;
 use engine::{Doorman, Engine};
 use path::PathMatch;
@@ -81,7 +86,11 @@ pub struct Gateway {
     trusted: TrustedProxies,
     routes: Vec<Arc<Route>>,
     registry: Arc<Registry>,
+    /// Is told of everybody who comes and goes.
+    presence: Option<Arc<Presence>>,
     engine: Engine,
+    /// Goes along with the connections of the paths that come after it.
+    companion: Option<Arc<dyn Companion>>,
     /// Says that there is no room.
     full: Seldom,
     /// Waited for when the server ends: handshakes, connections, and what sessions do in the end.
@@ -112,11 +121,36 @@ impl Gateway {
         let (tasks, routes) = (TaskTracker::new(), Vec::new());
         let engine = Engine::start(config.loops()?, &Handle::current())?;
         let full = Seldom::default();
-        let gateway =
-            Self { config, accounts, metrics, clock, origins, trusted, routes, registry, engine, full, tasks };
+        let gateway = Self {
+            config,
+            accounts,
+            metrics,
+            clock,
+            origins,
+            trusted,
+            routes,
+            registry,
+            presence: None,
+            engine,
+            companion: None,
+            full,
+            tasks,
+        };
         #[cfg(feature = "test-hooks")]
         let gateway = gateway.with_echo();
         Ok(gateway)
+    }
+
+    /// Has `companion` go along with the connections of the paths that are added from here on.
+    #[must_use]
+    pub fn accompanied_by(self, companion: Option<Arc<dyn Companion>>) -> Self {
+        Self { companion, ..self }
+    }
+
+    /// Tells the back end of everybody who comes and goes.
+    #[must_use]
+    pub fn tells(self, presence: Option<Arc<Presence>>) -> Self {
+        Self { presence, ..self }
     }
 
     /// Serves `endpoint` under a path.
@@ -126,11 +160,21 @@ impl Gateway {
     }
 
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
+        let endpoint = self.accompany(endpoint);
         let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
         let terms =
             Terms::new(&*endpoint, &self.config, self.engine.carriers(), &self.registry, accounts, metrics, clock);
         self.routes.push(Arc::new(Route { path, endpoint, terms }));
         self
+    }
+
+    fn accompany(&self, endpoint: Arc<dyn AnyEndpoint>) -> Arc<dyn AnyEndpoint> {
+        match &self.companion {
+            Some(companion) if companion.accompanies(endpoint.name()) => {
+                Arc::new(AccompaniedEndpoint { endpoint, companion: Arc::clone(companion) })
+            }
+            _ => endpoint,
+        }
     }
 
     #[cfg(feature = "test-hooks")]

@@ -8,10 +8,12 @@ use holodrive_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::store;
+use super::{NotificationsEndpoint, store};
 use crate::{
+    channel_layer::Outlet,
     fanout::{Hub, Sequenced},
-    gateway::Frame,
+    gateway::{Endpoint, Frame},
+    hooks::{Hook, MarkAsRead},
     resume::{PAGE, Stored},
     storage::{Storage, StorageError, Topic, Tx},
 };
@@ -111,15 +113,18 @@ pub struct Notifications {
     storage: Storage,
     hub: Arc<Hub<UserId, NotificationEvent>>,
     facts: Topic<NotificationFact>,
+    outlet: Outlet,
+    /// Where the back end stores what was read, if it does.
+    mark_as_read: Option<Hook<MarkAsRead>>,
 }
 
 impl Notifications {
-    /// Notifications in this database.
-    pub fn new(storage: Storage) -> Arc<Self> {
+    /// Notifications in this database; with the hook, the back end stores which of them were read on a socket.
+    pub fn new(storage: Storage, mark_as_read: Option<Hook<MarkAsRead>>) -> Arc<Self> {
         let hub = Hub::new();
         let listeners = Arc::clone(&hub);
         let facts = storage.topic("notifications", move |fact: NotificationFact| fact.tell(&listeners));
-        Arc::new(Self { storage, hub, facts })
+        Arc::new(Self { storage, hub, facts, mark_as_read, outlet: Outlet::default() })
     }
 
     /// Stores a notification for each of these users, and sends it to all of their connections once the transaction is on
@@ -134,8 +139,13 @@ impl Notifications {
         new: NewNotification,
     ) -> Result<Vec<NotificationId>, StorageError> {
         let recipients = store::insert(tx, user_ids, &new)?;
-        let ids = recipients.iter().map(|(_, id)| *id).collect();
-        tx.publish(&self.facts, NotificationFact::Stored { recipients, created_at: tx.now(), new });
+        let (ids, created_at) = (recipients.iter().map(|(_, id)| *id).collect(), tx.now());
+        for (user_id, id) in &recipients {
+            self.tell_django(tx, *user_id, || NotificationsServerMessage::Notification {
+                notification: new.clone().stored(*id, created_at),
+            });
+        }
+        tx.publish(&self.facts, NotificationFact::Stored { recipients, created_at, new });
         Ok(ids)
     }
 
@@ -145,18 +155,54 @@ impl Notifications {
     /// When the database refuses or fails; so with the other functions.
     pub fn mark_read(&self, tx: &mut Tx<'_>, user_id: UserId, id: NotificationId) -> Result<Marked, StorageError> {
         if store::mark_read(tx, user_id, id)? {
-            tx.publish(&self.facts, NotificationFact::Read { user_id, ids: vec![id] });
+            self.tell_read(tx, user_id, vec![id]);
             return Ok(Marked::Now);
         }
         Ok(if store::find(tx, user_id, id)?.is_some() { Marked::Before } else { Marked::NotFound })
+    }
+
+    /// Tells the user's connections that he has read a notification, which the back end has stored.
+    pub(super) async fn publish_read(
+        self: &Arc<Self>,
+        user_id: UserId,
+        id: NotificationId,
+    ) -> Result<(), StorageError> {
+        let notifications = Arc::clone(self);
+        let tell = move |tx: &mut Tx<'_>| {
+            notifications.tell_read(tx, user_id, vec![id]);
+            Ok(())
+        };
+        self.storage.write_unguarded(tell).await
+    }
+
+    /// The hook that stores what was read, where it is on.
+    pub(super) fn mark_as_read_hook(&self) -> Option<&Hook<MarkAsRead>> {
+        self.mark_as_read.as_ref()
     }
 
     /// Marks all of the user's notifications as read; gives how many were not.
     pub fn mark_all_read(&self, tx: &mut Tx<'_>, user_id: UserId) -> Result<u64, StorageError> {
         let ids = store::mark_all_read(tx, user_id)?;
         let count = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-        tx.publish(&self.facts, NotificationFact::Read { user_id, ids });
+        self.tell_read(tx, user_id, ids);
         Ok(count)
+    }
+
+    fn tell_read(&self, tx: &mut Tx<'_>, user_id: UserId, ids: Vec<NotificationId>) {
+        for id in &ids {
+            let notification_id = *id;
+            self.tell_django(tx, user_id, || NotificationsServerMessage::NotificationRead { notification_id });
+        }
+        tx.publish(&self.facts, NotificationFact::Read { user_id, ids });
+    }
+
+    fn tell_django(&self, tx: &mut Tx<'_>, user_id: UserId, message: impl FnOnce() -> NotificationsServerMessage) {
+        self.outlet.tell(tx, NotificationsEndpoint::NAME, &user_id, message);
+    }
+
+    /// Where Django's consumers are told.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// The user's notification with this id.

@@ -12,6 +12,7 @@ use super::{Marked, NotificationEvent, Notifications, deliveries::Deliveries, se
 use crate::{
     fanout::Subscription,
     gateway::{Close, Connection, Endpoint, Frame, Opening, Session},
+    hooks::MarkAsRead,
     resume::begin,
     storage::Tx,
 };
@@ -67,6 +68,10 @@ impl Session for NotificationsSession {
         let NotificationsClientMessage::MarkAsRead { notification_id } = message;
         let Deliveries { connection, notifications, .. } = self.subscription.subscriber();
         let (rules, user_id) = (Arc::clone(notifications), connection.user_id());
+        if let Some(hook) = notifications.mark_as_read_hook() {
+            hook.ask(MarkAsRead { notification_id, user_id }).await?;
+            return Ok(notifications.publish_read(user_id, notification_id).await?);
+        }
         let mark = move |tx: &mut Tx<'_>| rules.mark_read(tx, user_id, notification_id);
         let marked = notifications.storage().write_unguarded(mark).await?;
         match marked {

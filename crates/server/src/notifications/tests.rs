@@ -1,3 +1,4 @@
+mod back_end;
 mod interleavings;
 
 use std::sync::Arc;

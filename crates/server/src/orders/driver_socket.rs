@@ -17,12 +17,14 @@ use super::{
     events::{DriverEvent, DriverEventKind},
     record::point,
     service::Orders,
-    store, texts,
+    store,
+    texts::{self, AllInitialOrders},
 };
 use crate::{
     clock::SharedClock,
     fanout::{Subscriber, Subscription},
     gateway::{Close, Connection, ConnectionId, Endpoint, Frame, Opening, Session},
+    hooks::OrderObject,
     shards::Shards,
 };
 
@@ -55,14 +57,15 @@ impl Endpoint for DriverOrdersEndpoint {
             return Err(not_a_driver());
         }
         let driver_id = connection.user_id();
+        let first = self.orders.back_end_orders(driver_id).await?;
         let screen = Screen::new(Arc::clone(&connection), Arc::clone(self.orders.storage.clock()));
         let subscription = self.orders.driver_hub.subscribe(driver_id, screen);
         connection
             .send(Frame::json(&DriverServerMessage::ConnectionEstablished { message: texts::connected(), driver_id }));
         loop {
             let snapshot = self.snapshot(driver_id).await?;
-            let opened =
-                subscription.open_after(|| subscription.subscriber().show(&self.orders, &snapshot), snapshot.seq);
+            let opened = subscription
+                .open_after(|| subscription.subscriber().show(&self.orders, &first, &snapshot), snapshot.seq);
             // Where more came meanwhile than is kept, the next snapshot holds what counts.
             if opened.is_ok() {
                 break;
@@ -114,10 +117,13 @@ impl Screen {
         self.connection.send(Frame::json(message));
     }
 
-    fn show(&self, orders: &Orders, snapshot: &DriverSnapshot) {
+    fn show(&self, orders: &Orders, first: &[OrderObject], snapshot: &DriverSnapshot) {
         let now = self.clock.now();
         let views = snapshot.offers.iter().map(|order| orders.view(order).with_remaining(now)).collect();
-        self.send(&texts::initial_orders(views));
+        self.connection.send(match first {
+            [] => Frame::json(&texts::initial_orders(views)),
+            first => Frame::json(&AllInitialOrders::new(first, views)),
+        });
         let offers: HashSet<OfferId> =
             snapshot.offers.iter().filter_map(|order| order.offer).map(|offer| offer.id).collect();
         for offer in &offers {

@@ -7,6 +7,7 @@ use holodrive_protocol::{OrderId, UserId, http::DriverStatus};
 use super::{error::OrderError, record::OrderRecord, service::Orders, store};
 use crate::{
     dispatch::{Change, Point, Position},
+    hooks::{DriverOrders, HookError, OrderObject},
     storage::{StorageError, Tx},
 };
 
@@ -21,6 +22,14 @@ pub(super) struct DriverSnapshot {
 }
 
 impl Orders {
+    /// What the back end shows a driver before our own orders.
+    pub(super) async fn back_end_orders(&self, driver_id: UserId) -> Result<Vec<OrderObject>, HookError> {
+        match &self.driver_orders {
+            Some(hook) => Ok(hook.ask(DriverOrders { driver_id }).await?.orders),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// What a driver has in hand, after what has run out was ended.
     pub(super) fn driver_snapshot(
         self: &Arc<Self>,

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use holodrive_protocol::{OfferId, Order, OrderId, UserId, driver::DriverServerMessage, rider::RiderServerMessage};
+use holodrive_protocol::{
+    OfferId, Order, OrderId, Timestamp, UserId, driver::DriverServerMessage, rider::RiderServerMessage,
+};
 use serde::{Deserialize, Serialize};
 
-use super::live_board::LiveBoard;
+use super::{live_board::LiveBoard, texts};
 use crate::{
     dispatch::Change,
     fanout::{Hub, Sequenced},
@@ -91,6 +93,17 @@ pub(super) enum DriverEventKind {
     },
     /// The order that he drives was cancelled.
     TripCancelled { message: DriverServerMessage },
+}
+
+impl DriverEventKind {
+    /// What a screen that shows the order is told.
+    pub(super) fn message(&self, now: Timestamp) -> DriverServerMessage {
+        match self {
+            Self::Offered { order, .. } => texts::new_order((**order).clone().with_remaining(now)),
+            Self::Accepted { order, .. } => texts::order_accepted((**order).clone()),
+            Self::Ended { message, .. } | Self::TripCancelled { message } => message.clone(),
+        }
+    }
 }
 
 /// What the connections of a rider hear, encoded once for all of them.

@@ -1,9 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OrderId, Timestamp, UserId};
+use holodrive_protocol::{OrderId, Timestamp, UserId, rider::RiderServerMessage};
 use serde_json::json;
 
 use super::{
+    DriverOrdersEndpoint, RiderOrdersEndpoint,
     error::OrderError,
     events::{DriverEvent, DriverEventKind, DriverFact, RiderEvent, RiderFact, Topics},
     live_board::LiveBoard,
@@ -14,10 +15,13 @@ use super::{
 };
 use crate::{
     accounts::Accounts,
+    channel_layer::Outlet,
     chat::Chat,
     config::{Config, DispatchMode},
     dispatch::{Board, Change, NEVER, Rules, Waiting},
     fanout::Hub,
+    gateway::Endpoint,
+    hooks::{DriverOrders, Hook},
     notifications::Notifications,
     storage::{Storage, StorageError, Tx},
     telemetry::Metrics,
@@ -31,11 +35,13 @@ pub struct Orders {
     pub(super) notifications: Arc<Notifications>,
     pub(super) chat: Arc<Chat>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) driver_orders: Option<Hook<DriverOrders>>,
     pub(super) board: Arc<LiveBoard>,
     pub(super) driver_hub: Arc<Hub<UserId, DriverEvent>>,
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
     pub(super) topics: Topics,
     pub(super) positions: Positions,
+    outlet: Outlet,
 }
 
 /// What [`Orders`] is made of.
@@ -52,6 +58,8 @@ pub struct OrdersParts {
     pub chat: Arc<Chat>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Knows what drivers are shown before our own orders, where it is on.
+    pub driver_orders: Option<Hook<DriverOrders>>,
 }
 
 impl Orders {
@@ -60,7 +68,7 @@ impl Orders {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
-        let OrdersParts { config, storage, accounts, notifications, chat, metrics } = parts;
+        let OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders } = parts;
         let board = Arc::new(LiveBoard::new(rules(&config)));
         let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
         let orders = Arc::new(Self {
@@ -69,12 +77,14 @@ impl Orders {
             driver_hub,
             rider_hub,
             positions: Positions::default(),
+            outlet: Outlet::default(),
             config,
             storage,
             accounts,
             notifications,
             chat,
             metrics,
+            driver_orders,
         });
         let loading = Arc::clone(&orders);
         if let Err(error) = orders.storage.join(move |tx| loading.fill_board(tx)).await {
@@ -139,7 +149,10 @@ impl Orders {
 
     /// After the commit, tells the rider's connections how the order stands.
     pub(super) fn tell_rider(&self, tx: &mut Tx<'_>, order: &OrderRecord, seq: i64) {
-        tx.publish(&self.topics.riders, RiderFact { rider_id: order.rider_id, seq, order: self.view(order) });
+        let (rider_id, view) = (order.rider_id, self.view(order));
+        let told = || RiderServerMessage::RiderOrderUpdated { order: view.clone() };
+        self.outlet.tell(tx, RiderOrdersEndpoint::NAME, &rider_id, told);
+        tx.publish(&self.topics.riders, RiderFact { rider_id, seq, order: view });
     }
 
     /// Notifies the rider, and tells his connections how the order stands.
@@ -157,7 +170,14 @@ impl Orders {
 
     /// After the commit, tells the driver's connections.
     pub(super) fn tell_driver(&self, tx: &mut Tx<'_>, driver_id: UserId, seq: i64, kind: DriverEventKind) {
+        let now = tx.now();
+        self.outlet.tell(tx, DriverOrdersEndpoint::NAME, &driver_id, || kind.message(now));
         tx.publish(&self.topics.drivers, DriverFact { driver_id, event: DriverEvent { seq, kind } });
+    }
+
+    /// Where Django's consumers are told.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// After the commit, counts.

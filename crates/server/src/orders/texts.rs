@@ -1,16 +1,41 @@
 //! The words that people read.
 
 use holodrive_protocol::{Order, OrderId, driver::DriverServerMessage, order::order_code};
+use serde::Serialize;
 
 use super::record::OrderRecord;
-use crate::notifications::NewNotification;
+use crate::{hooks::OrderObject, notifications::NewNotification};
 
 pub(super) fn connected() -> String {
     "Connected to driver orders".to_owned()
 }
 
+const INITIAL_ORDERS: &str = "Current pending orders";
+
 pub(super) fn initial_orders(orders: Vec<Order>) -> DriverServerMessage {
-    DriverServerMessage::InitialOrders { orders, message: "Current pending orders".to_owned() }
+    DriverServerMessage::InitialOrders { orders, message: INITIAL_ORDERS.to_owned() }
+}
+
+/// `initial_orders` with orders of the back end before ours; these are passed on as they came.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "initial_orders")]
+pub(super) struct AllInitialOrders<'o> {
+    orders: Vec<AnyOrder<'o>>,
+    message: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyOrder<'o> {
+    BackEnd(&'o OrderObject),
+    Ours(Box<Order>),
+}
+
+impl<'o> AllInitialOrders<'o> {
+    pub(super) fn new(first: &'o [OrderObject], ours: Vec<Order>) -> Self {
+        let ours = ours.into_iter().map(|order| AnyOrder::Ours(Box::new(order)));
+        Self { orders: first.iter().map(AnyOrder::BackEnd).chain(ours).collect(), message: INITIAL_ORDERS }
+    }
 }
 
 pub(super) fn new_order(order: Order) -> DriverServerMessage {

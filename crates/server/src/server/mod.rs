@@ -12,7 +12,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -94,11 +99,18 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, visitors: Visitors, stop: 
     stop.cancelled().await;
     app.draining.begin();
     app.gateway.shut_door();
+    let deadline = Instant::now() + config.drain_timeout.max(SHORTEST_DRAIN);
     let ended = async { tokio::join!(app.gateway.drain(config.drain_timeout), accepting) };
-    if tokio::time::timeout(config.drain_timeout.max(SHORTEST_DRAIN), ended).await.is_err() {
+    if timeout_at(deadline, ended).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
     }
+    if let Some(presence) = &app.presence {
+        presence.drain(deadline.saturating_duration_since(Instant::now()).max(SHORTEST_DRAIN)).await;
+    }
     drop(background);
+    if let Some(layer) = &app.channel_layer {
+        layer.depart().await;
+    }
     app.orders.save_positions().await;
     if let Err(error) = app.storage.leave().await {
         tracing::warn!(%error, "the other nodes could not be told that this one stops");
@@ -118,6 +130,9 @@ fn background(app: &Arc<App>) -> Background {
     background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("tracking", move || Arc::clone(&orders).tell_positions_for_ever());
+    if let Some(layer) = app.channel_layer.clone() {
+        background.spawn("channel layer", move || Arc::clone(&layer).run());
+    }
     if let Some(interval) = app.config.recheck_interval {
         let gateway = Arc::clone(&app.gateway);
         background.spawn("recheck", move || Arc::clone(&gateway).recheck_for_ever(interval));

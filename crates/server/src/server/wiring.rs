@@ -8,11 +8,13 @@ use crate::{
     accounts::{Accounts, AccountsOptions, AllowedOrigins},
     api::{self, LoginLimiter, Probe, docs::Documents},
     app::{App, Draining},
+    channel_layer::ChannelLayer,
     chat::{self, Chat, ChatEndpoint},
     clock::{SharedClock, SystemClock},
     config::Config,
     console,
-    gateway::{Gateway, PathPattern, TrustedProxies},
+    gateway::{Companion, Gateway, PathPattern, TrustedProxies},
+    hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
     storage::{Storage, StorageOptions},
@@ -31,8 +33,10 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     let origins = AllowedOrigins::parse(config.allowed_origins.iter().map(String::as_str))?;
     let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
-    let notifications = Notifications::new(storage.clone());
-    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+    let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, presence } =
+        Hooks::new(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
+    let notifications = Notifications::new(storage.clone(), mark_as_read);
+    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), chat_hooks);
     let orders = Orders::load(OrdersParts {
         config: Arc::clone(&config),
         storage: storage.clone(),
@@ -40,9 +44,14 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications: Arc::clone(&notifications),
         chat: Arc::clone(&chat),
         metrics: Arc::clone(&metrics),
+        driver_orders: driver_orders_hook,
     })
     .await?;
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
+    let channel_layer = ChannelLayer::new(&config, &metrics, &clock)?;
+    if let Some(layer) = &channel_layer {
+        layer.open(&[notifications.outlet(), chat.outlet(), orders.outlet()]);
+    }
     let gateway = Gateway::new(
         Arc::clone(&config),
         Arc::clone(&accounts),
@@ -50,6 +59,8 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         Arc::clone(&clock),
         origins.clone(),
     )?
+    .accompanied_by(channel_layer.clone().map(|layer| layer as Arc<dyn Companion>))
+    .tells(presence.clone())
     .endpoint(
         PathPattern::new("/ws/notifications/").user_scoped(),
         &NotificationsEndpoint::new(Arc::clone(&notifications)),
@@ -72,7 +83,9 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications,
         chat,
         orders,
+        presence,
         gateway: Arc::new(gateway),
+        channel_layer,
         logins,
         probe: Probe::default(),
         documents,

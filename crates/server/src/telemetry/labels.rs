@@ -53,6 +53,20 @@ label! {
 }
 
 label! {
+    /// What became of a request to the back end.
+    pub HookOutcome {
+        /// It did what it was asked.
+        Done = "done",
+        /// It refused.
+        Refused = "refused",
+        /// It did not answer, or answered rubbish, until the attempts were used up.
+        Failed = "failed",
+        /// It was not asked, since it had failed too often.
+        NotAsked = "not_asked",
+    }
+}
+
+label! {
     /// Why a handshake was refused: the `code` of its error message.
     pub(super) Refusal {
         /// No credentials, or bad ones.

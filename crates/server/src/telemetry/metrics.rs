@@ -14,7 +14,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::labels::{CloseCode, HttpMethod, OfferOutcome, Refusal};
+use super::{
+    HookMetrics,
+    labels::{CloseCode, HttpMethod, OfferOutcome, Refusal},
+};
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -39,8 +42,16 @@ pub struct Metrics {
     waiting_orders: Gauge,
     commit_batches: Histogram,
     commit_failures: Counter,
+    layer_messages: Counter,
+    layer_undecodable: Counter,
+    layer_sent: Counter,
+    layer_dropped: Counter,
+    layer_reconnects: Counter,
+    layer_connected: Gauge,
+    layer_groups: Gauge,
     requests: Family<ByAnswer, Counter>,
     request_durations: Family<ByRoute, Histogram, fn() -> Histogram>,
+    hooks: HookMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -97,8 +108,16 @@ impl Metrics {
             waiting_orders: Gauge::default(),
             commit_batches: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             commit_failures: Counter::default(),
+            layer_messages: Counter::default(),
+            layer_undecodable: Counter::default(),
+            layer_sent: Counter::default(),
+            layer_dropped: Counter::default(),
+            layer_reconnects: Counter::default(),
+            layer_connected: Gauge::default(),
+            layer_groups: Gauge::default(),
             requests: Family::default(),
             request_durations: Family::new_with_constructor(latency_histogram),
+            hooks: HookMetrics::new(),
         };
         // A series that is there from the start, at zero, lets alerts tell the first event.
         for outcome in OfferOutcome::ALL {
@@ -107,7 +126,9 @@ impl Metrics {
         metrics.register_connections();
         metrics.register_orders();
         metrics.register_storage();
+        metrics.register_channel_layer();
         metrics.register_requests();
+        metrics.hooks.register(&mut metrics.registry);
         metrics
     }
 
@@ -189,6 +210,41 @@ impl Metrics {
         self.requests.get_or_create(&ByAnswer { method, route, status: status.as_u16() }).inc();
     }
 
+    /// A message came from Django's channel layer, and could be read or not.
+    pub fn channel_layer_message(&self, is_readable: bool) {
+        if is_readable { &self.layer_messages } else { &self.layer_undecodable }.inc();
+    }
+
+    /// Events of our own were sent to Django's consumers.
+    pub fn channel_layer_sent(&self, events: u64) {
+        self.layer_sent.inc_by(events);
+    }
+
+    /// Events of our own did not reach Django's consumers.
+    pub fn channel_layer_dropped(&self, events: u64) {
+        self.layer_dropped.inc_by(events);
+    }
+
+    /// A server of the channel layer was lost, or could not be reached, and is tried again.
+    pub fn channel_layer_reconnect(&self) {
+        self.layer_reconnects.inc();
+    }
+
+    /// A server of the channel layer is there, or no longer.
+    pub fn channel_layer_connected(&self, is_connected: bool) {
+        self.layer_connected.inc_by(if is_connected { 1 } else { -1 });
+    }
+
+    /// The number of groups of the channel layer that have connections here.
+    pub(crate) fn channel_layer_groups(&self) -> Gauge {
+        self.layer_groups.clone()
+    }
+
+    /// Those of the requests to the back end.
+    pub fn hooks(&self) -> &HookMetrics {
+        &self.hooks
+    }
+
     /// Everything, in the text format of `/metrics`.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -227,6 +283,24 @@ impl Metrics {
         registry.register("commit_failures", "Commits that failed", self.commit_failures.clone());
     }
 
+    fn register_channel_layer(&mut self) {
+        let registry = &mut self.registry;
+        let help = "Messages from Django's channel layer";
+        registry.register("channel_layer_messages_received", help, self.layer_messages.clone());
+        let help = "Messages from Django's channel layer that could not be read";
+        registry.register("channel_layer_messages_undecodable", help, self.layer_undecodable.clone());
+        let help = "Events sent to groups of Django's channel layer";
+        registry.register("channel_layer_messages_sent", help, self.layer_sent.clone());
+        let help = "Events for Django's channel layer that found a full queue, or no Redis";
+        registry.register("channel_layer_messages_dropped", help, self.layer_dropped.clone());
+        let help = "New attempts to reach a Redis server of the channel layer";
+        registry.register("channel_layer_reconnects", help, self.layer_reconnects.clone());
+        let help = "Redis servers of the channel layer that are listened to now";
+        registry.register("channel_layer_connected", help, self.layer_connected.clone());
+        let help = "Groups of the channel layer that have connections here";
+        registry.register("channel_layer_groups", help, self.layer_groups.clone());
+    }
+
     fn register_requests(&mut self) {
         let registry = &mut self.registry;
         registry.register("http_requests", "Answered HTTP requests", self.requests.clone());
@@ -242,7 +316,7 @@ impl Default for Metrics {
 }
 
 /// Buckets from 1 ms to 33 s.
-fn latency_histogram() -> Histogram {
+pub(super) fn latency_histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 

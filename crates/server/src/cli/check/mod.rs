@@ -2,6 +2,7 @@
 
 mod database;
 mod descriptors;
+mod hooks;
 mod network;
 mod secrets;
 
@@ -62,6 +63,7 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     secrets::check(config, &mut report);
     network::check(config, &mut report);
     descriptors::check(config, &mut report);
+    hooks::check(config, &mut report);
     print(&report.to_string())?;
     match report.failures() {
         0 => Ok(()),

@@ -4,12 +4,13 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, TcpListener};
 
 use super::Report;
-use crate::config::Config;
+use crate::{channel_layer, config::Config};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     check_listening(config, report);
     check_public_address(config, report);
     check_origins(config, report);
+    check_channel_layer(config, report);
     if config.redis_url.is_some() {
         report.warn("redis", "REDIS_URL is set, but Redis is not supported yet: this node serves alone");
     }
@@ -34,6 +35,20 @@ fn check_public_address(config: &Config, report: &mut Report) {
         report.warn("public address", format!("clients cannot connect to {authority}: set WEBSOCKET_URL"));
     } else {
         report.ok("public address", authority.clone());
+    }
+}
+
+fn check_channel_layer(config: &Config, report: &mut Report) {
+    let (subject, backend) = ("channel layer", config.channel_layer_backend);
+    let servers = match channel_layer::look(config) {
+        Ok(servers) => servers,
+        Err(error) => return report.fail(subject, error.to_string()),
+    };
+    for (name, problem) in servers {
+        match problem {
+            None => report.ok(subject, format!("{name} answers ({backend:?})")),
+            Some(problem) => report.warn(subject, format!("{name}: {problem}: nothing of Django's arrives")),
+        }
     }
 }
 

@@ -32,6 +32,11 @@ impl ConnectionId {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// The number, which no other connection of this process has.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// Whoever carries the bytes of connections.

@@ -1,5 +1,6 @@
 use super::transitions::TripStep;
 
+mod back_end;
 mod deadlines;
 mod dispatching;
 mod driver_screens;

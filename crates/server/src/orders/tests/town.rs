@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     dispatch::Point,
     gateway::{Close, Opening, testing::Peer},
+    hooks::Hooks,
     notifications::Notifications,
     storage::{Storage, StorageOptions, Tx},
     telemetry::Metrics,
@@ -280,10 +281,12 @@ async fn open(config: &Arc<Config>, clock: &Arc<ManualClock>) -> Arc<Orders> {
     let storage =
         Storage::open(&StorageOptions::from(&**config), Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&**config)).unwrap());
-    let notifications = Notifications::new(storage.clone());
-    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications));
+    let hooks = Hooks::new(config, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
+    let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);
+    let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), hooks.chat);
     let config = Arc::clone(config);
-    Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics }).await.unwrap()
+    let driver_orders = hooks.driver_orders;
+    Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders }).await.unwrap()
 }
 
 async fn add_user(orders: &Arc<Orders>, name: &str, is_staff: bool) -> Arc<User> {
