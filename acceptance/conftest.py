@@ -8,7 +8,8 @@ from holodrive import Server
 # What has nothing to do with where the data are, and what starts a PostgreSQL of its own: once is enough.
 collect_ignore = [
     f"test_{name}.py" for name in (
-        "autobahn", "browser", "descriptors", "disk", "django", "garbage", "postgres", "postgres_setup", "postgres_tls")
+        "autobahn", "browser", "channel_layer", "descriptors", "disk", "django", "garbage", "guide", "postgres",
+        "postgres_setup", "postgres_tls")
 ] if db.POSTGRES else []
 
 

@@ -291,8 +291,9 @@ def test_an_offer_that_runs_out_on_a_full_disk(small_disk):
     assert offers.expect("order_timeout")["order_id"] == order["id"]
     assert others.expect("new_order")["order"]["id"] == order["id"]
     assert offers.so_far() == []
-    counted = server.metric("holodrive_offers_created_total"), server.metric(EXPIRED_OFFERS)
-    assert counted == (2, 1), "what was tried in vain is not counted"
+    counters = ("holodrive_offers_created_total", EXPIRED_OFFERS)
+    # What is told is counted right after it.
+    wait_until(lambda: tuple(map(server.metric, counters)) == (2, 1), "what was tried in vain is not counted")
     server.kill()
     db.assert_consistent(server.database)
     server.start()
