@@ -90,6 +90,11 @@ class Page:
         self.read_until(lambda message: message.get("method") == "Page.loadEventFired")
         self.command("Fetch.disable")
 
+    def visit(self, url: str):
+        """Opens what is served at `url`."""
+        self.start("Page.navigate", url=url)
+        self.read_until(lambda message: message.get("method") == "Page.loadEventFired")
+
     def evaluate(self, expression: str):
         result = self.command("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in result, result["exceptionDetails"]

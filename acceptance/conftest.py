@@ -2,7 +2,22 @@
 
 import pytest
 
+import db
 from holodrive import Server
+
+# What has nothing to do with where the data are, and what starts a PostgreSQL of its own: once is enough.
+collect_ignore = [
+    f"test_{name}.py" for name in (
+        "autobahn", "browser", "channel_layer", "descriptors", "disk", "django", "garbage", "guide", "postgres",
+        "postgres_setup", "postgres_tls")
+] if db.POSTGRES else []
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("embedded")
+        if mark and db.POSTGRES:
+            item.add_marker(pytest.mark.skip(reason=f"for the embedded database only: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +33,10 @@ def start_server(tmp_path):
     """Starts servers of the test's own: `start_server(ORDER_OFFER_TIMEOUT=0.5)`."""
     started = []
 
-    def start(**env) -> Server:
+    def start(**options) -> Server:
         directory = tmp_path / f"server{len(started)}"
         directory.mkdir()
-        started.append(Server(directory, **env))
+        started.append(Server(directory, **options))
         return started[-1].start()
 
     yield start

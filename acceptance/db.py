@@ -1,19 +1,75 @@
-"""The one place that knows the names of the server's own tables, for checks behind its back."""
+"""The one place that knows the names of the server's own tables, for checks behind its back, and where engines differ.
+
+A database is the path of a file, or with `HOLODRIVE_TEST_POSTGRES` the URL of a schema of its own in PostgreSQL.
+"""
 
 import contextlib
+import os
+import re
 import sqlite3
+import uuid
+from pathlib import Path
+
+import psycopg
+
+from postgres_server import VARIABLE
+
+#: The PostgreSQL server that the whole suite is to run on; none: on files.
+POSTGRES = os.environ.get(VARIABLE)
+
+
+def new(directory: Path):
+    """A database for a server that runs in this folder."""
+    return new_schema(POSTGRES) if POSTGRES else directory / "data" / "holodrive.db"
+
+
+def new_schema(server: str) -> str:
+    """A schema that the server of this URL did not have; the URL leads there whoever uses it."""
+    name = f"test_{uuid.uuid4().hex}"
+    with connect(server) as database:
+        database.execute(f"CREATE SCHEMA {name}")
+    return f"{server}?options=-csearch_path%3D{name}"
+
+
+def url(database, application: str) -> str:
+    """What `DATABASE_URL` is for this database; PostgreSQL calls its connections by the name of the application."""
+    return f"{database}&application_name={application}" if isinstance(database, str) else f"sqlite://{database}"
 
 
 @contextlib.contextmanager
-def connect(path):
+def connect(database):
     """A connection whose changes are committed at the end, as another process would make them."""
-    connection = sqlite3.connect(path, timeout=10)
-    connection.row_factory = sqlite3.Row
+    if isinstance(database, str):
+        with psycopg.connect(database, connect_timeout=10) as connection:
+            connection.execute("SET TIME ZONE 'UTC'")
+            yield Translating(connection)
+        return
+    connection = sqlite3.connect(database, timeout=10)
     try:
         with connection:
             yield connection
     finally:
         connection.close()
+
+
+class Translating:
+    """Takes for PostgreSQL what is written for SQLite here."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def execute(self, statement: str, parameters=()):
+        statement = statement.replace("%", "%%").replace("?", "%s").replace("group_concat(", "string_agg(")
+        statement = re.sub(r"json_extract\((\S+), '\$\.(\w+)'\)", r"(\1::jsonb ->> '\2')::bigint", statement)
+        return self.connection.execute(statement, parameters)
+
+
+def connections(database, application: str) -> list:
+    """The connections that an application has to PostgreSQL; none to a file."""
+    if not isinstance(database, str):
+        return []
+    with connect(database) as watcher:
+        return watcher.execute("SELECT pid FROM pg_stat_activity WHERE application_name = ?", (application,)).fetchall()
 
 
 # Pages in the database's log from which on a commit copies them into the database itself.
@@ -55,16 +111,17 @@ INVARIANTS = {
         "SELECT id FROM holodrive_offer WHERE state <> 'live' AND ended_at IS NULL",
     "an offer whose history does not begin once, and end once when it has ended":
         "SELECT f.id FROM holodrive_offer f WHERE f.state || '|' || ("
-        " SELECT coalesce(group_concat(e.type, ' '), '') FROM holodrive_order_event e WHERE e.order_id = f.order_id"
-        " AND json_extract(e.details, '$.offer_id') = f.id AND e.type <> 'delivered')"
+        " SELECT coalesce(group_concat(type, ' '), '') FROM (SELECT e.type FROM holodrive_order_event e"
+        " WHERE e.order_id = f.order_id AND json_extract(e.details, '$.offer_id') = f.id AND e.type <> 'delivered'"
+        " ORDER BY e.id) AS history)"
         " NOT IN ('live|offered', 'accepted|offered accepted', 'released|offered accepted',"
         " 'declined|offered offer_declined', 'expired|offered offer_expired', 'revoked|offered offer_revoked')",
     "an order that does not stand where its history ends":
-        "SELECT o.id FROM holodrive_order o WHERE o.status IS NOT ("
+        "SELECT o.id FROM holodrive_order o WHERE o.status <> coalesce(("
         " SELECT CASE e.type WHEN 'created' THEN 'searching' WHEN 'offered' THEN 'pending'"
         " WHEN 'started' THEN 'in_progress' WHEN 'released' THEN 'searching' WHEN 'offer_declined' THEN 'searching'"
         " WHEN 'offer_expired' THEN 'searching' WHEN 'offer_revoked' THEN 'searching' ELSE e.type END"
-        " FROM holodrive_order_event e WHERE e.order_id = o.id AND e.type <> 'delivered' ORDER BY e.id DESC LIMIT 1)",
+        " FROM holodrive_order_event e WHERE e.order_id = o.id AND e.type <> 'delivered' ORDER BY e.id DESC LIMIT 1), '')",
 }
 LIVE_OVERDUE = "SELECT id FROM holodrive_offer WHERE state = 'live' AND expires_at < ?"
 OFFERS_OF_DRIVER = "SELECT order_id, created_at, expires_at, ended_at FROM holodrive_offer WHERE driver_id = ?"
@@ -79,7 +136,7 @@ MESSAGES_NOT_TOLD = (
     "WITH told AS (SELECT json_extract(data, '$.message_id') AS message_id, count(DISTINCT user_id) AS people,"
     " count(*) AS notices FROM holodrive_notification WHERE notification_type = 'chat_message' GROUP BY 1)"
     " SELECT m.id FROM holodrive_message m LEFT JOIN told ON told.message_id = m.id"
-    " WHERE told.people IS NOT told.notices OR told.people IS NOT (SELECT count(*) - 1"
+    " WHERE told.people <> told.notices OR coalesce(told.people, 0) <> (SELECT count(*) - 1"
     " FROM holodrive_conversation_participant p WHERE p.conversation_id = m.conversation_id)"
 )
 NOTIFICATIONS = "SELECT id, title FROM holodrive_notification WHERE user_id = ? ORDER BY id"
@@ -105,15 +162,17 @@ def assert_readable(database):
     assert database.execute("SELECT count(*) FROM holodrive_migration").fetchone()[0]
 
 
-def assert_sound(path):
-    with connect(path) as database:
-        assert [row[0] for row in database.execute("PRAGMA integrity_check")] == ["ok"]
+def assert_sound(where):
+    """A file is sound; PostgreSQL sees to its own."""
+    if not isinstance(where, str):
+        with connect(where) as database:
+            assert [row[0] for row in database.execute("PRAGMA integrity_check")] == ["ok"]
 
 
-def assert_consistent(path):
-    """The file is sound and every invariant holds."""
-    assert_sound(path)
-    with connect(path) as database:
+def assert_consistent(where):
+    """The database is sound and every invariant holds."""
+    assert_sound(where)
+    with connect(where) as database:
         for name, statement in INVARIANTS.items():
             rows = [tuple(row) for row in database.execute(statement)]
             assert rows == [], f"{name}: {rows}"

@@ -57,11 +57,13 @@ def wait_until(condition, what: str, seconds: float = 10, interval: float = 0.02
 
 
 class Server:
-    """One server process in a folder of its own, on a free port."""
+    """One server process in a folder of its own, on a free port; on a database of its own unless one is given."""
 
-    def __init__(self, directory: Path, arguments=("serve",), **env):
+    def __init__(self, directory: Path, arguments=("serve",), database=None, **env):
         self.directory = directory
         self.port = free_port()
+        self.database = database or db.new(directory)
+        self.name = f"holodrive-{self.port}"
         self.program = binary()
         self.arguments = list(arguments)
         # What the server is started under, such as a tracer.
@@ -69,10 +71,10 @@ class Server:
         self.env = {
             "PATH": os.environ["PATH"],
             "WEBSOCKET_PORT": str(self.port),
+            "DATABASE_URL": db.url(self.database, self.name),
             **DEFAULTS,
             **{name: str(value) for name, value in env.items()},
         }
-        self.database = directory / "data" / "holodrive.db"
         self.stderr_path = directory / "stderr.log"
         self.stdout_path = directory / "stdout.log"
         self.process = None
@@ -122,6 +124,8 @@ class Server:
         """Ends the process as a power cut would: no signal handler runs."""
         self.process.kill()
         self.process.wait()
+        # Until PostgreSQL has noticed, it may still finish a commit.
+        wait_until(lambda: not db.connections(self.database, self.name), "its connections have ended")
 
     def terminate(self) -> int:
         """Asks the process to end and returns its exit status."""

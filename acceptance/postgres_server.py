@@ -4,6 +4,7 @@ As a program it runs a command with the server's address in the environment, and
     python postgres_server.py cargo test --workspace
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -79,15 +80,29 @@ class PostgresServer:
 
     def freeze(self):
         """It keeps its connections, and answers nothing any more."""
-        for process in self.processes():
-            os.kill(process, signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: signal.Signals):
+        """The first process comes first, so that no more begin; any other may just end."""
         for process in self.processes():
-            os.kill(process, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def repair(self):
+        """Has it serve again, whatever was done to it."""
+        if self.is_started():
+            self.thaw()
+        else:
+            self.start()
+
+    def is_started(self) -> bool:
+        return (self.data / "postmaster.pid").exists()
 
     def finish(self):
-        if (self.data / "postmaster.pid").exists():
+        if self.is_started():
             self.thaw()
             self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)

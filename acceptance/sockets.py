@@ -20,8 +20,8 @@ class Socket:
         self.connection = connection
 
     @classmethod
-    def open(cls, url, *, token=None, cookie=None, origin=None, subprotocols=None) -> "Socket":
-        headers = {}
+    def open(cls, url, *, token=None, cookie=None, origin=None, subprotocols=None, headers=()) -> "Socket":
+        headers = dict(headers)
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if cookie is not None:

@@ -8,11 +8,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from channels_project import ChannelsProject, layer_settings
+from django_site import Browser, Django, SqliteFile
 from holodrive import Server, wait_until
 from orders import online_driver, open_driver_socket, place_order
 from redis_server import RedisServer
 from sockets import Socket
-from test_django import Browser, Django
 
 BOTH = pytest.mark.parametrize("backend", ["pubsub", "core"])
 EVENT = {
@@ -238,11 +238,12 @@ def beside(tmp_path):
 
     def start(backend: str):
         redis, directory = RedisServer().start(), tmp_path / "beside"
-        (directory / "data").mkdir(parents=True)
-        django = Django(directory / "data" / "holodrive.db")
+        directory.mkdir()
+        shared = SqliteFile(directory)
+        django = Django(shared)
         django.env["CHANNEL_LAYER"] = layer_settings(backend, [redis])
         server = Server(directory, ALLOWED_ORIGINS="127.0.0.1", RECHECK_INTERVAL=0.3, CHANNEL_LAYER_URL=redis.url,
-                        CHANNEL_LAYER_BACKEND=backend)
+                        CHANNEL_LAYER_BACKEND=backend, **shared.server_env)
         started.extend([server.finish, django.stop, redis.finish])
         django.manage("migrate", "-v0")
         django.serve()

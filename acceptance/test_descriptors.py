@@ -145,6 +145,7 @@ def test_a_server_that_stops_refuses_connections_while_its_loops_still_have_sock
     server.finish()
 
 
+@pytest.mark.embedded("it looks for the descriptors of the file")
 def test_only_the_loops_have_tables_of_their_own(small):
     accepted_order(small)
     alone = loops(small)

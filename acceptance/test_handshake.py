@@ -290,7 +290,7 @@ def alert(tmp_path_factory):
 def test_a_deactivated_user_is_closed(alert):
     user, other = alert.user(), alert.user()
     socket, bystander = notifications(user), notifications(other)
-    alert.execute("UPDATE auth_user SET is_active = 0 WHERE id = ?", user.id)
+    alert.execute("UPDATE auth_user SET is_active = FALSE WHERE id = ?", user.id)
     socket.refused(4401, "unauthorized")
     assert bystander.so_far() == []
 

@@ -23,9 +23,7 @@ def nodes(start_server):
 
 
 def second_node(start_server, first, **env):
-    second = start_server(DATABASE_URL=f"sqlite://{first.database}", MESSAGE_RATE=0, **env)
-    second.database = first.database
-    return second
+    return start_server(database=first.database, MESSAGE_RATE=0, **env)
 
 
 def at(server, user: User) -> User:

@@ -54,8 +54,8 @@ def due(server, driver, connection: Connection, until: int) -> set:
     """The offers that were live at some moment after the snapshot, and were made before `until`."""
     rows = server.rows(db.OFFERS_OF_DRIVER, driver.id)
     return {
-        (row["order_id"], row["expires_at"]) for row in rows
-        if row["created_at"] <= until and (row["ended_at"] is None or row["ended_at"] > connection.snapshot_at)
+        (order_id, expires_at) for order_id, created_at, expires_at, ended_at in rows
+        if created_at <= until and (ended_at is None or ended_at > connection.snapshot_at)
     }
 
 

@@ -84,18 +84,18 @@ def insert_user(server, database, name=None, *, groups=(), is_staff=False, is_ac
                 first_name="", last_name="", password=PASSWORD) -> User:
     name = name or f"user{next(_numbers)}"
     joined = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
-    cursor = database.execute(
+    (user_id,) = database.execute(
         "INSERT INTO auth_user (password, is_superuser, username, last_name, email, is_staff, is_active,"
-        " date_joined, first_name) VALUES (?, 0, ?, ?, '', ?, ?, ?, ?)",
+        " date_joined, first_name) VALUES (?, FALSE, ?, ?, '', ?, ?, ?, ?) RETURNING id",
         (password_hash(password), name, last_name, is_staff, is_active, joined, first_name),
-    )
+    ).fetchone()
     for group in groups:
-        add_to_group(database, cursor.lastrowid, group)
-    return User(server, cursor.lastrowid, name, first_name, last_name)
+        add_to_group(database, user_id, group)
+    return User(server, user_id, name, first_name, last_name)
 
 
 def add_to_group(database, user_id: int, group: str):
-    database.execute("INSERT OR IGNORE INTO auth_group (name) VALUES (?)", (group,))
+    database.execute("INSERT INTO auth_group (name) VALUES (?) ON CONFLICT DO NOTHING", (group,))
     database.execute(
         "INSERT INTO auth_user_groups (user_id, group_id) SELECT ?, id FROM auth_group WHERE name = ?",
         (user_id, group),

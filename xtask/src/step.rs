@@ -57,7 +57,7 @@ fn summarize<C>(steps: &[&Step<C>], reports: &[Report]) -> Result<()> {
         println!("  {} {}", index + 1, line(step.name, reports.get(index)));
     }
     let total: Duration = reports.iter().map(|report| report.elapsed).sum();
-    println!("    {:<12} {:>8.1}s", "total", total.as_secs_f64());
+    println!("    {:<20} {:>8.1}s", "total", total.as_secs_f64());
     print_remarks(reports);
     let failed: Vec<_> = reports.iter().filter(|report| report.outcome.is_err()).collect();
     if failed.is_empty() {
@@ -71,9 +71,9 @@ fn line(name: &str, report: Option<&Report>) -> String {
     match report {
         Some(report) => {
             let verdict = if report.outcome.is_ok() { "ok" } else { "FAILED" };
-            format!("{name:<12} {:>8.1}s  {verdict}", report.elapsed.as_secs_f64())
+            format!("{name:<20} {:>8.1}s  {verdict}", report.elapsed.as_secs_f64())
         }
-        None => format!("{name:<12} {:>9}  not run", "-"),
+        None => format!("{name:<20} {:>9}  not run", "-"),
     }
 }
 

@@ -17,13 +17,21 @@ pub(crate) const CHROMIUM: DebianProgram = DebianProgram { program: "chromium", 
 /// What the acceptance suite starts besides the server. A further service is one more entry.
 const SERVICES: &[DebianProgram] = &[
     CHROMIUM,
+    DebianProgram { program: "nginx", package: "nginx-light" },
     DebianProgram { program: "openssl", package: "openssl" },
     DebianProgram { program: "redis-server", package: "redis-server" },
     DebianProgram { program: "strace", package: "strace" },
+    POSTGRES,
 ];
+
+/// A server of the tests' own; what Debian sets up when it installs it stays as it is.
+const POSTGRES: DebianProgram = DebianProgram { program: "initdb", package: "postgresql" };
 
 /// What counts instructions.
 const COUNTER: &[DebianProgram] = &[DebianProgram { program: "valgrind", package: "valgrind" }];
+
+/// Runs a command with a PostgreSQL server.
+const POSTGRES_SERVER: &str = "acceptance/postgres_server.py";
 
 /// What the Rust tests and the crash tests need, and no release has.
 const TEST_FEATURES: &[&str] = &["--features", "holodrive/test-hooks,holodrive/failpoints"];
@@ -33,8 +41,14 @@ const STEPS: &[Step<Options>] = &[
     Step { name: "lint", about: "clippy, with and without the test features", run: lint },
     Step { name: "deny", about: "licences, sources and banned crates", run: deny },
     Step { name: "rust", about: "the Rust tests, with the test features", run: rust_tests },
+    Step { name: "postgres", about: "the Rust tests once more, on PostgreSQL", run: rust_tests_on_postgres },
     Step { name: "build", about: "the program as it ships, without the test features", run: build },
     Step { name: "acceptance", about: "the Python suite against that program", run: acceptance },
+    Step {
+        name: "acceptance-postgres",
+        about: "the parts of the Python suite for which the database matters, on PostgreSQL",
+        run: acceptance_on_postgres,
+    },
     Step { name: "django-client", about: "the Django package, under each supported Django", run: django_client::test },
     Step { name: "instructions", about: "what connections and messages take, against the record", run: instructions },
 ];
@@ -48,7 +62,7 @@ pub(crate) struct Options {
     /// Only formatting, lints and the Rust tests
     #[arg(long, conflicts_with = "only")]
     quick: bool,
-    /// Only this step: format, lint, deny, rust, build, acceptance, django-client or instructions (may be repeated)
+    /// Only this step: format, lint, deny, rust, postgres, build, acceptance, acceptance-postgres, django-client or instructions (may be repeated)
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
     /// Run the other steps too when one has failed
@@ -107,6 +121,16 @@ fn rust_tests(_: &Options) -> Outcome {
     Ok(None)
 }
 
+/// The same programs as of the step before.
+fn rust_tests_on_postgres(_: &Options) -> Outcome {
+    tools::ensure_debian(&[POSTGRES])?;
+    let tests = cargo(["test", "--workspace", "--locked"]);
+    let mut run = Command::new(acceptance_python()?);
+    run.arg(POSTGRES_SERVER).arg(tests.get_program()).args(tests.get_args()).args(TEST_FEATURES);
+    tools::run(&mut run)?;
+    Ok(None)
+}
+
 /// Builds the program as it ships.
 pub(crate) fn build(_: &Options) -> Outcome {
     tools::run(&mut cargo(["build", "--workspace", "--locked", "--bin", "holodrive"]))?;
@@ -122,19 +146,33 @@ fn build_with_failpoints() -> Result<PathBuf> {
     Ok(copy)
 }
 
-/// Builds first, so that `--only acceptance` never judges a stale program.
-fn acceptance(options: &Options) -> Outcome {
+/// The Python suite, with arguments before those of `options`.
+fn pytest(python: &Path, options: &Options, before: &[&Path]) -> Result<Command> {
     let with_failpoints = build_with_failpoints()?;
     build(options)?;
     tools::ensure_debian(SERVICES)?;
+    let program = std::path::absolute(tools::target_dir().join("debug/holodrive"))?;
+    let mut pytest = Command::new(python);
+    pytest.args(before).args(["-m", "pytest"]).args(&options.pytest).current_dir("acceptance");
+    pytest.env("HOLODRIVE_BIN", program).env("HOLODRIVE_FAILPOINTS_BIN", with_failpoints);
+    Ok(pytest)
+}
+
+/// Builds first, so that `--only acceptance` never judges a stale program.
+fn acceptance(options: &Options) -> Outcome {
+    run_echoing(&mut pytest(&acceptance_python()?, options, &[])?).map(Some)
+}
+
+fn acceptance_on_postgres(options: &Options) -> Outcome {
+    let python = acceptance_python()?;
+    let server = std::path::absolute(POSTGRES_SERVER)?;
+    run_echoing(&mut pytest(&python, options, &[&server, &python])?).map(Some)
+}
+
+fn acceptance_python() -> Result<PathBuf> {
     let python =
         tools::python_env(Path::new("acceptance/requirements.txt"), &tools::target_dir().join("acceptance-venv"))?;
-    let program = std::path::absolute(tools::target_dir().join("debug/holodrive"))?;
-    let mut pytest = Command::new(std::path::absolute(python)?);
-    pytest.args(["-m", "pytest"]).args(&options.pytest).current_dir("acceptance").env("HOLODRIVE_BIN", program);
-    pytest.env("HOLODRIVE_FAILPOINTS_BIN", with_failpoints);
-    let closing_line = run_echoing(&mut pytest)?;
-    Ok(Some(closing_line))
+    Ok(std::path::absolute(python)?)
 }
 
 /// The program as it ships, and what loads it, in the profile of the other steps: nothing is built twice.

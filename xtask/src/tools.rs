@@ -48,10 +48,10 @@ pub(crate) fn announce(command: &Command) -> String {
     shown
 }
 
-/// Installs the packages of those `programs` that are not in `PATH`.
+/// Installs the packages of those `programs` that are not there.
 pub(crate) fn ensure_debian(programs: &[DebianProgram]) -> Result<()> {
     let missing: Vec<_> =
-        programs.iter().filter(|wanted| !in_path(wanted.program)).map(|wanted| wanted.package).collect();
+        programs.iter().filter(|wanted| !is_installed(wanted.program)).map(|wanted| wanted.package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -69,8 +69,11 @@ fn apt_get() -> Command {
     command
 }
 
-fn in_path(program: &str) -> bool {
+/// Debian keeps most programs of PostgreSQL out of `PATH`, in a folder for each version.
+fn is_installed(program: &str) -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     find_in_path(program).is_some()
+        || versions.map(|version| version.path().join("bin").join(program)).any(|file| file.is_file())
 }
 
 fn find_in_path(program: &str) -> Option<PathBuf> {

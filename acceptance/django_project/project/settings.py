@@ -1,9 +1,10 @@
-"""What `django-admin startproject` writes, with the database and the key from the environment."""
+"""What `django-admin startproject` writes, with the database, the keys and what a test is about from the environment."""
 
 import json
 import os
 
 SECRET_KEY = os.environ["SECRET_KEY"]
+SECRET_KEY_FALLBACKS = json.loads(os.environ.get("SECRET_KEY_FALLBACKS", "[]"))
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "project.urls"
 USE_TZ = True
@@ -13,10 +14,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ["DATABASE_PATH"],
+        "NAME": os.environ.get("DATABASE_PATH"),
         "OPTIONS": {"timeout": 20},
     }
 }
+# A PostgreSQL database as JSON: HOST, PORT, USER, NAME.
+if postgres := os.environ.get("DATABASE_POSTGRES"):
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", **json.loads(postgres)}}
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -55,3 +59,6 @@ ASGI_APPLICATION = "project.asgi.application"
 # The layer as JSON: BACKEND, and CONFIG as the documents of channels_redis have it.
 if layer := os.environ.get("CHANNEL_LAYER"):
     CHANNEL_LAYERS = {"default": json.loads(layer)}
+
+# Settings that a test is about, as JSON by their names.
+globals().update(json.loads(os.environ.get("DJANGO_SETTINGS", "{}")))

@@ -326,3 +326,74 @@ async fn tokens_may_name_users_by_another_column() {
     site.run("UPDATE auth_user SET username = $1 WHERE id = 5", [Value::from("renamed")]).await;
     assert_eq!(site.accounts.authenticate(&token(&pair.access)).await.err(), Some(Refusal::Unauthorized));
 }
+
+#[tokio::test]
+async fn a_token_name_that_several_users_have_names_nobody() {
+    let site = Site::new(&[("JWT_USER_ID_FIELD", "email")]);
+    site.add_vector_users().await;
+    site.run("UPDATE auth_user SET email = username || '@example.com'", []).await;
+    let pair = site.accounts.token_pair(&account(&site, "driver5").await).unwrap();
+    let (one, again) = (token(&pair.access), token(&pair.access));
+    let found = tokio::join!(site.accounts.authenticate(&one), site.accounts.authenticate(&again));
+    assert_eq!((found.0.unwrap().user.id, found.1.unwrap().user.id), (UserId::Int(5), UserId::Int(5)));
+    site.run("UPDATE auth_user SET email = 'driver5@example.com' WHERE id <> 5", []).await;
+    assert_eq!(site.accounts.authenticate(&one).await.err(), Some(Refusal::Unauthorized));
+}
+
+#[tokio::test]
+async fn names_that_the_tables_do_not_have_are_told_with_their_setting() {
+    for (setting, name) in [
+        ("AUTH_LOGIN_FIELD", "emial"),
+        ("JWT_USER_ID_FIELD", "uid"),
+        ("AUTH_USER_GROUPS_TABLE", "auth_user_group"),
+        ("AUTH_USER_GROUPS_USER_COLUMN", "rider_id"),
+    ] {
+        let site = Site::new(&[(setting, name)]);
+        let error = site.accounts.check_tables().await.unwrap_err().to_string();
+        assert!(error.starts_with(setting) && error.contains(name), "{error}");
+    }
+    Site::new(&[("JWT_USER_ID_FIELD", "pk")]).accounts.check_tables().await.unwrap();
+    Site::custom().await.accounts.check_tables().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_table_of_sessions_a_cookie_is_merely_refused() {
+    let site = Site::with_vector_users().await;
+    let row = site.accounts.create_session(&account(&site, "driver5").await).await.unwrap();
+    assert!(site.accounts.authenticate(&session(&row.session_key)).await.is_ok());
+    site.run("DROP TABLE django_session", []).await;
+    site.accounts.check_tables().await.unwrap();
+    assert!(!site.accounts.has_sessions());
+    assert_eq!(site.accounts.authenticate(&session(&row.session_key)).await.err(), Some(Refusal::Unauthorized));
+}
+
+#[tokio::test]
+async fn what_no_database_can_hold_is_nobodys() {
+    let site = Site::with_vector_users().await;
+    assert!(matches!(site.accounts.login("driver5\0", "x".into()).await, Err(LoginError::Rejected)));
+    assert_eq!(site.accounts.users_in_group("Driver\0").await.unwrap(), []);
+    let cookie = session("aaaaaaaaaaaaaaaa\0aaaaaaaaaaaaaaa");
+    assert_eq!(site.accounts.authenticate(&cookie).await.err(), Some(Refusal::Unauthorized));
+}
+
+#[tokio::test]
+async fn an_added_user_of_a_custom_model_gets_a_key_and_what_columns_there_are() {
+    let site = Site::custom().await;
+    let good = UserToAdd {
+        username: "o'neil@example.com".into(),
+        password: "parol".into(),
+        first_name: "Shaq".into(),
+        is_staff: true,
+        ..UserToAdd::default()
+    };
+    let id = site.accounts.add_user(good.clone()).await.unwrap();
+    assert!(matches!(id, UserId::Uuid(_)));
+    let account = site.accounts.login("o'neil@example.com", "parol".into()).await.unwrap();
+    assert_eq!((account.user().id, account.user().display_name().as_str()), (id, "Shaq"));
+    assert_eq!(site.accounts.active_staff().await.unwrap(), [id]);
+    assert!(matches!(site.accounts.add_user(good.clone()).await, Err(AddUserError::Taken)));
+    for username in ["", "two words", "nul\0", &"x".repeat(255)] {
+        let user = UserToAdd { username: username.into(), ..good.clone() };
+        assert!(matches!(site.accounts.add_user(user).await, Err(AddUserError::BadLogin)), "{username}");
+    }
+}

@@ -7,6 +7,8 @@ use crate::storage::StorageError;
 
 /// Django's limit for names of users and of groups, in characters.
 const MAX_NAME: usize = 150;
+/// Django's limit for an e-mail address.
+const MAX_LOGIN: usize = 254;
 
 /// A user to be added, as `holodrive user add` takes it.
 #[derive(Clone, Default)]
@@ -31,6 +33,12 @@ pub enum AddUserError {
     /// Django would not take the name.
     #[error("a user name has 1 to 150 letters, digits and any of @ . + - _")]
     BadUsername,
+    /// It is no address, nor anything else that one could type to log in.
+    #[error("a login name has 1 to 254 characters, and no spaces")]
+    BadLogin,
+    /// The user table has no place for what was asked.
+    #[error("the user table has no column {0}: leave that option out")]
+    NoColumn(&'static str),
     /// One of the other names is too long, or the name of a group is empty.
     #[error("names of users and groups have at most 150 characters, and a group's name at least one")]
     BadName,
@@ -54,7 +62,11 @@ impl Accounts {
     /// # Errors
     /// When a name is not acceptable or taken.
     pub async fn add_user(&self, user: UserToAdd) -> Result<UserId, AddUserError> {
+        check_login(&user.username, self.rules.users.login_field())?;
         check(&user)?;
+        if let Some(column) = self.rules.users.lacks(columns_for(&user)) {
+            return Err(AddUserError::NoColumn(column));
+        }
         let password = user.password;
         let encoded_password = tokio::task::spawn_blocking(move || hash_password(&password))
             .await
@@ -77,12 +89,31 @@ impl Accounts {
     }
 }
 
+/// The columns without which something that was asked would be lost.
+fn columns_for(user: &UserToAdd) -> impl Iterator<Item = &'static str> {
+    let asked = [
+        ("first_name", !user.first_name.is_empty()),
+        ("last_name", !user.last_name.is_empty()),
+        ("is_staff", user.is_staff),
+    ];
+    asked.into_iter().filter_map(|(column, asked)| asked.then_some(column))
+}
+
+/// Django restricts user names; what else one may log in with is for the project to say.
+fn check_login(name: &str, field: &str) -> Result<(), AddUserError> {
+    let length = name.chars().count();
+    if field == "username" {
+        let allowed = |character: char| character.is_alphanumeric() || "@.+-_".contains(character);
+        let fits = (1..=MAX_NAME).contains(&length) && name.chars().all(allowed);
+        return fits.then_some(()).ok_or(AddUserError::BadUsername);
+    }
+    let allowed = |character: char| !character.is_whitespace() && !character.is_control();
+    let fits = (1..=MAX_LOGIN).contains(&length) && name.chars().all(allowed);
+    fits.then_some(()).ok_or(AddUserError::BadLogin)
+}
+
 fn check(user: &UserToAdd) -> Result<(), AddUserError> {
     let fits = |name: &str| name.chars().count() <= MAX_NAME;
-    let allowed = |character: char| character.is_alphanumeric() || "@.+-_".contains(character);
-    if user.username.is_empty() || !fits(&user.username) || !user.username.chars().all(allowed) {
-        return Err(AddUserError::BadUsername);
-    }
     let groups_fit = user.groups.iter().all(|group| fits(group) && !group.is_empty());
     if !fits(&user.first_name) || !fits(&user.last_name) || !groups_fit {
         return Err(AddUserError::BadName);

@@ -60,13 +60,15 @@ impl Accounts {
     /// # Errors
     /// When this server has no key to sign with; so with [`Accounts::access_token`].
     pub fn token_pair(&self, account: &Account) -> Result<TokenPair, IssueError> {
-        self.rules.jwt.issue_pair(&account.token_name, &account.password, self.storage.clock().now())
+        let name = account.token_name.as_deref().ok_or(IssueError::NoUserId)?;
+        self.rules.jwt.issue_pair(name, &account.password, self.storage.clock().now())
     }
 
     /// An access token that lasts as long as asked.
     pub fn access_token(&self, account: &Account, lifetime: Duration) -> Result<String, IssueError> {
         let now = self.storage.clock().now();
-        self.rules.jwt.issue_access(&account.token_name, &account.password, lifetime, now)
+        let name = account.token_name.as_deref().ok_or(IssueError::NoUserId)?;
+        self.rules.jwt.issue_access(name, &account.password, lifetime, now)
     }
 
     /// The access token that a refresh token is exchanged for.

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     Account, AccountsOptions, Credential, Identity, Proof, Refusal, User,
@@ -30,6 +33,8 @@ pub(super) struct Rules {
     pub(super) session: SessionSettings,
     pub(super) users: Arc<Users>,
     pub(super) driver_group: String,
+    /// Whether there is a table of sessions.
+    pub(super) has_sessions: AtomicBool,
 }
 
 impl Accounts {
@@ -37,12 +42,45 @@ impl Accounts {
     /// When a key of the tokens cannot be used; the text says which setting to change.
     pub fn new(storage: Storage, options: AccountsOptions) -> Result<Self, KeyError> {
         let users = Arc::new(Users::new(options.tables, &options.jwt.user_id_field, storage.user_table()));
-        let rules =
-            Rules { jwt: Jwt::new(options.jwt)?, session: options.session, users, driver_group: options.driver_group };
+        let rules = Rules {
+            jwt: Jwt::new(options.jwt)?,
+            session: options.session,
+            users,
+            driver_group: options.driver_group,
+            has_sessions: AtomicBool::new(true),
+        };
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let (verifier, rules) = (Verifier::new(workers, LOGIN_QUEUE), Arc::new(rules));
         let token_users = JointLookup::new(storage.clone(), Arc::clone(&rules.users));
         Ok(Self { storage, verifier, rules, token_users })
+    }
+
+    /// Looks whether Django's tables are what the settings say, before anybody relies on it.
+    ///
+    /// # Errors
+    /// [`StorageError::Setup`] names the setting that is wrong.
+    pub async fn check_tables(&self) -> Result<(), StorageError> {
+        let look = |rules: &Rules, tx: &mut Tx<'_>| {
+            rules.users.check(tx)?;
+            let has_sessions = store::has_sessions(tx)?;
+            // A role that may not read them would otherwise turn away everybody later.
+            rules.users.group_members(tx, "")?;
+            if has_sessions {
+                store::sessions(tx, &[""])?;
+            }
+            Ok(has_sessions)
+        };
+        let has_sessions = self.read(look).await?;
+        if !has_sessions {
+            tracing::warn!("there is no table django_session: session cookies open nothing");
+        }
+        self.rules.has_sessions.store(has_sessions, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether there are sessions: a project whose users come with tokens alone may do without.
+    pub fn has_sessions(&self) -> bool {
+        self.rules.has_sessions.load(Ordering::Relaxed)
     }
 
     /// Who shows this credential.
@@ -74,7 +112,7 @@ impl Accounts {
     }
 
     async fn by_session(&self, key: &str) -> Result<Identity, Refusal> {
-        if !session::is_plausible_key(key) {
+        if !self.has_sessions() || !session::is_plausible_key(key) {
             return Err(Refusal::Unauthorized);
         }
         let wanted = key.to_owned();

@@ -90,7 +90,7 @@ struct LoginData {
 
 /// Whether a cookie value can be the key of a row at all.
 pub fn is_plausible_key(key: &str) -> bool {
-    (8..=40).contains(&key.len())
+    (8..=40).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Reads a row; none where it is expired, forged, anonymous, or opened by a backend that is not configured.
@@ -201,6 +201,7 @@ mod tests {
         assert_eq!(one.session_key.len(), KEY_LENGTH);
         assert!(one.session_key.bytes().all(|byte| KEY_ALPHABET.contains(&byte)));
         assert!(is_plausible_key(&one.session_key) && !is_plausible_key("short12"));
+        assert!(!is_plausible_key("no database\0 holds that"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(super) fn run(config: Config, args: &TokenArgs) -> anyhow::Result<()> {
     let lifetime = args.lifetime.unwrap_or(config.jwt_access_token_lifetime);
     block_on(async {
         let accounts = open_accounts(config)?;
+        accounts.check_tables().await?;
         let account = accounts.account_by_name(&args.name).await?;
         let account = account.with_context(|| format!("there is no user {:?}", args.name))?;
         print(&format!("{}\n", accounts.access_token(&account, lifetime)?))

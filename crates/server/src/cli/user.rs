@@ -53,7 +53,9 @@ pub(super) fn run(config: Config, args: UserArgs) -> anyhow::Result<()> {
         groups: args.groups,
     };
     block_on(async {
-        let id = open_accounts(config)?.add_user(user).await?;
+        let accounts = open_accounts(config)?;
+        accounts.check_tables().await?;
+        let id = accounts.add_user(user).await?;
         print(&format!("{}\n", json!({"id": id, "username": args.name})))
     })
 }

@@ -33,6 +33,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     let origins = AllowedOrigins::parse(config.allowed_origins.iter().map(String::as_str))?;
     let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
+    accounts.check_tables().await?;
     let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, presence } =
         Hooks::new(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
     let notifications = Notifications::new(storage.clone(), mark_as_read);

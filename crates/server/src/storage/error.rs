@@ -9,6 +9,9 @@ pub enum StorageError {
     /// A unique index or another constraint refused the row.
     #[error("the database refused a row: {0}")]
     Constraint(String),
+    /// The role that we are in PostgreSQL lacks a privilege.
+    #[error("the database does not let its role do that: {0}")]
+    Denied(String),
     /// A column did not hold what the query expects.
     #[error("column {index} holds an unexpected value")]
     Column {

@@ -44,6 +44,13 @@ impl Inspection {
         self.look(|tx| tx.query_one(sql, &[])?.map_or(Ok(false), Row::first))
     }
 
+    /// Whether this role may insert and delete rows in a table of PostgreSQL.
+    pub fn may_write(&mut self, table: &str) -> Result<bool, StorageError> {
+        let sql = "SELECT COALESCE(has_table_privilege(name, 'INSERT') AND has_table_privilege(name, 'DELETE'), FALSE) \
+            FROM (SELECT to_regclass(quote_ident($1)) AS name) AS wanted";
+        self.look(|tx| tx.query_one(sql, &[table.into()])?.map_or(Ok(false), Row::first))
+    }
+
     /// The names of the migrations that are still to be applied.
     pub fn pending_migrations(&mut self) -> Result<Vec<&'static str>, StorageError> {
         self.look(migrations::pending)

@@ -25,10 +25,20 @@ const MIGRATIONS: &[Migration] = &[
     (2, "notification_delivery", include_str!("../../migrations/0002_notification_delivery.sql")),
     (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
     (4, "notification_index", include_str!("../../migrations/0004_notification_index.sql")),
+    (5, "commit", include_str!("../../migrations/0005_commit.sql")),
 ];
 
 /// Brings the schema up to date; gives the table of the users.
 pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
+    apply(options, now).map_err(|error| match error {
+        StorageError::Denied(why) => StorageError::Setup(format!(
+            "the database cannot be migrated: {why}; GRANT that to its role, or let another role run `holodrive migrate`"
+        )),
+        other => other,
+    })
+}
+
+fn apply(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
     let mut connection = Connection::open(&StorageOptions { timeout: LIMIT, ..options.clone() })?;
     let mut transaction = connection.begin(Access::Write)?;
     if let (Dialect::Postgres, Some(schema)) = (transaction.dialect(), &options.schema) {

@@ -24,6 +24,11 @@ impl Table {
         self.column(column).and_then(Column::key_kind)
     }
 
+    /// The type that a column was declared with, in the engine's own words.
+    pub fn declared(&self, column: &str) -> Option<&str> {
+        self.column(column).map(|column| column.declared.as_str())
+    }
+
     fn column(&self, name: &str) -> Option<&Column> {
         self.0.iter().find(|column| column.name == name)
     }

@@ -28,6 +28,9 @@ pub enum IssueError {
     /// The algorithm signs with a private key that this server does not have.
     #[error("JWT_SIGNING_KEY is no private key in PEM (PKCS #8) for JWT_ALGORITHM: this server only verifies tokens")]
     NoSigningKey,
+    /// The user has nothing that a token could call him by.
+    #[error("this user has no token: his JWT_USER_ID_FIELD is empty")]
+    NoUserId,
     /// The key is of the right kind, but the signature failed.
     #[error("the token could not be signed with JWT_SIGNING_KEY")]
     NotSigned,

@@ -1,8 +1,11 @@
 //! The queries on Django's tables. Columns are named one by one, because their order differs from project to project, and
 //! qualified, because SQLite takes an unknown quoted name that stands alone for a text.
 
+mod check;
 mod group_lists;
+mod new_user;
 mod sessions;
+mod token_names;
 mod users;
 
 use std::sync::Arc;
@@ -12,8 +15,10 @@ use holodrive_protocol::Timestamp;
 use super::User;
 use crate::storage::Value;
 
+pub(super) use check::has_sessions;
+pub(super) use new_user::NewUser;
 pub(super) use sessions::{delete_session, insert_session, is_blacklisted, sessions};
-pub(super) use users::{NewUser, Users};
+pub(super) use users::Users;
 
 /// What a custom user model names differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +51,9 @@ pub struct Account {
     pub(super) is_active: bool,
     /// The whole password column.
     pub(super) password: String,
-    /// What a token calls him.
-    pub(super) token_name: String,
+    /// What a token calls him; nothing where his column for that is empty. Tokens that named him otherwise could be taken for
+    /// somebody else's.
+    pub(super) token_name: Option<String>,
 }
 
 impl Account {

@@ -2,38 +2,29 @@ use std::{collections::HashMap, sync::Arc};
 
 use holodrive_protocol::UserId;
 
-use super::{Account, UserTables, group_lists::GroupLists, stored_date};
+use super::{Account, UserTables, group_lists::GroupLists};
 use crate::{
     accounts::User,
-    storage::{FromValue, Row, StorageError, Tx, UserKey, UserTable, Value},
+    storage::{FromValue, Row, StorageError, Table, Tx, UserKey, UserTable, Value},
 };
 
-/// The name that stands for the primary key in SimpleJWT's default settings, whatever the column is called.
-const PRIMARY_KEY: &str = "id";
-
-/// A user to be added.
-pub(in super::super) struct NewUser {
-    pub(in super::super) username: String,
-    pub(in super::super) encoded_password: String,
-    pub(in super::super) first_name: String,
-    pub(in super::super) last_name: String,
-    pub(in super::super) is_staff: bool,
-    pub(in super::super) groups: Vec<String>,
-}
+/// The names that stand for the primary key in SimpleJWT's settings, whatever the column is called.
+const PRIMARY_KEYS: [&str; 2] = ["id", "pk"];
 
 /// The statements on one set of user tables.
 pub(in super::super) struct Users {
-    tables: UserTables,
+    pub(super) tables: UserTables,
     /// The column with the primary key, and what is in it.
-    key: String,
-    key_kind: UserKey,
+    pub(super) key: String,
+    pub(super) key_kind: UserKey,
     /// The column that tokens name users by, and what is in it; texts have no kind.
-    token_field: String,
-    token_kind: Option<UserKey>,
+    pub(super) token_field: String,
+    pub(super) token_kind: Option<UserKey>,
     /// Whether a user is staff, and active, as conditions.
     is_staff: String,
     is_active: String,
-    select: String,
+    pub(super) select: String,
+    pub(super) columns: Table,
     group_lists: GroupLists,
 }
 
@@ -41,7 +32,8 @@ impl Users {
     /// A model of a project's own may lack what Django's has: its users have no such names then, are no staff, and active.
     pub(in super::super) fn new(tables: UserTables, token_field: &str, table: &UserTable) -> Self {
         let UserTable { columns, key, key_kind } = table;
-        let token_field = if token_field == PRIMARY_KEY && !columns.has(PRIMARY_KEY) { key } else { token_field };
+        let is_key = PRIMARY_KEYS.contains(&token_field) && !columns.has(token_field);
+        let token_field = if is_key { key } else { token_field };
         let or = |column: &str, default: &str| {
             if columns.has(column) { format!(r#"u."{column}""#) } else { default.to_owned() }
         };
@@ -62,44 +54,22 @@ impl Users {
             is_staff,
             is_active,
             select,
+            columns: columns.clone(),
             group_lists: GroupLists::default(),
         }
     }
 
+    /// The column with the login name.
+    pub(in super::super) fn login_field(&self) -> &str {
+        &self.tables.login_field
+    }
+
     /// The user whose login name this is.
     pub(in super::super) fn by_login(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
-        self.by_column(tx, &self.tables.login_field, name.into())
-    }
-
-    /// The user that a token means by this name.
-    pub(in super::super) fn by_token_name(&self, tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>, StorageError> {
-        Ok(self.by_token_names(tx, &[name])?.remove(name))
-    }
-
-    /// The users that tokens mean by these names.
-    pub(in super::super) fn by_token_names(
-        &self,
-        tx: &mut Tx<'_>,
-        names: &[&str],
-    ) -> Result<HashMap<String, Account>, StorageError> {
-        if self.token_field == self.key {
-            let ids: HashMap<&str, UserId> =
-                names.iter().filter_map(|name| Some((*name, name.parse().ok()?))).collect();
-            let accounts = self.by_ids(tx, &ids.values().copied().collect::<Vec<_>>())?;
-            return Ok(ids.iter().filter_map(|(name, id)| Some(((*name).into(), accounts.get(id)?.clone()))).collect());
-        }
-        let values = names.iter().filter_map(|name| Some((*name, self.token_value(name)?)));
-        let one_by_one = values.map(|(name, value)| Ok((name, self.by_column(tx, &self.token_field, value)?)));
-        let found: Vec<_> = one_by_one.collect::<Result<_, StorageError>>()?;
-        Ok(found.into_iter().filter_map(|(name, account)| Some((name.into(), account?))).collect())
-    }
-
-    /// What is in the column of a user that a token means by this name; `None` where nobody can be meant.
-    fn token_value(&self, name: &str) -> Option<Value> {
-        match (self.token_kind, name.parse()) {
-            (None, _) => Some(name.into()),
-            (Some(kind), Ok(id)) if is_of(kind, &id) => Some(id.into()),
-            _ => None,
+        let login_field = &self.tables.login_field;
+        match value_of(self.columns.key_kind(login_field), name) {
+            Some(value) => self.by_column(tx, login_field, value),
+            None => Ok(None),
         }
     }
 
@@ -116,8 +86,18 @@ impl Users {
     }
 
     /// The only user with this value in that column; none where several have it, since then it names nobody.
-    fn by_column(&self, tx: &mut Tx<'_>, column: &str, value: Value) -> Result<Option<Account>, StorageError> {
-        let sql = format!(r#"{} WHERE u."{column}" = $1 LIMIT 2"#, self.select);
+    pub(super) fn by_column(
+        &self,
+        tx: &mut Tx<'_>,
+        column: &str,
+        value: Value,
+    ) -> Result<Option<Account>, StorageError> {
+        if !is_storable(&value) {
+            return Ok(None);
+        }
+        // PostgreSQL would compare such a column as plain text otherwise, letter case and all.
+        let wanted = if self.columns.declared(column) == Some("citext") { "CAST($1 AS citext)" } else { "$1" };
+        let sql = format!(r#"{} WHERE u."{column}" = {wanted} LIMIT 2"#, self.select);
         let rows = tx.query(&sql, &[value])?;
         if rows.len() > 1 {
             return Ok(None);
@@ -125,7 +105,7 @@ impl Users {
         Ok(self.accounts(tx, rows)?.pop())
     }
 
-    fn accounts(&self, tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Account>, StorageError> {
+    pub(super) fn accounts(&self, tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Account>, StorageError> {
         let mut accounts = rows.into_iter().map(|row| self.read(row)).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<_> = accounts.iter().map(|account| account.user.id).collect();
         let mut groups = self.groups(tx, &ids)?;
@@ -141,16 +121,17 @@ impl Users {
         let mut columns = row.columns();
         let user = User {
             id: columns.take()?,
-            username: columns.take::<String>()?.into(),
-            first_name: columns.take::<String>()?.into(),
-            last_name: columns.take::<String>()?.into(),
-            is_staff: columns.take()?,
+            username: columns.take::<Value>().map(text_of)?.unwrap_or_default().into(),
+            first_name: columns.take::<Option<String>>()?.unwrap_or_default().into(),
+            last_name: columns.take::<Option<String>>()?.unwrap_or_default().into(),
+            is_staff: columns.take::<Option<bool>>()?.unwrap_or_default(),
             groups: self.group_lists.none(),
         };
-        let (is_active, password) = (columns.take()?, columns.take()?);
+        let is_active = columns.take::<Option<bool>>()?.unwrap_or_default();
+        let password = columns.take()?;
         let token_name = match (columns.take()?, self.token_kind) {
-            (Value::Text(text), None) => text,
-            (value, _) => UserId::from_value(value).map_or_else(|| user.id.to_string(), |id| id.to_string()),
+            (value, None) => text_of(value),
+            (value, Some(_)) => UserId::from_value(value).map(|id| id.to_string()),
         };
         Ok(Account { user: Arc::new(user), is_active, password, token_name })
     }
@@ -175,6 +156,9 @@ impl Users {
     pub(in super::super) fn group_members(&self, tx: &mut Tx<'_>, name: &str) -> Result<Vec<UserId>, StorageError> {
         let UserTables { users, user_groups, user_groups_user, .. } = &self.tables;
         let (key, is_active) = (&self.key, &self.is_active);
+        if !is_storable(&name.into()) {
+            return Ok(Vec::new());
+        }
         let sql = format!(
             r#"SELECT u."{key}" FROM "{users}" u JOIN "{user_groups}" m ON m."{user_groups_user}" = u."{key}"
             JOIN "auth_group" g ON g."id" = m."group_id" WHERE g."name" = $1 AND {is_active} ORDER BY u."{key}""#
@@ -191,33 +175,22 @@ impl Users {
         );
         tx.query(&sql, &[])?.into_iter().map(Row::first).collect()
     }
+}
 
-    /// Adds a user, and the groups that are not there yet.
-    pub(in super::super) fn insert_user(&self, tx: &mut Tx<'_>, user: &NewUser) -> Result<UserId, StorageError> {
-        let UserTables { users, login_field, .. } = &self.tables;
-        let sql = format!(
-            r#"INSERT INTO "{users}" ("password", "is_superuser", "{login_field}", "first_name", "last_name", "email",
-            "is_staff", "is_active", "date_joined") VALUES ($1, FALSE, $2, $3, $4, '', $5, TRUE, $6) RETURNING "{}""#,
-            self.key
-        );
-        let NewUser { username, encoded_password, first_name, last_name, is_staff, .. } = user;
-        let joined = stored_date(tx.now());
-        let params =
-            [encoded_password.into(), username.into(), first_name.into(), last_name.into(), (*is_staff).into(), joined];
-        let row = tx.query_one(&sql, &params)?.ok_or(StorageError::Unavailable)?;
-        let id = row.first()?;
-        user.groups.iter().try_for_each(|group| self.join_group(tx, id, group))?;
-        Ok(id)
+/// What stands in a column of this kind for somebody who is called so; `None` where nobody can be. Texts have no kind.
+pub(super) fn value_of(kind: Option<UserKey>, name: &str) -> Option<Value> {
+    match (kind, name.parse()) {
+        (None, _) => Some(name.into()),
+        (Some(kind), Ok(id)) if is_of(kind, &id) => Some(id.into()),
+        _ => None,
     }
+}
 
-    fn join_group(&self, tx: &mut Tx<'_>, id: UserId, group: &str) -> Result<(), StorageError> {
-        let UserTables { user_groups, user_groups_user, .. } = &self.tables;
-        tx.execute(r#"INSERT INTO "auth_group" ("name") VALUES ($1) ON CONFLICT DO NOTHING"#, &[group.into()])?;
-        let sql = format!(
-            r#"INSERT INTO "{user_groups}" ("{user_groups_user}", "group_id")
-            SELECT $1, g."id" FROM "auth_group" g WHERE g."name" = $2 ON CONFLICT DO NOTHING"#
-        );
-        tx.execute(&sql, &[id.into(), group.into()]).map(drop)
+/// A name as it is shown: most are texts, a telephone number may be a number.
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text),
+        value => UserId::from_value(value).map(|id| id.to_string()),
     }
 }
 
@@ -227,4 +200,9 @@ fn is_of(kind: UserKey, id: &UserId) -> bool {
         UserId::Int(_) => kind == UserKey::Int,
         UserId::Uuid(_) => kind == UserKey::Uuid,
     }
+}
+
+/// Whether a database can hold the value at all: PostgreSQL's texts have no NUL.
+pub(super) fn is_storable(value: &Value) -> bool {
+    !matches!(value, Value::Text(text) if text.contains('\0'))
 }

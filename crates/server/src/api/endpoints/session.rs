@@ -15,6 +15,7 @@ use crate::{
     api::{ApiError, Caller, Fields, caller::check_origin},
     app::App,
     server::ClientAddress,
+    storage::StorageError,
 };
 
 /// The longest login name and password, in characters.
@@ -29,11 +30,15 @@ pub(super) async fn log_in(
     fields: Fields,
 ) -> Result<Response, ApiError> {
     check_origin(&headers, &app)?;
+    if !app.accounts.has_sessions() {
+        let why = "this site has no sessions: get tokens instead";
+        return Err(ApiError::new(StatusCode::CONFLICT, "no_sessions", why));
+    }
     let account = log_in_as(&app, fields, "username", address).await?;
-    let session = app.accounts.create_session(&account).await?;
+    let session = app.accounts.create_session(&account).await.map_err(unless_read_only)?;
     // A key that somebody may have slipped in before must not be worth anything after the login.
     if let Some(old) = cookies::from_headers(&headers, &app.config.session_cookie_name) {
-        app.accounts.delete_session(&old).await?;
+        app.accounts.delete_session(&old).await.map_err(unless_read_only)?;
     }
     let config = &app.config;
     let (name, age, secure) = (&config.session_cookie_name, config.session_cookie_age, config.secure_cookies);
@@ -48,7 +53,7 @@ pub(super) async fn log_in(
 pub(super) async fn log_out(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, ApiError> {
     let Caller::User(identity) = caller else { return Err(no_session()) };
     let Proof::Session { key } = &identity.proof else { return Err(no_session()) };
-    app.accounts.delete_session(key).await?;
+    app.accounts.delete_session(key).await.map_err(unless_read_only)?;
     let cookie = [(header::SET_COOKIE, cookies::clear_session(&app.config.session_cookie_name))];
     Ok((StatusCode::NO_CONTENT, cookie).into_response())
 }
@@ -81,6 +86,14 @@ fn login_failed(error: LoginError) -> ApiError {
             ApiError { retry_after: Some(1), ..refused }
         }
         LoginError::Storage(error) => error.into(),
+    }
+}
+
+/// Beside a Django whose tables are not ours to write, sessions begin and end there.
+fn unless_read_only(error: StorageError) -> ApiError {
+    match error {
+        StorageError::Denied(_) => ApiError::forbidden("sessions are Django's here: log in and out there"),
+        other => other.into(),
     }
 }
 

@@ -101,7 +101,10 @@ impl From<RefreshError> for TokenRefused {
 
 impl From<IssueError> for TokenRefused {
     fn from(error: IssueError) -> Self {
-        Self(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string()))
+        Self(match error {
+            IssueError::NoUserId => ApiError::unauthorized("no_active_account", &error.to_string()),
+            _ => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string()),
+        })
     }
 }
 

@@ -8,6 +8,8 @@ use crate::{
     storage::{Inspection, StorageError, StorageOptions},
 };
 
+const SESSIONS: &str = "django_session";
+
 pub(super) fn check(config: &Config, report: &mut Report) {
     let options = StorageOptions::from(config);
     match &config.database_url {
@@ -28,7 +30,8 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         DatabaseUrl::Postgres(_) => {
             let checked = Inspection::open(&options).and_then(|mut database| {
                 check_server(&mut database, report)?;
-                check_tables(&mut database, config, report)
+                check_tables(&mut database, config, report)?;
+                check_logins(&mut database, report)
             });
             if let Err(error) = checked {
                 report.fail("database", error.to_string());
@@ -40,12 +43,16 @@ pub(super) fn check(config: &Config, report: &mut Report) {
 fn check_tables(database: &mut Inspection, config: &Config, report: &mut Report) -> Result<(), StorageError> {
     check_migrations(database, report)?;
     // The key is found by itself; names, staff and activity are for those that have them.
-    let token_column = Some(config.jwt_user_id_field.as_str()).filter(|column| *column != "id");
+    let token_column = Some(config.jwt_user_id_field.as_str()).filter(|column| !matches!(*column, "id" | "pk"));
     let user_columns = [config.auth_login_field.as_str(), "password"].into_iter().chain(token_column);
     check_table(database, "users", &config.auth_user_table, user_columns, report)?;
     let membership_columns = [config.auth_user_groups_user_column.as_str(), "group_id"];
     check_table(database, "members", &config.auth_user_groups_table, membership_columns, report)?;
-    check_table(database, "sessions", "django_session", ["session_key", "session_data", "expire_date"], report)?;
+    if database.table(SESSIONS)?.is_some() {
+        check_table(database, "sessions", SESSIONS, ["session_key", "session_data", "expire_date"], report)?;
+    } else {
+        report.warn("sessions", format!("no table {SESSIONS}: session cookies open nothing, only tokens do"));
+    }
     if check_table(database, "groups", "auth_group", ["id", "name"], report)? {
         check_driver_group(database, &config.driver_group, report)?;
     }
@@ -87,6 +94,17 @@ fn check_server(database: &mut Inspection, report: &mut Report) -> Result<(), St
         report.fail(
             "role",
             "it may make no tables: GRANT CREATE ON SCHEMA … to it, or let another role run `holodrive migrate`",
+        );
+    }
+    Ok(())
+}
+
+/// Whether our own login works: it opens sessions. Django's does in any case.
+fn check_logins(database: &mut Inspection, report: &mut Report) -> Result<(), StorageError> {
+    if database.table(SESSIONS)?.is_some() && !database.may_write(SESSIONS)? {
+        report.warn(
+            "role",
+            format!("it may write no sessions, so POST /api/session/ fails: GRANT INSERT, DELETE ON {SESSIONS} to it"),
         );
     }
     Ok(())

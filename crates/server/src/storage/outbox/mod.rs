@@ -30,6 +30,8 @@ pub use topic::{Event, Topic};
 
 /// A node that was not seen for so long is taken for dead: nobody keeps rows for it any more.
 const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// How long the mark of a commit is kept: far longer than a lost answer can matter, since others take the node for dead by then.
+const MARK_LASTS: Duration = Duration::from_hours(24);
 /// The position of a node that follows nothing: a command, or a server that is still starting.
 const NOT_JOINED: i64 = -1;
 
@@ -154,10 +156,18 @@ impl Outbox {
             tx.after_commit(move || outbox.missed());
             return Ok(false);
         }
+        let (dead_since, marked_since) = (earlier(tx.now(), DEAD_AFTER), earlier(tx.now(), MARK_LASTS));
+        // While the database was away nobody could be seen: who was not seen himself does not judge the others.
+        let sql = "DELETE FROM holodrive_node WHERE seen_at < $1 \
+            AND EXISTS (SELECT 1 FROM holodrive_node AS here WHERE here.node = $2 AND here.seen_at >= $1)";
+        tx.execute(sql, &[dead_since.into(), self.node.as_str().into()])?;
         let sql = "UPDATE holodrive_node SET position = $2, seen_at = $3 WHERE node = $1";
         tx.execute(sql, &[self.node.as_str().into(), self.position().into(), tx.now().into()])?;
-        let dead_since = tx.now().as_micros() - i64::try_from(DEAD_AFTER.as_micros()).unwrap_or(i64::MAX);
-        tx.execute("DELETE FROM holodrive_node WHERE seen_at < $1", &[Timestamp::from_micros(dead_since).into()])?;
+        tx.execute("DELETE FROM holodrive_commit WHERE committed_at < $1", &[marked_since.into()])?;
         entries::forget_published(tx)
     }
+}
+
+fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_micros(now.as_micros().saturating_sub_unsigned(u64::try_from(by.as_micros()).unwrap_or(u64::MAX)))
 }

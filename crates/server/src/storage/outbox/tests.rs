@@ -12,8 +12,9 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// Longer than a node may be silent.
-const LONG: Duration = Duration::from_secs(61);
+/// Longer than a node may be silent, and half of it.
+const LONG: Duration = Duration::from_secs(62);
+const HALF: Duration = Duration::from_secs(31);
 
 struct Node {
     storage: Storage,
@@ -55,6 +56,14 @@ impl Node {
     async fn heard(&self) -> Vec<u32> {
         self.storage.follow().await.unwrap();
         self.heard.lock().clone()
+    }
+
+    /// Time passes in which this node is seen, and others are not.
+    async fn outlive_others(&self) {
+        for _ in 0..2 {
+            self.clock.advance(HALF);
+            self.storage.attend().await.unwrap();
+        }
     }
 
     async fn rows(&self) -> i64 {
@@ -160,8 +169,7 @@ async fn nothing_is_kept_for_the_dead() {
     let (a, dead) = (Node::start(folder.path()).await, Node::start(folder.path()).await);
     a.say(1).await;
     drop(dead);
-    a.clock.advance(LONG);
-    a.storage.attend().await.unwrap();
+    a.outlive_others().await;
     a.say(2).await;
     assert_eq!(a.rows().await, 0);
 }
@@ -171,13 +179,22 @@ async fn a_node_that_was_taken_for_dead_learns_that_it_missed_something() {
     let folder = folder();
     let (a, frozen) = (Node::start(folder.path()).await, Node::start(folder.path()).await);
     let misses = frozen.storage.misses();
-    a.clock.advance(LONG);
-    a.storage.attend().await.unwrap();
+    a.outlive_others().await;
     a.say(1).await;
     frozen.say(2).await;
     assert_eq!((*misses.borrow(), frozen.heard().await), (1, vec![2]));
     a.say(3).await;
     assert_eq!((frozen.heard().await, a.heard().await), (vec![2, 3], vec![1, 2, 3]));
+}
+
+#[tokio::test]
+async fn nobody_is_taken_for_dead_by_who_was_not_seen_himself() {
+    let folder = folder();
+    let (a, b) = (Node::start(folder.path()).await, Node::start(folder.path()).await);
+    a.clock.advance(LONG);
+    a.storage.attend().await.unwrap();
+    a.say(1).await;
+    assert_eq!((*b.storage.misses().borrow(), b.heard().await), (0, vec![1]));
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ const APPLICATION: &str = "holodrive";
 /// Silence after which the system asks whether the server is still there, where the network may lose that.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// How long it may take at the most until there is a connection, however long statements may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
 /// What an encrypted connection goes over.
 pub(super) type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 
@@ -37,7 +40,10 @@ impl Address {
             .parse()
             .map_err(|error: tokio_postgres::Error| StorageError::Setup(format!("DATABASE_URL: {}", text(&error))))?;
         config.ssl_mode(tls.mode);
-        config.connect_timeout(options.timeout).keepalives_idle(KEEPALIVE).tcp_user_timeout(options.timeout * 2);
+        config
+            .connect_timeout(options.timeout.min(CONNECT_LIMIT))
+            .keepalives_idle(KEEPALIVE)
+            .tcp_user_timeout(options.timeout * 2);
         if config.get_application_name().is_none() {
             config.application_name(APPLICATION);
         }
@@ -53,9 +59,15 @@ impl Address {
         self.config.connect(self.tls.clone()).await
     }
 
+    /// How long it may take until there is a connection.
+    pub(super) fn connect_limit(&self) -> Duration {
+        self.limit.min(CONNECT_LIMIT)
+    }
+
     /// What every connection is told first. A node that freezes with the lock of the writers in its hand loses it.
     pub(super) fn preamble(&self) -> String {
-        let limit = self.limit.as_millis();
+        // To PostgreSQL, 0 would be no limit.
+        let limit = self.limit.as_millis().max(1);
         let mut preamble = format!(
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {idle}; \
              SET TIME ZONE 'UTC'; SET client_min_messages = warning; \
@@ -71,10 +83,11 @@ impl Address {
     }
 }
 
-/// What went wrong, with its cause: the outer text alone says "db error".
+/// What went wrong: in the server's own words, or with its cause.
 pub(super) fn text(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(said), _) => said.message().to_owned(),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
     }
 }

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::stream::{StreamExt, poll_fn};
-use tokio::{sync::Notify, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_postgres::AsyncMessage;
 
 use super::{
@@ -50,23 +54,22 @@ async fn listen_for_ever(address: Address, news: Arc<Notify>) {
 }
 
 async fn listen(address: &Address, news: &Notify) -> Result<(), tokio_postgres::Error> {
-    let (client, mut connection) = address.connect().await?;
+    let Ok(connected) = timeout(address.connect_limit(), address.connect()).await else { return Ok(()) };
+    let (client, mut connection) = connected?;
     let mut messages = poll_fn(move |context| connection.poll_message(context));
-    let (begun, ended) = tokio::join!(
-        async {
-            let begun = client.batch_execute(LISTEN).await;
-            // What came before is not told any more.
-            news.notify_one();
-            begun
-        },
-        async {
-            while let Some(message) = messages.next().await {
-                if let AsyncMessage::Notification(_) = message? {
-                    news.notify_one();
-                }
+    let listening = async {
+        let begun = client.batch_execute(LISTEN).await;
+        // What came before is not told any more.
+        news.notify_one();
+        begun
+    };
+    let hearing = async {
+        while let Some(message) = messages.next().await {
+            if let AsyncMessage::Notification(_) = message? {
+                news.notify_one();
             }
-            Ok(())
-        },
-    );
-    begun.and(ended)
+        }
+        Ok(())
+    };
+    tokio::try_join!(listening, hearing).map(drop)
 }

@@ -7,6 +7,7 @@
 //! in SQLite, and a node that hears of a commit has heard of all before it. Group commit makes up for it.
 
 mod address;
+mod failure;
 mod listener;
 mod session;
 mod tls;
@@ -20,6 +21,9 @@ pub(super) use transaction::Transaction;
 
 /// Tells other nodes that there is something in the outbox.
 pub(super) const NOTIFY: &str = "NOTIFY holodrive_outbox";
+/// Makes the transaction the only one that writes. The lock goes with the schema: two services may share a database.
+const LOCK: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('holodrive writer of ' || COALESCE(current_schema(), ''), 0))";
 /// Hears it.
 const LISTEN: &str = "LISTEN holodrive_outbox";
 

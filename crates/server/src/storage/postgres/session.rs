@@ -12,10 +12,12 @@ use tokio_postgres::{
     error::SqlState,
     types::{ToSql, Type},
 };
+use uuid::Uuid;
 
 use super::{
     Transaction,
     address::{Address, text},
+    failure::{failed, is_end, not_connected, silent},
     values::{parameter_type, read_row},
 };
 use crate::storage::{Row, StorageError, Value, connection::Access};
@@ -35,8 +37,10 @@ pub(in crate::storage) struct Session {
     /// Statements that go with the next exchange.
     deferred: String,
     changes: u64,
-    /// The transaction of a commit whose answer was lost.
-    pub(super) unsettled: Option<i64>,
+    /// What the last commit has left in the database.
+    pub(super) mark: Option<Uuid>,
+    /// The mark of a commit whose answer was lost.
+    pub(super) unsettled: Option<Uuid>,
 }
 
 /// A connection as long as it lasts.
@@ -59,7 +63,16 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| StorageError::Setup(format!("cannot make a connection to PostgreSQL: {error}")))?;
-        Ok(Self { runtime, address, live: None, retry_at: None, deferred: String::new(), changes: 0, unsettled: None })
+        Ok(Self {
+            runtime,
+            address,
+            live: None,
+            retry_at: None,
+            deferred: String::new(),
+            changes: 0,
+            mark: None,
+            unsettled: None,
+        })
     }
 
     /// Connects, unless it is.
@@ -71,16 +84,18 @@ impl Session {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
             return Err(StorageError::Unavailable);
         }
-        let opening = async { timeout(self.address.limit, open(&self.address)).await };
+        let opening = async { timeout(self.address.connect_limit(), open(&self.address)).await };
         let connected = self.runtime.block_on(opening);
-        let connected = connected.map_err(|_| silent()).and_then(|opened| opened.map_err(|error| failed(&error)));
+        let connected =
+            connected.map_err(|_| silent()).and_then(|opened| opened.map_err(|error| not_connected(&error)));
         self.retry_at = connected.is_err().then(|| Instant::now() + RETRY_AFTER);
         self.live = Some(connected?);
         Ok(())
     }
 
-    /// Begins a transaction; should the connection turn out to be lost, over a new one.
+    /// Begins a transaction; should the connection turn out to be lost, over a new one, unless the server was silent.
     pub(in crate::storage) fn begin(&mut self, access: Access) -> Result<Transaction<'_>, StorageError> {
+        self.forget_deferred();
         self.connect()?;
         let id = match Transaction::open(self, access) {
             Err(_) if self.live.is_none() => {
@@ -105,13 +120,24 @@ impl Session {
         self.unsettled.is_some()
     }
 
-    pub(super) fn limit(&self) -> Duration {
-        self.address.limit
+    /// How long it may take until the server is there again.
+    pub(super) fn limit_of_waiting(&self) -> Duration {
+        self.address.connect_limit()
     }
 
     /// Forgets the connection, and what was still to be said over it.
     pub(super) fn disconnect(&mut self) {
-        self.live = None;
+        self.forget_deferred();
+        if let Some(mut live) = self.live.take() {
+            live.driver.abort();
+            // The driver has the socket: until it is gone, the server keeps the transaction and its locks.
+            let ended = self.runtime.block_on(&mut live.driver);
+            tracing::debug!(?ended, "a connection to PostgreSQL was given up");
+        }
+    }
+
+    /// Forgets what was still to be said.
+    pub(super) fn forget_deferred(&mut self) {
         self.deferred.clear();
     }
 
@@ -201,6 +227,7 @@ impl Session {
             Ok(Err(error)) => Err(self.note(&error)),
             Err(_) => {
                 self.disconnect();
+                self.retry_at = Some(Instant::now() + RETRY_AFTER);
                 Err(silent())
             }
         }
@@ -261,21 +288,4 @@ fn returning_id(sql: &str) -> String {
 
 fn is_select(sql: &str) -> bool {
     sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
-}
-
-/// Whether the connection is over, though its end may not have been seen yet.
-fn is_end(error: &Error) -> bool {
-    const ENDS: [&str; 3] = ["57P", "08", "25P03"];
-    error.code().is_none_or(|code| ENDS.iter().any(|end| code.code().starts_with(end)))
-}
-
-fn silent() -> StorageError {
-    StorageError::Database("PostgreSQL does not answer".into())
-}
-
-fn failed(error: &Error) -> StorageError {
-    match error.code() {
-        Some(code) if code.code().starts_with("23") => StorageError::Constraint(text(error)),
-        _ => StorageError::Database(text(error)),
-    }
 }

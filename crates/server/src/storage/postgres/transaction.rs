@@ -5,14 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Session;
+use uuid::Uuid;
+
+use super::{LOCK, Session};
 use crate::storage::{StorageError, connection::Access};
 
-/// Begins with the lock that makes this the only one that writes, and with the number under which the server will still know,
-/// after a crash of its own, whether it was committed. The lock goes with the schema: two services may share a database.
-const BEGIN_WRITE: &str = "BEGIN; \
-    SELECT pg_advisory_xact_lock(hashtextextended('holodrive writer of ' || current_schema(), 0)); \
-    SELECT txid_current()";
+/// Each statement sees what was committed before it, whatever the server's default is: the lock may be long in coming.
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How often a server that is coming back is asked what became of a commit.
@@ -23,23 +22,27 @@ pub(in crate::storage) struct Transaction<'s> {
     session: &'s mut Session,
     /// The server's number for it, where it writes.
     id: Option<i64>,
+    /// Rows that the session had changed before.
+    changes: u64,
     is_open: bool,
 }
 
 impl<'s> Transaction<'s> {
     /// Begins, and gives the server's number where it writes.
     pub(super) fn open(session: &mut Session, access: Access) -> Result<Option<i64>, StorageError> {
-        match access {
+        let opened = match access {
             Access::Read => session.batch(BEGIN_READ).map(|()| None),
-            Access::Write => {
-                let id = session.ask(BEGIN_WRITE)?.and_then(|id| id.parse().ok());
-                id.map(Some).ok_or(StorageError::Column { index: 0 })
-            }
-        }
+            Access::Write => session
+                .ask(&format!("{BEGIN_WRITE}; {LOCK}; SELECT txid_current()"))
+                .and_then(|id| id.and_then(|id| id.parse().ok()).map(Some).ok_or(StorageError::Column { index: 0 })),
+        };
+        // Without the lock, or with it and nobody to use it, the transaction must not stay.
+        opened.inspect_err(|_| session.roll_back())
     }
 
     pub(super) fn new(session: &'s mut Session, id: Option<i64>) -> Self {
-        Self { session, id, is_open: true }
+        let changes = session.changes();
+        Self { session, id, changes, is_open: true }
     }
 
     pub(in crate::storage) fn session(&mut self) -> &mut Session {
@@ -50,60 +53,83 @@ impl<'s> Transaction<'s> {
     /// everything and reports success.
     pub(in crate::storage) fn commit(mut self) -> Result<(), StorageError> {
         self.is_open = false;
+        if !self.session.in_transaction() {
+            return Err(StorageError::Unavailable);
+        }
         let Some(id) = self.id else { return self.session.batch("COMMIT") };
+        let mark = self.leave_mark();
         self.session.defer("COMMIT");
-        let is_committed = match self.session.status(id) {
+        let is_committed = match self.session.is_committed(id) {
             Ok(is_committed) => is_committed,
-            Err(error) if self.session.in_transaction() => {
-                self.is_open = true;
-                return Err(error);
-            }
             Err(error) => {
-                self.session.unsettled = Some(id);
-                self.session.settle_in_time().map_err(|_| error)?
+                // It was undone, or it was not and nobody heard of it.
+                self.session.roll_back();
+                self.session.unsettled = mark;
+                self.session.settle_in_time().map_err(|_| error.clone())?.then_some(true).ok_or(error)?
             }
         };
-        if is_committed { Ok(()) } else { Err(StorageError::Database("the transaction was undone".into())) }
+        if !is_committed {
+            return Err(StorageError::Database("the transaction was undone".into()));
+        }
+        self.session.mark = mark.or(self.session.mark);
+        Ok(())
+    }
+
+    /// Leaves the mark of this commit instead of the last one's, where there is anything to commit.
+    fn leave_mark(&mut self) -> Option<Uuid> {
+        if self.session.changes() == self.changes {
+            return None;
+        }
+        if let Some(last) = self.session.mark {
+            self.session.defer(&format!("DELETE FROM holodrive_commit WHERE id = '{last}'"));
+        }
+        let mark = Uuid::new_v4();
+        self.session.defer(&format!(
+            "INSERT INTO holodrive_commit (id, committed_at) VALUES ('{mark}', (EXTRACT(EPOCH FROM now()) * 1000000)::bigint)"
+        ));
+        Some(mark)
     }
 }
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // At once, for others wait for the lock. Where that is not possible, the end of the connection undoes it.
-        if self.is_open && self.session.in_transaction() && self.session.batch("ROLLBACK").is_err() {
-            self.session.disconnect();
+        if self.is_open {
+            self.session.roll_back();
         }
     }
 }
 
 impl Session {
-    /// Whether a transaction has been committed.
-    ///
-    /// # Errors
-    /// When the server cannot be asked, or does not know yet.
-    fn status(&mut self, id: i64) -> Result<bool, StorageError> {
-        match self.ask(&format!("SELECT txid_status({id})"))?.as_deref() {
-            Some("committed") => Ok(true),
-            Some("in progress") => Err(StorageError::Unavailable),
-            _ => Ok(false),
+    /// Ends what was begun at once, for others wait for the lock. Where that is not possible, the end of the connection does it.
+    pub(super) fn roll_back(&mut self) {
+        self.forget_deferred();
+        if self.in_transaction() && self.batch("ROLLBACK").is_err() {
+            self.disconnect();
         }
     }
 
-    /// Finds out what became of the commit whose answer was lost.
+    /// Whether the transaction that this connection has just ended was committed.
+    fn is_committed(&mut self, id: i64) -> Result<bool, StorageError> {
+        Ok(self.ask(&format!("SELECT txid_status({id})"))?.as_deref() == Some("committed"))
+    }
+
+    /// Finds out what became of the commit whose answer was lost. The lock is had once the server is through with it.
     ///
     /// # Errors
-    /// While the server cannot be asked, or does not know yet.
+    /// While the server cannot be asked, or still works on it.
     pub(in crate::storage) fn settle(&mut self) -> Result<bool, StorageError> {
-        let Some(id) = self.unsettled else { return Ok(false) };
+        let Some(mark) = self.unsettled else { return Ok(false) };
+        self.forget_deferred();
         self.connect()?;
-        let is_committed = self.status(id)?;
+        let find = format!("{BEGIN_WRITE}; {LOCK}; SELECT id FROM holodrive_commit WHERE id = '{mark}'; COMMIT");
+        let found = self.ask(&find).inspect_err(|_| self.roll_back())?;
         self.unsettled = None;
-        Ok(is_committed)
+        Ok(found == Some(mark.to_string()))
     }
 
     /// [`Session::settle`], as often as there is time.
     fn settle_in_time(&mut self) -> Result<bool, StorageError> {
-        let until = Instant::now() + self.limit();
+        let until = Instant::now() + self.limit_of_waiting();
         loop {
             match self.settle() {
                 Err(error) if Instant::now() >= until => return Err(error),
