@@ -26,7 +26,7 @@ const USER_MODELS: &[&str] = &["auth.User", "people.Person"];
 /// skipped, and the summary says so.
 pub(crate) fn test(options: &Options) -> Outcome {
     test::build(options)?;
-    tools::ensure_debian(&[CHROMIUM])?;
+    tools::ensure_debian(&[CHROMIUM, test::POSTGRES])?;
     let results: Result<Vec<_>> = VERSIONS.iter().map(|django| test_under(django, options)).collect();
     Ok(Some(results?.join("; ")))
 }
@@ -42,14 +42,20 @@ fn test_under(django: &Django, options: &Options) -> Result<String> {
     let env = target_dir().join(format!("django-client-{version}-venv"));
     let python = std::path::absolute(tools::python_env_of(|| Ok(base), &requirements, &env)?)?;
     tools::run(Command::new(&python).args(["-m", "mypy"]).current_dir(FOLDER))?;
-    let lines: Result<Vec<_>> = USER_MODELS.iter().map(|model| run_pytest(&python, model, options)).collect();
-    Ok(format!("Django {version}: {}", lines?.join(", ")))
+    let mut lines = Vec::new();
+    for model in USER_MODELS {
+        lines.push(run_pytest(&python, model, &[], options)?);
+    }
+    let beside_postgres = [std::path::absolute(test::POSTGRES_SERVER)?, python.clone()];
+    lines.push(format!("{} on PostgreSQL", run_pytest(&python, USER_MODELS[1], &beside_postgres, options)?));
+    Ok(format!("Django {version}: {}", lines.join(", ")))
 }
 
-fn run_pytest(python: &PathBuf, user_model: &str, options: &Options) -> Result<String> {
+/// With arguments of Python's before those of pytest.
+fn run_pytest(python: &PathBuf, user_model: &str, before: &[PathBuf], options: &Options) -> Result<String> {
     let program = std::path::absolute(target_dir().join("debug/holodrive"))?;
     let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest"]).args(&options.pytest).current_dir(FOLDER);
+    pytest.args(before).args(["-m", "pytest"]).args(&options.pytest).current_dir(FOLDER);
     pytest.env("HOLODRIVE_BIN", program).env("USER_MODEL", user_model).env("PYTHONDONTWRITEBYTECODE", "1");
     test::run_echoing(&mut pytest).with_context(|| format!("with {user_model}"))
 }

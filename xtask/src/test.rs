@@ -25,13 +25,13 @@ const SERVICES: &[DebianProgram] = &[
 ];
 
 /// A server of the tests' own; what Debian sets up when it installs it stays as it is.
-const POSTGRES: DebianProgram = DebianProgram { program: "initdb", package: "postgresql" };
+pub(crate) const POSTGRES: DebianProgram = DebianProgram { program: "initdb", package: "postgresql" };
 
 /// What counts instructions.
 const COUNTER: &[DebianProgram] = &[DebianProgram { program: "valgrind", package: "valgrind" }];
 
 /// Runs a command with a PostgreSQL server.
-const POSTGRES_SERVER: &str = "acceptance/postgres_server.py";
+pub(crate) const POSTGRES_SERVER: &str = "acceptance/postgres_server.py";
 
 /// What the Rust tests and the crash tests need, and no release has.
 const TEST_FEATURES: &[&str] = &["--features", "holodrive/test-hooks,holodrive/failpoints"];

@@ -1,4 +1,4 @@
-"""A user model with an e-mail login and a UUID key."""
+"""A user model with an e-mail login and a UUID key of another name."""
 
 import uuid
 
@@ -16,7 +16,7 @@ class PersonManager(BaseUserManager):
 
 
 class Person(AbstractBaseUser, PermissionsMixin):
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    uid = models.UUIDField(primary_key=True, db_column="person_uid", default=uuid.uuid4, editable=False)
     email = models.EmailField(unique=True)
     first_name = models.CharField(max_length=150, blank=True)
     last_name = models.CharField(max_length=150, blank=True)

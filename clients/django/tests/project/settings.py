@@ -12,6 +12,8 @@ TIME_ZONE = "Asia/Tashkent"
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = os.environ.get("USER_MODEL", "auth.User")
+if AUTH_USER_MODEL != "auth.User":
+    SIMPLE_JWT = {"USER_ID_FIELD": "uid"}
 # Many users are made; how their passwords are stored is not the matter here.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
