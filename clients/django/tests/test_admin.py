@@ -1,11 +1,13 @@
 """The models on the server's real rows, and their pages in the admin."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db.models import Q, Value
 from django.test import Client
 from django.urls import reverse
 from django.utils import formats
@@ -14,6 +16,7 @@ from test_api import TRIP
 
 import holodrive
 from holodrive import models, transport
+from holodrive.fields import MomentField
 from holodrive.tokens import access_token
 
 
@@ -158,3 +161,20 @@ def test_permissions_are_djangos(make_user, trip):
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(make_user())
     assert client.get(reverse("admin:holodrive_order_changelist")).status_code == 302
+
+
+def test_moments_are_found_by_date_and_year(user):
+    [id] = holodrive.notify(user, title="t", message="m")
+    mine = models.Notification.objects.filter(user=user)
+    created = clock.localtime(mine.get(pk=id).created_at)
+    day, next_day = created.date(), created.date() + timedelta(days=1)
+    assert mine.filter(created_at__date=day).exists() and mine.filter(created_at__date=day.isoformat()).exists()
+    assert not mine.filter(created_at__date=next_day).exists() and mine.exclude(created_at__date=next_day).exists()
+    assert mine.filter(created_at__year=created.year).exists()
+    assert not mine.filter(Q(created_at__year=created.year - 1) | Q(created_at__year=created.year + 1)).exists()
+    for rubbish in ({"created_at__year": "x"}, {"created_at__year": 9999}, {"created_at__date": "soon"}):
+        with pytest.raises(ValidationError):
+            mine.filter(**rubbish)
+    midnight = datetime.combine(day, time.min, tzinfo=created.tzinfo)
+    rows = models.Notification.objects.filter(pk=id).annotate(moment=Value(midnight, output_field=MomentField()))
+    assert rows.filter(moment__date=day).exists() and not rows.filter(moment__date=day - timedelta(days=1)).exists()

@@ -23,12 +23,14 @@ Get_ = TypeVar("Get_", covariant=True)
 if TYPE_CHECKING:
     Field = models.Field
     Json = models.TextField[Any, Any]
+    Lookup = models.Lookup[Any]
 else:
     # Whether a value may be None is the parameter of a field for type checkers alone.
     class Field(models.Field, Generic[Set_, Get_]):
         """A field that may be written with its types."""
 
     Json = models.TextField
+    Lookup = models.Lookup
 
 
 class MomentField(Field[Set_, Get_]):
@@ -61,10 +63,47 @@ class MomentField(Field[Set_, Get_]):
         if isinstance(value, int):
             return value
         moment = self.to_python(value)
-        if moment is None:
-            return None
-        aware = moment.replace(tzinfo=get_current_timezone()) if is_naive(moment) else moment
-        return (aware - EPOCH) // MICROSECOND
+        return None if moment is None else _microseconds(moment)
+
+
+class Within(Lookup):
+    """Between two days, in the current time zone: a range, which an index can find."""
+
+    def get_prep_lookup(self) -> list[int]:
+        return [_microseconds(datetime.combine(day, time.min)) for day in self.bounds(self.rhs)]
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        lhs, parameters = self.process_lhs(compiler, connection)
+        first, after = self.rhs
+        return f"({lhs} >= %s AND {lhs} < %s)", (*parameters, first, *parameters, after)
+
+    def bounds(self, value: Any) -> tuple[date, date]:
+        """The first day, and the one after the last."""
+        raise NotImplementedError
+
+
+@MomentField.register_lookup
+class OnDate(Within):
+    """`created_at__date=date(2026, 11, 22)`."""
+
+    lookup_name = "date"
+
+    def bounds(self, value: Any) -> tuple[date, date]:
+        day = value if isinstance(value, date) else parse_date(str(value)) or _refuse("a date", value)
+        return day, day + timedelta(days=1)
+
+
+@MomentField.register_lookup
+class InYear(Within):
+    """`created_at__year=2026`."""
+
+    lookup_name = "year"
+
+    def bounds(self, value: Any) -> tuple[date, date]:
+        try:
+            return date(int(value), 1, 1), date(int(value) + 1, 1, 1)
+        except (TypeError, ValueError):
+            _refuse("a year", value)
 
 
 class CoordinateField(Field[Set_, Get_]):
@@ -103,6 +142,11 @@ class JsonTextField(Json):
 
     def get_prep_value(self, value: Any) -> Any:
         return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _microseconds(moment: datetime) -> int:
+    aware = moment.replace(tzinfo=get_current_timezone()) if is_naive(moment) else moment
+    return (aware - EPOCH) // MICROSECOND
 
 
 def _seen(moment: datetime) -> datetime:
