@@ -25,7 +25,7 @@ use crate::{
     telemetry::{BreakerState, HookOutcome, Metrics, Seldom},
 };
 
-/// Requests that are under way at once; the others wait, within their time.
+/// Requests for one hook that are under way at once; the others wait, within their time.
 const AT_ONCE: usize = 32;
 
 /// The back end, as hooks ask it.
@@ -33,8 +33,8 @@ pub(super) struct BackEnd {
     client: Client,
     timeout: Duration,
     retries: u32,
-    places: Semaphore,
-    /// One for each hook, so that one that is broken leaves the others alone.
+    /// For each hook, as the breakers, so that one that is slow or broken leaves the others alone.
+    places: [Semaphore; HookName::ALL.len()],
     breakers: [Mutex<Breaker>; HookName::ALL.len()],
     pub(super) clock: SharedClock,
     pub(super) metrics: Arc<Metrics>,
@@ -51,7 +51,7 @@ impl BackEnd {
             client,
             timeout: config.hooks_timeout,
             retries: config.hooks_retries,
-            places: Semaphore::new(AT_ONCE),
+            places: [const { Semaphore::const_new(AT_ONCE) }; HookName::ALL.len()],
             breakers: Default::default(),
             clock,
             metrics,
@@ -113,7 +113,7 @@ impl BackEnd {
         read: impl Fn(&[u8]) -> Option<A>,
         time_left: Duration,
     ) -> Result<A, Failure> {
-        let Ok(Ok(_place)) = timeout(time_left, self.places.acquire()).await else {
+        let Ok(Ok(_place)) = timeout(time_left, self.places[request.hook as usize].acquire()).await else {
             return Err(Failure::Failed("too many requests wait for it".to_owned()));
         };
         let body = self.client.ask(request, time_left.min(self.timeout)).await?;
