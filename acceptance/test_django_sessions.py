@@ -199,7 +199,8 @@ def test_a_role_that_writes_no_sessions_serves_djangos(tmp_path):
         session = Browser(django.url).log_in("user1")
         assert open_with_session(django, server, session).receive()["user_id"] == str(user)
         login = {"username": "user1", "password": PASSWORD}
-        assert server.http.post("/api/session/", json=login).status_code == 503
+        refused = server.http.post("/api/session/", json=login)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), refused.text
         assert server.http.post("/api/token/", json=login).status_code == 200
         assert server.http.get("/readyz").status_code == 200
     finally:

@@ -11,16 +11,42 @@ use crate::tools::{self, target_dir};
 
 const FOLDER: &str = "clients/django";
 
-/// A version of Django, and the oldest Python 3 that it runs on here.
+/// A version of Django, the oldest Python 3 that it runs on here, and what its tests run with.
 struct Django {
     version: &'static str,
     python_minor: u32,
+    runs: [Run; 2],
 }
 
-const VERSIONS: &[Django] = &[Django { version: "5.2", python_minor: 11 }, Django { version: "6.1", python_minor: 12 }];
+/// A user model, and where the database is. Each of the four pairs is run once: all of them under each Django would take twice
+/// as long, and what differs between versions of Django is in neither.
+struct Run {
+    user_model: &'static str,
+    on_postgres: bool,
+}
 
-/// Django's own user model, and one with an e-mail login and a UUID key.
-const USER_MODELS: &[&str] = &["auth.User", "people.Person"];
+const DJANGOS_USER: &str = "auth.User";
+/// With an e-mail login and a UUID key.
+const CUSTOM_USER: &str = "people.Person";
+
+const VERSIONS: &[Django] = &[
+    Django {
+        version: "5.2",
+        python_minor: 11,
+        runs: [
+            Run { user_model: DJANGOS_USER, on_postgres: false },
+            Run { user_model: CUSTOM_USER, on_postgres: true },
+        ],
+    },
+    Django {
+        version: "6.1",
+        python_minor: 12,
+        runs: [
+            Run { user_model: DJANGOS_USER, on_postgres: true },
+            Run { user_model: CUSTOM_USER, on_postgres: false },
+        ],
+    },
+];
 
 /// Type-checks and tests the package against the program as it ships. A Django for which this machine has no Python is
 /// skipped, and the summary says so.
@@ -32,7 +58,7 @@ pub(crate) fn test(options: &Options) -> Outcome {
 }
 
 fn test_under(django: &Django, options: &Options) -> Result<String> {
-    let Django { version, python_minor } = django;
+    let Django { version, python_minor, runs } = django;
     let Some(base) = tools::find_python(*python_minor) else {
         let skipped = format!("Django {version} SKIPPED: needs Python 3.{python_minor} or newer, in PATH, pyenv or uv");
         println!("    {skipped}");
@@ -42,20 +68,21 @@ fn test_under(django: &Django, options: &Options) -> Result<String> {
     let env = target_dir().join(format!("django-client-{version}-venv"));
     let python = std::path::absolute(tools::python_env_of(|| Ok(base), &requirements, &env)?)?;
     tools::run(Command::new(&python).args(["-m", "mypy"]).current_dir(FOLDER))?;
-    let mut lines = Vec::new();
-    for model in USER_MODELS {
-        lines.push(run_pytest(&python, model, &[], options)?);
-    }
-    let beside_postgres = [std::path::absolute(test::POSTGRES_SERVER)?, python.clone()];
-    lines.push(format!("{} on PostgreSQL", run_pytest(&python, USER_MODELS[1], &beside_postgres, options)?));
-    Ok(format!("Django {version}: {}", lines.join(", ")))
+    let lines: Result<Vec<_>> = runs.iter().map(|run| run.pytest(&python, options)).collect();
+    Ok(format!("Django {version}: {}", lines?.join(", ")))
 }
 
-/// With arguments of Python's before those of pytest.
-fn run_pytest(python: &PathBuf, user_model: &str, before: &[PathBuf], options: &Options) -> Result<String> {
-    let program = std::path::absolute(target_dir().join("debug/holodrive"))?;
-    let mut pytest = Command::new(python);
-    pytest.args(before).args(["-m", "pytest"]).args(&options.pytest).current_dir(FOLDER);
-    pytest.env("HOLODRIVE_BIN", program).env("USER_MODEL", user_model).env("PYTHONDONTWRITEBYTECODE", "1");
-    test::run_echoing(&mut pytest).with_context(|| format!("with {user_model}"))
+impl Run {
+    fn pytest(&self, python: &PathBuf, options: &Options) -> Result<String> {
+        let Self { user_model, on_postgres } = self;
+        let program = std::path::absolute(target_dir().join("debug/holodrive"))?;
+        let mut pytest = Command::new(python);
+        if *on_postgres {
+            pytest.arg(std::path::absolute(test::POSTGRES_SERVER)?).arg(python);
+        }
+        pytest.args(["-m", "pytest"]).args(&options.pytest).current_dir(FOLDER);
+        pytest.env("HOLODRIVE_BIN", program).env("USER_MODEL", user_model).env("PYTHONDONTWRITEBYTECODE", "1");
+        let line = test::run_echoing(&mut pytest).with_context(|| format!("with {user_model}"))?;
+        Ok(format!("{user_model} on {}: {line}", if *on_postgres { "PostgreSQL" } else { "SQLite" }))
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::*;
 use crate::hooks::{
-    Finding, probe,
+    Finding, Hooks, MarkAsRead, probe,
     signature::Signer,
     testing::{Asked, reply},
 };
@@ -212,4 +212,25 @@ async fn the_probe_tells_sound_hooks_from_everything_else() {
     assert_eq!(found(&django.url()).await, Finding::OtherSecret);
     django.always("holodrive_check", 200, json!({}));
     assert_eq!(found(&django.url()).await, Finding::SomethingElse(200));
+}
+
+#[tokio::test]
+async fn a_hook_that_is_slow_does_not_hold_up_the_others() {
+    let django = Django::start().await;
+    django.on("driver_orders", |_, _| std::future::pending());
+    django.always("mark_as_read", 200, json!({}));
+    let folder = tempfile::tempdir().unwrap();
+    let url = django.url();
+    let settings = [("HOOKS_URL", url.as_str()), ("HOOKS_SECRET", SECRET), ("HOOKS_TIMEOUT", "600")];
+    let config = Config::for_tests(folder.path(), &settings).unwrap();
+    let clock = Arc::new(ManualClock::at("2027-01-01T00:00:00+00:00".parse().unwrap()));
+    let hooks = Hooks::new(&config, clock, Arc::new(Metrics::new())).unwrap();
+    let orders = hooks.driver_orders.unwrap();
+    // More than there are places for.
+    let waiting: Vec<_> = (0..100).map(|id| orders.ask(DriverOrders { driver_id: UserId::Int(id) })).collect();
+    django.wait_for("driver_orders", 32).await;
+    let read = MarkAsRead { notification_id: 1, user_id: UserId::Int(7) };
+    hooks.mark_as_read.unwrap().ask(read).await.unwrap();
+    assert_eq!(django.asked("driver_orders").len(), 32);
+    drop(waiting);
 }
