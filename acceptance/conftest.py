@@ -6,10 +6,9 @@ import db
 from holodrive import Server
 
 # What has nothing to do with where the data are, and what starts a PostgreSQL of its own: once is enough.
-collect_ignore = [
+collect_ignore_glob = [
     f"test_{name}.py" for name in (
-        "autobahn", "browser", "channel_layer", "descriptors", "disk", "django", "garbage", "guide", "postgres",
-        "postgres_setup", "postgres_tls")
+        "autobahn", "browser", "channel_layer", "descriptors", "disk", "django*", "garbage", "guide", "postgres*")
 ] if db.POSTGRES else []
 
 
@@ -18,6 +17,14 @@ def pytest_collection_modifyitems(items):
         mark = item.get_closest_marker("embedded")
         if mark and db.POSTGRES:
             item.add_marker(pytest.mark.skip(reason=f"for the embedded database only: {mark.args[0]}"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Shows what tests have measured and do not judge: `record_property("measured", …)`."""
+    for report in terminalreporter.getreports("passed"):
+        for name, line in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="module")

@@ -448,7 +448,7 @@ class Crowd:
 
 @BOTH
 @pytest.mark.timeout(180)
-def test_a_burst_arrives_whole(site, backend, capsys):
+def test_a_burst_arrives_whole(site, backend, record_property):
     """10,000 in one burst to 100 users who are connected here and, side by side, to a consumer under Daphne."""
     site = site(backend)
     users, each = [site.server.user() for _ in range(100)], 100
@@ -471,8 +471,7 @@ def test_a_burst_arrives_whole(site, backend, capsys):
         return ours, theirs, took
 
     ours, theirs, took = asyncio.run(run())
-    with capsys.disabled():
-        print(f"\n{backend}: {len(messages)} sent in {took:.1f} s; here {ours.count()} arrived, at Channels "
-              f"under Daphne {theirs.count()}")
+    record_property("measured", f"{backend}: {len(messages)} sent in {took:.1f} s; here {ours.count()} arrived, at Channels "
+                                f"under Daphne {theirs.count()}")
     for heard in ours.heard.values():
         assert sorted(heard) == list(range(each))
