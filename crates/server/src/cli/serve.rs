@@ -1,10 +1,9 @@
 //! `holodrive serve`: runs the server until it is told to stop.
 
-use std::net::IpAddr;
-
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::is_local;
 use crate::{
     config::Config,
     demo::{self, Demo},
@@ -63,9 +62,4 @@ async fn serve(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// Whether only this machine can reach the address.
-fn is_local(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -1,18 +1,18 @@
 //! Does the back end answer its hooks?
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 
-use super::{super::block_on, Report};
+use super::{
+    super::{block_on, is_local},
+    Report,
+    secrets::SHORTEST_SECRET,
+};
 use crate::{
     config::Config,
     hooks::{Finding, probe},
 };
 
 const SUBJECT: &str = "hooks";
-/// Shortest secret that cannot be guessed.
-const SECRET_CHARACTERS: usize = 20;
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     let Some(url) = &config.hooks_url else { return };
@@ -25,11 +25,11 @@ pub(super) fn check(config: &Config, report: &mut Report) {
     if let Err(error) = asking {
         report.fail(SUBJECT, error.to_string());
     }
-    if Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !is_local(&url)) {
+    if Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !is_local(host(&url))) {
         report.warn(SUBJECT, "HOOKS_URL is http:// to another machine: whoever is in between can read along");
     }
-    if config.hooks_secret.as_ref().is_some_and(|secret| secret.expose().chars().count() < SECRET_CHARACTERS) {
-        let finding = format!("HOOKS_SECRET is shorter than {SECRET_CHARACTERS} characters: it can be guessed");
+    if config.hooks_secret.as_ref().is_some_and(|secret| secret.expose().chars().count() < SHORTEST_SECRET) {
+        let finding = format!("HOOKS_SECRET is shorter than {SHORTEST_SECRET} characters: it can be guessed");
         report.warn(SUBJECT, finding);
     }
 }
@@ -53,7 +53,7 @@ fn tell(finding: &Finding, config: &Config, report: &mut Report) {
     }
 }
 
-fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Without the brackets of an IPv6 address.
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
 }

@@ -18,8 +18,8 @@ const SECRET_KEY_CHARACTERS: usize = 50;
 const SECRET_KEY_DISTINCT: usize = 5;
 const INSECURE_PREFIX: &str = "django-insecure-";
 
-/// Shortest key of a back end that cannot be guessed.
-const API_KEY_CHARACTERS: usize = 20;
+/// Characters of the shortest secret, shared with a back end, that cannot be guessed.
+pub(super) const SHORTEST_SECRET: usize = 20;
 
 /// Bits of the file mode that let others in.
 const OTHERS: u32 = 0o077;
@@ -70,12 +70,12 @@ fn check_tokens(config: &Config, report: &mut Report) {
 }
 
 fn check_api_keys(keys: &[Secret], report: &mut Report) {
-    let short = keys.iter().filter(|key| key.expose().chars().count() < API_KEY_CHARACTERS).count();
+    let short = keys.iter().filter(|key| key.expose().chars().count() < SHORTEST_SECRET).count();
     match (keys.len(), short) {
         (0, _) => report.ok("API keys", "none: no back end has access"),
         (all, 0) => report.ok("API keys", format!("{all}")),
         (all, short) => {
-            let finding = format!("{short} of {all} shorter than {API_KEY_CHARACTERS} characters: they can be guessed");
+            let finding = format!("{short} of {all} shorter than {SHORTEST_SECRET} characters: they can be guessed");
             report.warn("API keys", finding);
         }
     }
