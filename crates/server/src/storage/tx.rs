@@ -130,7 +130,7 @@ impl<'t> Tx<'t> {
             let length = chunk.len().next_power_of_two();
             let padding = chunk.last().into_iter().cycle();
             let params: Vec<Value> = chunk.iter().chain(padding).take(length).cloned().map(Into::into).collect();
-            rows.extend(self.query(&sql(&placeholders(1, length)), &params)?);
+            rows.extend(self.query(&sql(&placeholders(length)), &params)?);
         }
         Ok(rows)
     }
@@ -237,7 +237,7 @@ pub(super) struct Mark {
     outgoing: usize,
 }
 
-/// `$1,$2,…` for a list of `count` parameters, the first of them numbered `first`.
-fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(",")
+/// `$1,$2,…` for a list of `count` parameters.
+pub(crate) fn placeholders(count: usize) -> String {
+    (1..=count).map(|n| format!("${n}")).collect::<Vec<_>>().join(",")
 }

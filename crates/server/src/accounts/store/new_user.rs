@@ -2,7 +2,7 @@ use holodrive_protocol::UserId;
 use uuid::Uuid;
 
 use super::{UserTables, Users, stored_date};
-use crate::storage::{StorageError, Tx, UserKey, Value};
+use crate::storage::{StorageError, Tx, UserKey, Value, placeholders};
 
 /// A user to be added.
 pub(in super::super) struct NewUser {
@@ -62,9 +62,4 @@ impl Users {
         );
         tx.execute(&sql, &[id.into(), group.into()]).map(drop)
     }
-}
-
-/// `$1, $2, …`
-fn placeholders(count: usize) -> String {
-    (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
