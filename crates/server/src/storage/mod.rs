@@ -31,6 +31,7 @@ pub use inspect::Inspection;
 pub use outbox::{Event, Topic};
 pub use table::{Table, UserTable};
 pub use tx::Tx;
+pub(crate) use tx::placeholders;
 pub use value::{Columns, FromValue, Row, Value};
 
 use self::{connection::Connection, writer::Guard};
@@ -97,13 +98,12 @@ impl Storage {
         let user_table = Arc::new(migrations::run(options, clock.now())?);
         let readers = readers::Readers::open(options, &clock)?;
         let outbox = Arc::new(outbox::Outbox::new());
-        let (connection, batch, postgres) = match &options.database {
-            DatabaseUrl::Sqlite(_) => (Connection::open(options)?, options.write_batch, None),
-            DatabaseUrl::Postgres(url) => {
-                let batch = options.write_batch.min(postgres::WRITE_BATCH_MAX);
-                (Connection::open(options)?, batch, Some(postgres::Address::new(url, options)?))
-            }
+        let postgres = match &options.database {
+            DatabaseUrl::Sqlite(_) => None,
+            DatabaseUrl::Postgres(url) => Some(postgres::Address::new(url, options)?),
         };
+        let batch_max = if postgres.is_some() { postgres::WRITE_BATCH_MAX } else { usize::MAX };
+        let (connection, batch) = (Connection::open(options)?, options.write_batch.min(batch_max));
         let writer = writer::Writer::start(connection, batch, clock.clone(), metrics, Arc::clone(&outbox))?;
         Ok(Self { writer, readers, outbox, clock, user_table, postgres })
     }
