@@ -183,7 +183,7 @@ impl ChannelLayer {
     }
 }
 
-impl Companion for ChannelLayer {
+impl Companion for Arc<ChannelLayer> {
     fn accompanies(&self, endpoint: &str) -> bool {
         self.patterns.iter().any(|pattern| pattern.endpoint() == endpoint)
     }
@@ -193,11 +193,14 @@ impl Companion for ChannelLayer {
         endpoint: &'static str,
         connection: &'a Arc<Connection>,
         opening: Opening,
-    ) -> BoxFuture<'a, Company> {
+    ) -> BoxFuture<'a, Box<dyn Company>> {
         let groups = self.groups_of(endpoint, connection, opening);
-        Box::pin(async move { Box::new(self.join(groups, connection).await) as Company })
+        Box::pin(async move { Box::new(self.join(groups, connection).await) as Box<dyn Company> })
     }
 }
+
+/// Its groups are left when it is dropped.
+impl Company for Vec<Seat> {}
 
 fn check_names(backend: Backend, patterns: &[GroupPattern]) -> Result<(), LayerError> {
     let without_ids = patterns.iter().map(|pattern| pattern.name(""));

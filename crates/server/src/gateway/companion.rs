@@ -5,13 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Close, Connection, Opening,
-    endpoint::{AnyEndpoint, AnySession, BoxFuture, Profile},
+    Connection, Opening,
+    endpoint::{AnySession, BoxFuture},
 };
-use crate::{accounts::Identity, config::Config};
-
-/// What a companion keeps for a connection; dropped with its session.
-pub type Company = Box<dyn Send + Sync>;
 
 /// Goes along with the connections of some endpoints.
 pub trait Companion: Send + Sync + 'static {
@@ -24,44 +20,19 @@ pub trait Companion: Send + Sync + 'static {
         endpoint: &'static str,
         connection: &'a Arc<Connection>,
         opening: Opening,
-    ) -> BoxFuture<'a, Company>;
+    ) -> BoxFuture<'a, Box<dyn Company>>;
 }
 
-/// An endpoint whose connections have a companion.
-pub(super) struct AccompaniedEndpoint {
-    pub(super) endpoint: Arc<dyn AnyEndpoint>,
-    pub(super) companion: Arc<dyn Companion>,
+/// What a companion keeps for a connection; dropped with its session.
+pub trait Company: Send + Sync {
+    /// The connection is gone.
+    fn closed(&self) {}
 }
 
-impl AnyEndpoint for AccompaniedEndpoint {
-    fn name(&self) -> &'static str {
-        self.endpoint.name()
-    }
-
-    fn profile(&self, config: &Config) -> Profile {
-        self.endpoint.profile(config)
-    }
-
-    fn guest(&self) -> Option<Identity> {
-        self.endpoint.guest()
-    }
-
-    fn open(&self, connection: Arc<Connection>, opening: Opening) -> BoxFuture<'_, Result<Arc<dyn AnySession>, Close>> {
-        Box::pin(async move {
-            let session = self.endpoint.open(Arc::clone(&connection), opening).await?;
-            let company = self.companion.accompany(self.name(), &connection, opening).await;
-            Ok(Arc::new(Accompanied { session, _company: company }) as Arc<dyn AnySession>)
-        })
-    }
-
-    fn recheck(&self) -> BoxFuture<'_, ()> {
-        self.endpoint.recheck()
-    }
-}
-
-struct Accompanied {
-    session: Arc<dyn AnySession>,
-    _company: Company,
+/// A session that has company.
+pub(super) struct Accompanied {
+    pub(super) session: Arc<dyn AnySession>,
+    pub(super) company: Box<dyn Company>,
 }
 
 impl AnySession for Accompanied {
@@ -82,6 +53,7 @@ impl AnySession for Accompanied {
     }
 
     fn closed(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        self.company.closed();
         Arc::clone(&self.session).closed()
     }
 }

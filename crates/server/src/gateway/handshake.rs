@@ -13,10 +13,12 @@ use sha1::{Digest, Sha1};
 use holodrive_protocol::socket::{CommonServerMessage, ErrorCode, ErrorMessage};
 
 use super::{
-    Close, Connection, Frame, Gateway, Opening, Route, credentials,
+    Close, Connection, Frame, Gateway, Opening, Route,
+    companion::Accompanied,
+    credentials,
+    endpoint::AnySession,
     engine::{Member, Role},
     path::PathMatch,
-    presence,
     rejection::Rejection,
     stay::Stay,
     switching::SwitchingProtocols,
@@ -156,16 +158,27 @@ impl Gateway {
         let connection = Connection::new(identity, Arc::clone(terms));
         let mut stay = Stay::begin(Arc::clone(&connection), handshake.address, self.tasks.token())?;
         let session = endpoint.open(Arc::clone(&connection), handshake.opening).await?;
+        let session = self.accompany(session, &connection, handshake.opening).await;
         if handshake.odd_since {
             let error = ErrorMessage::new(ErrorCode::InvalidMessage, "since must be an id: nothing is replayed");
             connection.send(Frame::json(&CommonServerMessage::Error(error)));
         }
         stay.opened();
-        let session = match &self.presence {
-            Some(presence) => presence::attend(session, presence, &connection, handshake.opening),
-            None => session,
-        };
         Ok(Member { session, stay })
+    }
+
+    async fn accompany(
+        &self,
+        mut session: Arc<dyn AnySession>,
+        connection: &Arc<Connection>,
+        opening: Opening,
+    ) -> Arc<dyn AnySession> {
+        let endpoint = connection.terms().endpoint;
+        for companion in self.companions.iter().filter(|companion| companion.accompanies(endpoint)) {
+            let company = companion.accompany(endpoint, connection, opening).await;
+            session = Arc::new(Accompanied { session, company });
+        }
+        session
     }
 }
 

@@ -60,10 +60,8 @@ use crate::{
     accounts::{Accounts, AllowedOrigins},
     clock::SharedClock,
     config::Config,
-    hooks::Presence,
     telemetry::{Metrics, Seldom},
 };
-use companion::AccompaniedEndpoint;
 use endpoint::AnyEndpoint;
 use engine::{Doorman, Engine};
 use path::PathMatch;
@@ -86,11 +84,9 @@ pub struct Gateway {
     trusted: TrustedProxies,
     routes: Vec<Arc<Route>>,
     registry: Arc<Registry>,
-    /// Is told of everybody who comes and goes.
-    presence: Option<Arc<Presence>>,
     engine: Engine,
-    /// Goes along with the connections of the paths that come after it.
-    companion: Option<Arc<dyn Companion>>,
+    /// Go along with connections, in this order.
+    companions: Vec<Arc<dyn Companion>>,
     /// Says that there is no room.
     full: Seldom,
     /// Waited for when the server ends: handshakes, connections, and what sessions do in the end.
@@ -130,9 +126,8 @@ impl Gateway {
             trusted,
             routes,
             registry,
-            presence: None,
             engine,
-            companion: None,
+            companions: Vec::new(),
             full,
             tasks,
         };
@@ -141,16 +136,11 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Has `companion` go along with the connections of the paths that are added from here on.
+    /// Has `companion` go along with connections, after those who do already.
     #[must_use]
-    pub fn accompanied_by(self, companion: Option<Arc<dyn Companion>>) -> Self {
-        Self { companion, ..self }
-    }
-
-    /// Tells the back end of everybody who comes and goes.
-    #[must_use]
-    pub fn tells(self, presence: Option<Arc<Presence>>) -> Self {
-        Self { presence, ..self }
+    pub fn accompanied_by(mut self, companion: Option<impl Companion>) -> Self {
+        self.companions.extend(companion.map(|companion| Arc::new(companion) as Arc<dyn Companion>));
+        self
     }
 
     /// Serves `endpoint` under a path.
@@ -160,21 +150,11 @@ impl Gateway {
     }
 
     fn any_endpoint(mut self, path: PathPattern, endpoint: Arc<dyn AnyEndpoint>) -> Self {
-        let endpoint = self.accompany(endpoint);
         let (accounts, metrics, clock) = (self.accounts.clone(), self.metrics.clone(), self.clock.clone());
         let terms =
             Terms::new(&*endpoint, &self.config, self.engine.carriers(), &self.registry, accounts, metrics, clock);
         self.routes.push(Arc::new(Route { path, endpoint, terms }));
         self
-    }
-
-    fn accompany(&self, endpoint: Arc<dyn AnyEndpoint>) -> Arc<dyn AnyEndpoint> {
-        match &self.companion {
-            Some(companion) if companion.accompanies(endpoint.name()) => {
-                Arc::new(AccompaniedEndpoint { endpoint, companion: Arc::clone(companion) })
-            }
-            _ => endpoint,
-        }
     }
 
     #[cfg(feature = "test-hooks")]

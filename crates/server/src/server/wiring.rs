@@ -13,7 +13,7 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::Config,
     console,
-    gateway::{Companion, Gateway, PathPattern, TrustedProxies},
+    gateway::{Gateway, PathPattern, TrustedProxies},
     hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
@@ -60,8 +60,8 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         Arc::clone(&clock),
         origins.clone(),
     )?
-    .accompanied_by(channel_layer.clone().map(|layer| layer as Arc<dyn Companion>))
-    .tells(presence.clone())
+    .accompanied_by(channel_layer.clone())
+    .accompanied_by(presence.clone())
     .endpoint(
         PathPattern::new("/ws/notifications/").user_scoped(),
         &NotificationsEndpoint::new(Arc::clone(&notifications)),
