@@ -17,6 +17,7 @@ mod numbers;
 mod process;
 mod progress;
 mod server;
+mod simulate;
 mod site;
 mod socket;
 
@@ -51,6 +52,8 @@ enum Benchmark {
     Million(million::Args),
     /// The same work on this server and on others, in turns
     Compare(compare::Args),
+    /// What dispatch rules are worth: a city with real demand, in simulated time
+    Simulate(Box<simulate::Args>),
     /// One scenario of these on a server that runs already
     Load(compare::load::Args),
 }
@@ -68,6 +71,7 @@ async fn main() -> ExitCode {
         Benchmark::Instructions(args) => instructions::run(&place, args).await,
         Benchmark::Million(args) => million::run(&place, args).await,
         Benchmark::Load(args) => compare::load::run(&place, &args),
+        Benchmark::Simulate(args) => simulate::run(*args).await,
         Benchmark::Compare(args) => compare::run(place, args).await,
     };
     match outcome {

@@ -1,0 +1,52 @@
+//! What dispatch rules are worth: a city with real demand and made-up people, in simulated time.
+
+mod args;
+mod comparison;
+mod core;
+mod demand;
+mod dice;
+mod events;
+mod metrics;
+mod moment;
+mod outcome;
+mod people;
+mod rules;
+mod scenario;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+pub(crate) use args::Args;
+use comparison::{Days, check, compare};
+use demand::Demand;
+
+use crate::{numbers::number, say};
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    args.check()?;
+    if args.data.download {
+        return demand::download(&args.data.data).await;
+    }
+    if let Some(folder) = &args.data.extract {
+        return Demand::write_extract(&args.data.data, folder, &args.hours);
+    }
+    let days = Days::load(&args)?;
+    if let Some(file) = &args.data.write_demand {
+        return days.write(file);
+    }
+    simulate(&args, &days)
+}
+
+fn simulate(args: &Args, days: &Days) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let cases = compare(args, days)?;
+    say(&table::draw(&cases))?;
+    for violation in cases.iter().flat_map(|case| &case.outcomes).flat_map(|outcome| &outcome.violations.first) {
+        say(&format!("violation: {violation}"))?;
+    }
+    let runs: usize = cases.iter().map(|case| case.runs.len()).sum();
+    say(&format!("{runs} runs in {} s", number(began.elapsed().as_secs_f64(), 1)))?;
+    if args.check { check(&cases) } else { Ok(()) }
+}
