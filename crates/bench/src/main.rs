@@ -3,6 +3,7 @@
 //! Each run prepares a database of its own, starts the server binary on it, and loads it from this process. What is
 //! told is what a client on the same machine sees.
 
+mod chart;
 mod chat;
 mod compare;
 mod connections;

@@ -106,6 +106,14 @@ pub(crate) struct Supply {
     pub(crate) drivers: u64,
 }
 
+impl Supply {
+    /// Name and number.
+    pub(crate) fn title(&self) -> String {
+        let count = format!("{} drivers", self.drivers);
+        if self.name == count { count } else { format!("{} ({count})", self.name) }
+    }
+}
+
 /// Where every order finds a driver.
 pub(crate) const LOOSE: &str = "loose";
 /// Where drivers are just too few.

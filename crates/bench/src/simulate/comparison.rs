@@ -1,8 +1,17 @@
 //! All rules on the same days.
 
-use std::{path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
+use holodrive::config::Config;
 
 use super::{
     args::{Args, LOOSE, Supply, TIGHT},
@@ -10,6 +19,7 @@ use super::{
     demand::{self, Demand, Trip},
     metrics::{Metrics, over},
     outcome::Outcome,
+    people::{Mood, People},
     rules::{BASELINE, OURS, Rule},
     scenario::Scenario,
 };
@@ -63,26 +73,51 @@ impl Days {
 
 /// Runs every rule in every supply on every day.
 pub(crate) fn compare(args: &Args, days: &Days) -> anyhow::Result<Vec<Case>> {
-    let (rules, mut cases) = (args.rules()?, Vec::new());
-    let all = rules.len() * args.supplies().len() * usize::try_from(args.seeds)?;
-    let mut done = 0;
+    let (rules, mut cases, mut jobs) = (args.rules()?, Vec::new(), Vec::new());
     for supply in args.supplies() {
-        let scenarios = days.scenarios(supply, args)?;
         for rule in &rules {
-            let config = rule.config()?;
-            let mut case = Case { rule: rule.clone(), supply: supply.clone(), runs: Vec::new(), outcomes: Vec::new() };
-            for scenario in &scenarios {
-                let began = Instant::now();
-                let outcome = core::run(scenario, &args.people, &config, rule.mood);
-                case.runs.push(Metrics::new(&outcome, began.elapsed()));
-                case.outcomes.push(outcome);
-                done += 1;
-                progress::show("simulated", done, all);
-            }
-            cases.push(case);
+            let config = Arc::new(rule.config()?);
+            let scenarios = days.scenarios(supply, args)?;
+            jobs.extend(scenarios.into_iter().map(|scenario| Job {
+                scenario,
+                config: Arc::clone(&config),
+                mood: rule.mood,
+            }));
+            cases.push(Case { rule: rule.clone(), supply: supply.clone(), runs: Vec::new(), outcomes: Vec::new() });
         }
     }
+    let seeds = jobs.len() / cases.len().max(1);
+    for (number, (outcome, took)) in run_all(&jobs, &args.people).into_iter().enumerate() {
+        let case = &mut cases[number / seeds];
+        case.runs.push(Metrics::new(&outcome, took));
+        case.outcomes.push(outcome);
+    }
     Ok(cases)
+}
+
+/// One run.
+struct Job {
+    scenario: Scenario,
+    config: Arc<Config>,
+    mood: Mood,
+}
+
+/// Runs on all cores; gives the outcomes in the order of the jobs, each with the time that it took.
+fn run_all(jobs: &[Job], people: &People) -> Vec<(Outcome, Duration)> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || {
+        while let Some((number, job)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, jobs.get(n)?)))
+        {
+            let began = Instant::now();
+            let outcome = core::run(&job.scenario, people, &job.config, job.mood);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.insert(number, (outcome, began.elapsed()));
+            progress::show("simulated", done.len(), jobs.len());
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..cores.min(jobs.len())).for_each(|_| _ = scope.spawn(work)));
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
 /// Whether what must be shown is shown.

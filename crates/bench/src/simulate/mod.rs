@@ -3,6 +3,7 @@
 mod args;
 mod comparison;
 mod core;
+mod curves;
 mod demand;
 mod dice;
 mod events;
@@ -10,6 +11,7 @@ mod metrics;
 mod moment;
 mod outcome;
 mod people;
+mod report;
 mod rules;
 mod scenario;
 mod table;
@@ -42,11 +44,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 fn simulate(args: &Args, days: &Days) -> anyhow::Result<()> {
     let began = Instant::now();
     let cases = compare(args, days)?;
-    say(&table::draw(&cases))?;
+    say(&table::markdown(&cases))?;
     for violation in cases.iter().flat_map(|case| &case.outcomes).flat_map(|outcome| &outcome.violations.first) {
         say(&format!("violation: {violation}"))?;
     }
     let runs: usize = cases.iter().map(|case| case.runs.len()).sum();
     say(&format!("{runs} runs in {} s", number(began.elapsed().as_secs_f64(), 1)))?;
+    if let Some(folder) = &args.report {
+        report::write(folder, args, &cases)?;
+    }
     if args.check { check(&cases) } else { Ok(()) }
 }

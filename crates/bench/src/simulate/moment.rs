@@ -6,10 +6,11 @@ use holodrive_protocol::Timestamp;
 pub(crate) const SECOND: i64 = 1_000_000;
 /// Microseconds of a minute.
 pub(crate) const MINUTE: i64 = 60 * SECOND;
-/// Microseconds of an hour.
-pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// Microseconds of a day.
-pub(crate) const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * 60 * MINUTE;
+/// Microseconds of an hour.
+#[cfg(test)]
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 
 /// So many microseconds after midnight.
 pub(crate) const fn at(micros: i64) -> Timestamp {

@@ -1,4 +1,4 @@
-//! The comparison as a table in Markdown.
+//! The comparison as tables.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::{
     comparison::Case,
     metrics::{Metrics, over},
 };
-use crate::numbers::number;
+use crate::{chart::escape, numbers::number};
 
 type Figure = fn(&Metrics) -> f64;
 
@@ -48,32 +48,70 @@ const MORE: &[Column] = &[
     column("times real time", &[|run| run.speed_up], 0),
 ];
 
-/// Two tables for each supply: how riders fare, and how offers end.
-pub(crate) fn draw(cases: &[Case]) -> String {
-    let mut text = String::new();
-    for supply in cases.chunk_by(|a, b| a.supply == b.supply) {
-        let Some(first) = supply.first() else { continue };
-        let orders = number(over(&first.runs, |run| run.orders).0, 0);
-        let (name, drivers, seeds) = (&first.supply.name, first.supply.drivers, first.runs.len());
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "### {name}: {drivers} drivers, {orders} orders, {seeds} seeds\n");
-        text.push_str(&rows(supply, MAIN));
-        text.push('\n');
-        text.push_str(&rows(supply, MORE));
-        text.push('\n');
-    }
-    text
+/// Heads and rows.
+pub(crate) struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<(String, Vec<String>)>,
 }
 
-fn rows(cases: &[Case], columns: &[Column]) -> String {
-    let heads: Vec<_> = columns.iter().map(|column| column.head).collect();
-    let mut text = format!("| rule | {} |\n|---|{}\n", heads.join(" | "), "---:|".repeat(columns.len()));
-    for case in cases {
-        let cells: Vec<_> = columns.iter().map(|column| cell(&case.runs, column)).collect();
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "| {} | {} |", case.rule.name, cells.join(" | "));
+impl Table {
+    /// How riders fare.
+    pub(crate) fn of_riders(cases: &[Case]) -> Self {
+        Self::new(cases, MAIN)
     }
-    text
+
+    /// How offers end, and how drivers fare.
+    pub(crate) fn of_offers(cases: &[Case]) -> Self {
+        Self::new(cases, MORE)
+    }
+
+    fn new(cases: &[Case], columns: &[Column]) -> Self {
+        let row =
+            |case: &Case| (case.rule.name.clone(), columns.iter().map(|column| cell(&case.runs, column)).collect());
+        Self { heads: columns.iter().map(|column| column.head).collect(), rows: cases.iter().map(row).collect() }
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = format!("| rule | {} |\n|---|{}\n", self.heads.join(" | "), "---:|".repeat(self.heads.len()));
+        for (rule, cells) in &self.rows {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "| {rule} | {} |", cells.join(" | "));
+        }
+        text
+    }
+
+    pub(crate) fn html(&self) -> String {
+        let mut text =
+            format!("<table><thead><tr><th>rule</th><th>{}</th></tr></thead><tbody>\n", self.heads.join("</th><th>"));
+        for (rule, cells) in &self.rows {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "<tr><th>{}</th><td>{}</td></tr>", escape(rule), cells.join("</td><td>"));
+        }
+        text + "</tbody></table>\n"
+    }
+}
+
+/// What the cases of one supply have in common.
+pub(crate) fn title(cases: &[Case]) -> String {
+    let Some(first) = cases.first() else { return String::new() };
+    let orders = number(over(&first.runs, |run| run.orders).0, 0);
+    let (supply, seeds) = (first.supply.title(), first.runs.len());
+    let days = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
+    format!("{supply}: {orders} orders, {days}")
+}
+
+/// The cases of each supply.
+pub(crate) fn supplies(cases: &[Case]) -> impl Iterator<Item = &[Case]> {
+    cases.chunk_by(|a, b| a.supply == b.supply)
+}
+
+/// Two tables for each supply.
+pub(crate) fn markdown(cases: &[Case]) -> String {
+    let section = |cases: &[Case]| {
+        let (riders, offers) = (Table::of_riders(cases).markdown(), Table::of_offers(cases).markdown());
+        format!("### {}\n\n{riders}\n{offers}\n", title(cases))
+    };
+    supplies(cases).map(section).collect()
 }
 
 fn cell(runs: &[Metrics], column: &Column) -> String {

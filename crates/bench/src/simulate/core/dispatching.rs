@@ -91,7 +91,7 @@ impl World<'_> {
     }
 
     pub(super) fn cancel(&mut self, order_id: OrderId) {
-        let live = self.ledger.orders.get(&order_id).map(|order| order.live.clone()).unwrap_or_default();
+        let live = self.ledger.order(order_id).map(|order| order.live.clone()).unwrap_or_default();
         for offer_id in live {
             self.withdraw(offer_id, OfferState::Withdrawn);
         }

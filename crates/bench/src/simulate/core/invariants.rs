@@ -27,7 +27,7 @@ pub(super) fn check(ledger: &Ledger, board: &Board, now: Timestamp, violations: 
 
 /// I1 (offers of an order), I5 (status and offers agree), I6 (deadlines are met), I7 (nobody is forgotten).
 fn check_open(ledger: &Ledger, order_id: OrderId, now: Timestamp, violations: &mut Violations) {
-    let Some(order) = ledger.orders.get(&order_id) else { return };
+    let Some(order) = ledger.order(order_id) else { return };
     let (live, limit) = (order.live.len(), ledger.terms.offers_per_order);
     if live > limit {
         violations.add(|| format!("{now}: order {order_id} has {live} live offers, and may have {limit}"));
@@ -56,7 +56,7 @@ fn check_drivers(ledger: &Ledger, now: Timestamp, violations: &mut Violations) {
         violations.add(|| format!("{now}: driver {driver_id} has {held} live offers, and may have {limit}"));
     }
     let is_his = |(driver_id, order_id): &(&UserId, &OrderId)| {
-        ledger.orders.get(order_id).is_some_and(|order| order.driver_id == Some(**driver_id))
+        ledger.order(**order_id).is_some_and(|order| order.driver_id == Some(**driver_id))
     };
     if let Some((driver_id, order_id)) = ledger.trips.iter().find(|trip| !is_his(trip)) {
         violations.add(|| format!("{now}: driver {driver_id} drives order {order_id}, which is not his"));
@@ -73,8 +73,8 @@ pub(super) fn check_end(ledger: &Ledger, violations: &mut Violations) {
             _ => {}
         }
     }
-    for (order_id, order) in &ledger.orders {
-        let (drivers, accepted) = (u32::from(order.driver_id.is_some()), accepted.get(order_id).copied().unwrap_or(0));
+    for (order_id, order) in ledger.orders() {
+        let (drivers, accepted) = (u32::from(order.driver_id.is_some()), accepted.get(&order_id).copied().unwrap_or(0));
         if !order.status.is_over() || drivers != accepted {
             let status = order.status.as_str();
             violations.add(|| format!("at the end order {order_id} is {status}, and {accepted} drivers accepted it"));

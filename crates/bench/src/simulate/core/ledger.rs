@@ -2,7 +2,7 @@
 //! comes too late changes nothing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -76,7 +76,8 @@ pub(super) struct Offer {
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) terms: Terms,
-    pub(super) orders: BTreeMap<OrderId, Order>,
+    /// Numbered from 1, one after the other.
+    orders: Vec<Order>,
     pub(super) offers: Vec<Offer>,
     /// Orders that nobody has and that are not over.
     pub(super) open: BTreeSet<OrderId>,
@@ -106,7 +107,7 @@ impl Ledger {
     pub(super) fn new(terms: Terms) -> Self {
         Self {
             terms,
-            orders: BTreeMap::new(),
+            orders: Vec::new(),
             offers: Vec::new(),
             open: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -115,8 +116,8 @@ impl Ledger {
         }
     }
 
-    /// An order is made, and searches.
-    pub(super) fn create(&mut self, order_id: OrderId, pickup: Point, now: Timestamp) {
+    /// An order is made, and searches; gives its number.
+    pub(super) fn create(&mut self, pickup: Point, now: Timestamp) -> OrderId {
         let search_until = now.after(self.terms.search_timeout);
         let order = Order {
             status: OrderStatus::Searching,
@@ -128,14 +129,16 @@ impl Ledger {
             barred: Vec::new(),
             offers: 0,
         };
-        self.orders.insert(order_id, order);
+        self.orders.push(order);
+        let order_id = OrderId::try_from(self.orders.len()).unwrap_or(OrderId::MAX);
         self.open.insert(order_id);
         self.deadlines.insert((search_until, Overdue::Search(order_id)));
+        order_id
     }
 
     /// What the dispatcher is told of an order that wants a driver, or one more; `None` for one that does not.
     pub(super) fn waiting(&self, order_id: OrderId) -> Option<Waiting> {
-        let order = self.orders.get(&order_id).filter(|_| self.open.contains(&order_id))?;
+        let order = self.order(order_id).filter(|_| self.open.contains(&order_id))?;
         (order.live.len() < self.terms.offers_per_order).then(|| Waiting {
             order_id,
             pickup: order.pickup,
@@ -158,7 +161,7 @@ impl Ledger {
         let Terms { offer_timeout, unreachable_timeout, offers_per_driver, offers_per_order, .. } = self.terms;
         let held = self.held.entry(driver_id).or_default();
         let is_free = !self.trips.contains_key(&driver_id) && held.len() < offers_per_driver;
-        let order = self.orders.get_mut(&order_id).filter(|_| is_free && self.open.contains(&order_id))?;
+        let order = order_mut(&mut self.orders, order_id).filter(|_| is_free && self.open.contains(&order_id))?;
         let is_barred = order.barred.iter().any(|(barred, until)| *barred == driver_id && *until > now);
         if is_barred || order.live.len() >= offers_per_order {
             return None;
@@ -190,7 +193,7 @@ impl Ledger {
         let OfferTimes { order_id, driver_id, .. } =
             self.live_mut(offer_id).filter(|offer| offer.times.expires_at > now)?.times;
         self.close(offer_id, OfferState::Accepted);
-        let order = self.orders.get_mut(&order_id)?;
+        let order = order_mut(&mut self.orders, order_id)?;
         (order.status, order.driver_id) = (OrderStatus::Accepted, Some(driver_id));
         let mut others: Vec<OfferId> = order.live.iter().copied().collect();
         others.extend(self.held_by(driver_id));
@@ -205,7 +208,7 @@ impl Ledger {
         let times = self.live_mut(offer_id)?.times;
         self.close(offer_id, state);
         let until = now.after(self.terms.reoffer_after);
-        let order = self.orders.get_mut(&times.order_id)?;
+        let order = order_mut(&mut self.orders, times.order_id)?;
         order.barred.push((times.driver_id, until));
         if order.status == OrderStatus::Pending && order.live.is_empty() {
             order.status = OrderStatus::Searching;
@@ -220,23 +223,32 @@ impl Ledger {
 
     /// searching → `no_driver`, when the search has run out. `false` when it has not.
     pub(super) fn give_up(&mut self, order_id: OrderId, now: Timestamp) -> bool {
-        let has_run_out = self.orders.get(&order_id).is_some_and(|order| order.search_until <= now);
+        let has_run_out = self.order(order_id).is_some_and(|order| order.search_until <= now);
         has_run_out && self.finish(order_id, OrderStatus::NoDriver)
     }
 
     /// in progress → completed.
     pub(super) fn complete(&mut self, driver_id: UserId) -> Option<OrderId> {
         let order_id = self.trips.remove(&driver_id)?;
-        self.orders.get_mut(&order_id)?.status = OrderStatus::Completed;
+        order_mut(&mut self.orders, order_id)?.status = OrderStatus::Completed;
         Some(order_id)
     }
 
     /// What had run out by now, in the order of time. A search with a live offer waits for that.
     pub(super) fn overdue(&self, now: Timestamp) -> Vec<Overdue> {
         let until = (now, Overdue::Search(OrderId::MAX));
-        let is_pending = |id| self.orders.get(&id).is_some_and(|order| order.status == OrderStatus::Pending);
+        let is_pending = |id| self.order(id).is_some_and(|order| order.status == OrderStatus::Pending);
         let counts = |what: &Overdue| !matches!(what, Overdue::Search(id) if is_pending(*id));
         self.deadlines.range(..=until).map(|(_, what)| *what).filter(counts).collect()
+    }
+
+    pub(super) fn order(&self, order_id: OrderId) -> Option<&Order> {
+        self.orders.get(usize::try_from(order_id).ok()?.checked_sub(1)?)
+    }
+
+    /// All orders with their numbers.
+    pub(super) fn orders(&self) -> impl Iterator<Item = (OrderId, &Order)> {
+        (1..).zip(&self.orders)
     }
 
     pub(super) fn offer(&self, offer_id: OfferId) -> Option<&Offer> {
@@ -256,7 +268,7 @@ impl Ledger {
     /// How many orders want a driver, or one more.
     pub(super) fn waiting_orders(&self) -> usize {
         let has_room = |order: &&Order| order.live.len() < self.terms.offers_per_order;
-        self.open.iter().filter_map(|id| self.orders.get(id)).filter(has_room).count()
+        self.open.iter().filter_map(|id| self.order(*id)).filter(has_room).count()
     }
 
     /// How many offers are live.
@@ -277,14 +289,17 @@ impl Ledger {
         if let Some(at) = unreachable_at {
             self.deadlines.remove(&(at, Overdue::Unreachable(offer_id)));
         }
-        self.held.entry(driver_id).or_default().remove(&offer_id);
-        if let Some(order) = self.orders.get_mut(&order_id) {
+        if let Some(held) = self.held.get_mut(&driver_id) {
+            held.remove(&offer_id);
+        }
+        self.held.retain(|_, held| !held.is_empty());
+        if let Some(order) = order_mut(&mut self.orders, order_id) {
             order.live.remove(&offer_id);
         }
     }
 
     fn finish(&mut self, order_id: OrderId, status: OrderStatus) -> bool {
-        let order = self.orders.get_mut(&order_id).filter(|order| order.status == OrderStatus::Searching);
+        let order = order_mut(&mut self.orders, order_id).filter(|order| order.status == OrderStatus::Searching);
         let Some(order) = order else { return false };
         order.status = status;
         self.settle(order_id);
@@ -294,10 +309,14 @@ impl Ledger {
     /// Nobody is looked for any more.
     fn settle(&mut self, order_id: OrderId) {
         self.open.remove(&order_id);
-        if let Some(order) = self.orders.get(&order_id) {
+        if let Some(order) = self.order(order_id) {
             self.deadlines.remove(&(order.search_until, Overdue::Search(order_id)));
         }
     }
+}
+
+fn order_mut(orders: &mut [Order], order_id: OrderId) -> Option<&mut Order> {
+    orders.get_mut(usize::try_from(order_id).ok()?.checked_sub(1)?)
 }
 
 #[cfg(test)]
@@ -323,7 +342,7 @@ mod tests {
             offers_per_driver: 1,
             offers_per_order,
         });
-        ledger.create(1, point(0.0, 0.0).unwrap(), at(0));
+        assert_eq!(ledger.create(point(0.0, 0.0).unwrap(), at(0)), 1);
         ledger
     }
 
@@ -336,7 +355,7 @@ mod tests {
         let mut ledger = ledger(1);
         let (offer, _) = ledger.offer_to(1, A, at(0)).unwrap();
         assert!(ledger.offer_to(1, B, at(0)).is_none() && ledger.waiting(1).is_none());
-        ledger.create(2, point(0.0, 0.0).unwrap(), at(0));
+        assert_eq!(ledger.create(point(0.0, 0.0).unwrap(), at(0)), 2);
         assert!(ledger.offer_to(2, A, at(0)).is_none());
         assert_eq!(ledger.accept(offer, second(29)).unwrap().driver_id, A);
         assert!(ledger.accept(offer, second(29)).is_none());
@@ -374,6 +393,6 @@ mod tests {
         let (other, _) = ledger.offer_to(1, B, at(0)).unwrap();
         assert!(ledger.waiting(1).is_none() && !ledger.cancel(1));
         assert_eq!(ledger.accept(other, second(1)).unwrap().others, [first]);
-        assert!(ledger.accept(first, second(1)).is_none() || ledger.orders[&1].driver_id == Some(B));
+        assert!(ledger.order(1).unwrap().driver_id == Some(B));
     }
 }

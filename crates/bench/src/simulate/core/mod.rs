@@ -169,7 +169,7 @@ impl<'s> World<'s> {
 
     fn orders(&mut self, order_id: OrderId) {
         let Some(trip) = self.trip(order_id) else { return };
-        self.ledger.create(order_id, trip.from, self.now);
+        self.ledger.create(trip.from, self.now);
         let patience = self.people.patience(self.scenario.seed, order_id.unsigned_abs());
         self.events.add(self.now.after(patience), Event::LosesPatience(order_id));
         self.search(order_id);

@@ -70,7 +70,7 @@ impl Observed {
         let measured = (1..).zip(&scenario.trips).filter(|(_, trip)| scenario.is_measured(trip));
         let order = |(order_id, trip): (OrderId, &crate::simulate::demand::Trip)| OrderOutcome {
             requested_at: trip.requested_at,
-            offers: ledger.orders.get(&order_id).map_or(0, |order| order.offers),
+            offers: ledger.order(order_id).map_or(0, |order| order.offers),
             end: self.ends.get(&order_id).copied().unwrap_or(End::Forgotten),
         };
         let (from, to) = self.measured;
