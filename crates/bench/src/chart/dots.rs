@@ -8,7 +8,7 @@ use crate::numbers::{mean, number};
 const ROW: f64 = 26.0;
 /// Where panels begin; the names stand before.
 const LEFT: f64 = 142.0;
-const GAP: f64 = 26.0;
+const GAP: f64 = 42.0;
 const RIGHT: f64 = 26.0;
 /// Room for the panel's title.
 const HEAD: f64 = 30.0;
@@ -91,8 +91,10 @@ fn draw_row(svg: &mut String, row: &Row, colour: &str, digits: usize, y: f64, x:
             write!(svg, "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"3\" fill=\"{colour}\" fill-opacity=\"0.35\"/>", x(*value));
     }
     let at = x(mean);
+    let (first, last) =
+        row.values.iter().fold((at, at), |(first, last), value| (first.min(x(*value)), last.max(x(*value))));
     // On the side where there is more room.
-    let (text_at, anchor) = if at > x(f64::MAX) - 48.0 { (at - 11.0, "end") } else { (at + 11.0, "start") };
+    let (text_at, anchor) = if last > x(f64::MAX) - 48.0 { (first - 11.0, "end") } else { (last + 11.0, "start") };
     let weight = if row.own { 600 } else { 400 };
     let _ = writeln!(
         svg,

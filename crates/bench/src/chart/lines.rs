@@ -20,10 +20,11 @@ pub(crate) struct Curve {
     pub(crate) own: bool,
 }
 
-/// An axis with its name, and how its values are written.
+/// An axis with its name, the values that are labelled, and how these are written.
 pub(crate) struct Axis {
     pub(crate) name: &'static str,
     pub(crate) scale: Scale,
+    pub(crate) ticks: Vec<f64>,
     pub(crate) text: fn(f64) -> String,
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn draw(title: &str, unit: &str, across: &Axis, up: &Axis, curves: &[
 
 fn draw_axes(svg: &mut String, across: &Axis, up: &Axis, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) {
     // Writing to a string does not fail.
-    for tick in up.scale.ticks(5.0) {
+    for &tick in &up.ticks {
         let _ = writeln!(
             svg,
             "<line x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{RIGHT}\" y2=\"{at:.1}\" stroke=\"{GRID}\"/>\
@@ -61,7 +62,7 @@ fn draw_axes(svg: &mut String, across: &Axis, up: &Axis, x: impl Fn(f64) -> f64,
             text = (up.text)(tick),
         );
     }
-    for tick in across.scale.ticks(8.0) {
+    for &tick in &across.ticks {
         let _ = writeln!(
             svg,
             "<line x1=\"{at:.1}\" y1=\"{BOTTOM}\" x2=\"{at:.1}\" y2=\"{end}\" stroke=\"{PALE}\"/>\
@@ -137,7 +138,8 @@ mod tests {
 
     #[test]
     fn curves_have_their_points_and_names() {
-        let axis = |name| Axis { name, scale: Scale::linear(0.0, 10.0), text: |value| format!("{value}") };
+        let (scale, ticks) = (Scale::linear(0.0, 10.0), vec![0.0, 5.0]);
+        let axis = |name| Axis { name, scale, ticks: ticks.clone(), text: |value| format!("{value}") };
         let curve = Curve { label: "a < b".to_owned(), points: vec![(0.0, 0.0), (10.0, 10.0)], own: true };
         let svg = draw("title", "unit", &axis("x"), &axis("y"), &[curve]);
         assert!(svg.contains("points=\"52.0,330.0 590.0,64.0\"") && svg.contains(">a &lt; b</text>"));

@@ -19,12 +19,13 @@ const GRID: &str = "#d8dee4";
 /// The colour of this project.
 const OWN: &str = "#0f766e";
 /// Those of others, each with the dashes of its lines, so that colours are not the only difference.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 7] = [
     ("#b42318", "7 4"),
     ("#b45309", "2 3"),
-    ("#1d4ed8", ""),
+    ("#be185d", "14 4"),
     ("#7e22ce", "10 3 2 3"),
     ("#4d7c0f", "4 2"),
+    ("#1d4ed8", ""),
     ("#59636e", "1 4"),
 ];
 

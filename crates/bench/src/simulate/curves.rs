@@ -66,9 +66,10 @@ fn answers(cases: &[Case]) -> Chart {
     let across = Axis {
         name: "time since the request",
         scale: Scale::logarithmic(1.0, 900.0),
+        ticks: vec![1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0],
         text: |seconds| if seconds < 60.0 { format!("{seconds} s") } else { format!("{} min", seconds / 60.0) },
     };
-    let up = Axis { name: "", scale: Scale::linear(0.0, 100.0), text: percent };
+    let up = percents(Scale::linear(0.0, 100.0));
     let curves: Vec<_> = cases.iter().map(curve).collect();
     let title = format!("How soon an order has a driver: {}", supply(cases));
     let svg = lines::draw(&title, "percent of all orders", &across, &up, &curves);
@@ -100,8 +101,10 @@ fn day(cases: &[Case]) -> Chart {
     let times = curves.iter().flat_map(|curve| &curve.points);
     let (from, to) = times.clone().fold((f64::MAX, f64::MIN), |(from, to), (at, _)| (from.min(*at), to.max(*at)));
     let least = times.map(|(_, served)| *served).fold(100.0, f64::min);
-    let across = Axis { name: "time of the request", scale: Scale::linear(from, to), text: clock };
-    let up = Axis { name: "", scale: Scale::around([least, 100.0].into_iter()), text: percent };
+    let scale = Scale::linear(from, to);
+    let step = [0.25, 0.5, 1.0, 2.0].into_iter().find(|step| (to - from) / step <= 8.0).unwrap_or(4.0);
+    let across = Axis { name: "time of the request", scale, ticks: scale.multiples(step), text: clock };
+    let up = percents(Scale::around([least, 100.0].into_iter()));
     let title = format!("Served over the day: {}", supply(cases));
     let svg = lines::draw(&title, "percent of the orders of each quarter of an hour", &across, &up, &curves);
     Chart { name: format!("day-{}", file_name(cases)), title, svg }
@@ -128,8 +131,8 @@ fn file_name(cases: &[Case]) -> String {
     cases.first().map(|case| case.supply.name.replace(' ', "-")).unwrap_or_default()
 }
 
-fn percent(value: f64) -> String {
-    format!("{} %", number(value, 0))
+fn percents(scale: Scale) -> Axis {
+    Axis { name: "", scale, ticks: scale.ticks(5.0), text: |value| format!("{} %", number(value, 0)) }
 }
 
 fn clock(hours: f64) -> String {
