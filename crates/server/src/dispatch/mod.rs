@@ -7,6 +7,9 @@ mod board;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod board_tests;
 mod change;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod choice_tests;
 mod explain;
 mod fleet;
 mod geo;

@@ -7,8 +7,8 @@ use crate::storage::{Row, Tx};
 /// Each query must give no rows.
 const QUERIES: &[(&str, &str)] = &[
     (
-        "I1: two live offers of one order",
-        "SELECT order_id FROM holodrive_offer WHERE state = 'live' GROUP BY order_id HAVING COUNT(*) > 1",
+        "I1: two live offers of one order in the same slot",
+        "SELECT order_id FROM holodrive_offer WHERE state = 'live' GROUP BY order_id, slot HAVING COUNT(*) > 1",
     ),
     (
         "an offer by the dispatcher to a driver who gave the order back",
@@ -92,27 +92,43 @@ fn replay_violations(tx: &mut Tx<'_>) -> Vec<String> {
 
 fn replay(tx: &mut Tx<'_>, id: OrderId, status: &str) -> Result<(), String> {
     let sql = "SELECT type FROM holodrive_order_event WHERE order_id = $1 ORDER BY id";
-    let mut at = String::new();
+    let mut at = Stand::default();
     for row in tx.query(sql, &[id.into()]).unwrap() {
         let kind: String = row.first().unwrap();
-        at = next(&at, &kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {at}"))?.to_owned();
+        at = at.after(&kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {at:?}"))?;
     }
-    if at == status { Ok(()) } else { Err(format!("I8: order {id} is {status}, its history says {at}")) }
+    if at.status == status { Ok(()) } else { Err(format!("I8: order {id} is {status}, its history says {at:?}")) }
 }
 
-/// The table of transitions.
-pub(super) fn next(at: &str, kind: &str) -> Option<&'static str> {
-    Some(match (at, kind) {
-        ("", "created")
-        | ("pending", "offer_declined" | "offer_expired" | "offer_revoked")
-        | ("accepted" | "arrived", "released") => "searching",
-        ("searching", "offered") | ("pending", "delivered") => "pending",
-        ("pending", "accepted") => "accepted",
-        ("accepted", "arrived") => "arrived",
-        ("arrived", "started") => "in_progress",
-        ("in_progress", "completed") => "completed",
-        ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",
-        ("searching", "no_driver") => "no_driver",
-        _ => return None,
-    })
+/// Where an order stands by its history.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stand {
+    pub(super) status: &'static str,
+    live_offers: usize,
+}
+
+impl Stand {
+    /// The table of transitions; `None` where there is none of that kind.
+    pub(super) fn after(self, kind: &str) -> Option<Self> {
+        let live_offers = match kind {
+            "offered" => self.live_offers + 1,
+            "accepted" | "offer_declined" | "offer_expired" | "offer_revoked" => self.live_offers.checked_sub(1)?,
+            _ => self.live_offers,
+        };
+        let status = match (self.status, kind) {
+            ("", "created") | ("accepted" | "arrived", "released") => "searching",
+            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") if live_offers == 0 => "searching",
+            ("searching" | "pending", "offered")
+            | ("pending", "delivered" | "offer_declined" | "offer_expired" | "offer_revoked") => "pending",
+            // Those who had it offered at the same time.
+            ("pending", "accepted") | ("accepted", "offer_revoked") => "accepted",
+            ("accepted", "arrived") => "arrived",
+            ("arrived", "started") => "in_progress",
+            ("in_progress", "completed") => "completed",
+            ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",
+            ("searching", "no_driver") => "no_driver",
+            _ => return None,
+        };
+        Some(Self { status, live_offers })
+    }
 }
