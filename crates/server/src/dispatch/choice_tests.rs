@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use holodrive_protocol::{OrderId, UserId, http::DriverStatus};
+use holodrive_protocol::{
+    OrderId, UserId,
+    http::DriverStatus,
+    order::{Considered, Obstacle},
+};
 
 use super::{
-    Board, Considered, Match, Needs, Obstacle, Position, Radius, Rules, StrategyKind, Vehicle, Waiting,
+    Board, Match, Needs, Position, Radius, Rules, StrategyKind, Vehicle, Waiting,
     board_tests::{add_driver, at, board, north, order, pairs, rules, times},
 };
 
