@@ -9,7 +9,7 @@ use holodrive_protocol::{OfferId, OrderId, Timestamp, UserId, http::DriverStatus
 
 use super::{
     fleet::{Driver, Fleet, Position},
-    grid::{Cell, Grid},
+    grid::Grid,
     model::{Match, OfferTimes, Rules, Waiting},
     search::Search,
 };
@@ -42,7 +42,7 @@ impl Board {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
-            fleet: Fleet::default(),
+            fleet: Fleet::new(2 * rules.stale_after),
             waiting: BTreeMap::new(),
             pickups: Grid::default(),
             offers: HashMap::new(),
@@ -67,16 +67,16 @@ impl Board {
         let order_id = order.order_id;
         self.stop_search(order_id);
         self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
-        self.pickups.insert(Cell::of(order.pickup), order_id);
+        let place = self.pickups.insert(order_id, order.pickup);
         self.changed_orders.insert(order_id);
-        self.waiting.insert(order_id, Search::new(order));
+        self.waiting.insert(order_id, Search::new(order, place));
     }
 
     /// An order searches no more: offered, over, or given away.
     pub fn stop_search(&mut self, order_id: OrderId) {
         self.changed_orders.remove(&order_id);
         let Some(search) = self.waiting.remove(&order_id) else { return };
-        self.pickups.remove(Cell::of(search.pickup), order_id);
+        self.pickups.remove(search.place);
         self.deadlines.remove(&(search.search_until, Deadline::Search(order_id)));
         if let Some(at) = search.retry_at {
             self.deadlines.remove(&(at, Deadline::Retry(order_id)));
@@ -174,7 +174,9 @@ impl Board {
     /// A driver told where he is.
     pub fn driver_moved(&mut self, driver_id: UserId, position: Position) {
         self.fleet.place(driver_id, position);
-        self.driver_seen(driver_id, position.at);
+        if !self.waiting.is_empty() {
+            self.changed_drivers.insert(driver_id);
+        }
     }
 
     /// Where a driver was last.

@@ -16,6 +16,6 @@ mod search;
 
 pub use board::Board;
 pub use change::Change;
-pub use fleet::Position;
+pub use fleet::{Driver, Fleet, Position};
 pub use geo::{Point, rounded_km};
 pub use model::{Match, NEVER, OfferTimes, Plan, Rules, Waiting};

@@ -1,5 +1,7 @@
 //! What the board wants done: which driver is asked for which order, and when to look again.
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use holodrive_protocol::{OrderId, Timestamp, UserId};
 
 use super::{
@@ -12,6 +14,7 @@ use super::{
 impl Board {
     /// What is to be done now. The matches count as being made until they are reported back.
     pub fn plan(&mut self, now: Timestamp) -> Plan {
+        self.fleet.expire(now);
         let overdue = self.pass_deadlines(now);
         let matches = if self.rules.automatic { self.find_matches(now) } else { Vec::new() };
         self.changed_orders.clear();
@@ -62,7 +65,16 @@ impl Board {
         let rules = self.fleet_rules();
         let search = self.waiting.get(&order_id).filter(|search| search.asking.is_none())?;
         let is_barred = |driver_id| search.is_barred(driver_id, now);
-        let nearest = search.is_open(now).then(|| self.fleet.nearest(search.pickup, now, rules, is_barred)).flatten();
+        let mut nearest = None;
+        if search.is_open(now) {
+            let _ = self.fleet.walk(search.pickup, rules.radius_km, now, |id, driver, km| {
+                if driver.is_eligible(now, rules) && !is_barred(id) {
+                    nearest = Some((id, km));
+                    return Break(());
+                }
+                Continue(())
+            });
+        }
         let Some((driver_id, distance_km)) = nearest else {
             self.retry_later(order_id, now);
             return None;
@@ -78,8 +90,15 @@ impl Board {
         let (order_id, distance_km) = match driver.position.map(|position| position.point) {
             None => self.waiting.iter().find(|(_, search)| is_open(search)).map(|(id, _)| (*id, None))?,
             Some(at) => {
-                let measure = |id| Some(self.waiting.get(&id).filter(|search| is_open(search))?.pickup.distance_km(at));
-                self.pickups.nearest(at, rules.radius_km, measure).map(|(id, km)| (id, Some(km)))?
+                let mut nearest = None;
+                let _ = self.pickups.walk(at, rules.radius_km, |id, km| {
+                    if self.waiting.get(&id).is_some_and(is_open) {
+                        nearest = Some((id, Some(km)));
+                        return Break(());
+                    }
+                    Continue(())
+                });
+                nearest?
             }
         };
         Some(self.ask(Match { order_id, driver_id, distance_km }))

@@ -6,12 +6,15 @@ use holodrive_protocol::{Timestamp, UserId};
 
 use super::{
     geo::Point,
+    grid::Place,
     model::{NEVER, Waiting},
 };
 
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) pickup: Point,
+    /// Where the order is kept among all pickups.
+    pub(super) place: Place,
     pub(super) search_until: Timestamp,
     barred: HashMap<UserId, Timestamp>,
     /// The driver to whom an offer is being made.
@@ -23,10 +26,17 @@ pub(super) struct Search {
 }
 
 impl Search {
-    pub(super) fn new(order: Waiting) -> Self {
+    pub(super) fn new(order: Waiting, place: Place) -> Self {
         let Waiting { pickup, search_until, barred, .. } = order;
-        let mut search =
-            Self { pickup, search_until, barred: HashMap::new(), asking: None, paused_until: None, retry_at: None };
+        let mut search = Self {
+            pickup,
+            place,
+            search_until,
+            barred: HashMap::new(),
+            asking: None,
+            paused_until: None,
+            retry_at: None,
+        };
         for (driver, until) in barred {
             search.bar(driver, until);
         }
