@@ -103,7 +103,7 @@ impl Traffic {
 
     fn nearest(&self, pickup: Point, radius_km: f64, most: usize) -> Vec<(UserId, Option<f64>)> {
         let mut found = Vec::with_capacity(most);
-        let _ = self.fleet.walk(pickup, radius_km, Timestamp::from_micros(self.now), |id, driver, km| {
+        self.fleet.walk(pickup, radius_km, |id, driver, km| {
             if driver.trip.is_none() {
                 found.push((id, km));
             }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use holodrive_protocol::{OrderId, Timestamp, http::DriverStatus};
 use serde::{Deserialize, Serialize};
 
-use crate::dispatch::geo::Point;
+use crate::dispatch::{
+    geo::Point,
+    model::{NEVER, Obstacle, Vehicle},
+};
 
 /// A known position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,66 @@ pub struct Driver {
     pub offers: u32,
     /// The order he drives.
     pub trip: Option<OrderId>,
+    /// Whether his phone was sent an offer that never arrived, and has not been heard of since.
+    pub unreachable: bool,
+    /// What he drives, as far as anybody said.
+    pub vehicle: Option<Box<Vehicle>>,
+}
+
+impl Driver {
+    /// Whether he wants orders and has no trip.
+    pub(in crate::dispatch) fn is_waiting(&self) -> bool {
+        self.is_online() && self.trip.is_none()
+    }
+
+    /// What keeps the dispatcher from offering him anything; `None`: nothing.
+    pub(in crate::dispatch) fn obstacle(&self, now: Timestamp, rules: FleetRules) -> Option<Obstacle> {
+        if !self.is_online() {
+            Some(Obstacle::Offline)
+        } else if self.trip.is_some() {
+            Some(Obstacle::OnTrip)
+        } else if self.offers >= rules.offers_per_driver {
+            Some(Obstacle::Busy)
+        } else if self.unreachable {
+            Some(Obstacle::Unreachable)
+        } else {
+            (!self.is_fresh(now, rules.stale_after)).then_some(Obstacle::Stale)
+        }
+    }
+
+    /// There was a sign of life.
+    pub(in crate::dispatch) fn heard_at(&mut self, now: Timestamp) {
+        self.seen_at = Some(now);
+        self.unreachable = false;
+    }
+
+    /// Until when he counts as there, if nothing more is heard of him within so long a time.
+    pub(super) fn present_until(&self, silence: Duration) -> Timestamp {
+        let always = self.sockets > 0;
+        if always { NEVER } else { self.silent_since().after(silence) }
+    }
+
+    /// When he was last heard of, not counting that he has a socket.
+    pub(super) fn silent_since(&self) -> Timestamp {
+        self.seen_at.unwrap_or(Timestamp::from_micros(i64::MIN))
+    }
+
+    /// Whether nothing would be lost with him that is not told again when he comes back. A position is, a status is not.
+    pub(super) const fn is_forgettable(&self) -> bool {
+        let Self { status, sockets, offers, trip, vehicle, position: _, seen_at: _, unreachable: _ } = self;
+        status.is_none() && *sockets == 0 && *offers == 0 && trip.is_none() && vehicle.is_none()
+    }
+
+    fn is_online(&self) -> bool {
+        match self.status {
+            Some(status) => status == DriverStatus::Online,
+            None => self.sockets > 0,
+        }
+    }
+
+    fn is_fresh(&self, now: Timestamp, stale_after: Duration) -> bool {
+        self.sockets > 0 || self.seen_at.is_some_and(|seen| now.since(seen) <= stale_after)
+    }
 }
 
 /// When a driver comes into question.
@@ -38,41 +101,4 @@ pub struct Driver {
 pub(in crate::dispatch) struct FleetRules {
     pub(in crate::dispatch) stale_after: Duration,
     pub(in crate::dispatch) offers_per_driver: u32,
-    pub(in crate::dispatch) radius_km: f64,
-}
-
-impl Driver {
-    /// Whether he may be offered an order by the dispatcher.
-    pub(in crate::dispatch) fn is_eligible(&self, now: Timestamp, rules: FleetRules) -> bool {
-        let online = match self.status {
-            Some(status) => status == DriverStatus::Online,
-            None => self.sockets > 0,
-        };
-        online
-            && self.present_until(rules.stale_after) >= now
-            && self.trip.is_none()
-            && self.offers < rules.offers_per_driver
-    }
-
-    /// Until when he counts as there, if nothing more is heard of him within so long a time.
-    pub(super) fn present_until(&self, silence: Duration) -> Timestamp {
-        match self.seen_at {
-            _ if self.sockets > 0 => Timestamp::from_micros(i64::MAX),
-            Some(seen_at) => after(seen_at, silence),
-            None => Timestamp::from_micros(i64::MIN),
-        }
-    }
-
-    /// Whether nothing would be lost with him that cannot be learnt again when he comes back. His position can, his status
-    /// cannot.
-    pub(super) const fn is_forgettable(&self) -> bool {
-        let Self { status, sockets, offers, trip, position: _, seen_at: _ } = self;
-        status.is_none() && *sockets == 0 && *offers == 0 && trip.is_none()
-    }
-}
-
-/// A moment after another.
-pub(super) fn after(moment: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(moment.as_micros().saturating_add(micros))
 }

@@ -9,11 +9,7 @@ mod records;
 mod tests;
 mod watch;
 
-use std::{
-    collections::BTreeSet,
-    ops::ControlFlow::{self, Continue},
-    time::Duration,
-};
+use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 use holodrive_protocol::{Timestamp, UserId};
 
@@ -22,7 +18,6 @@ use super::{
     grid::{Grid, Place},
 };
 pub(super) use driver::FleetRules;
-use driver::after;
 pub use driver::{Driver, Position};
 use records::{Known, Records};
 use watch::Watch;
@@ -38,6 +33,8 @@ pub struct Fleet {
     unplaced: BTreeSet<Known>,
     /// Everybody in the index, by the time at which to see whether he is still there.
     watch: Watch,
+    /// How many in the index want orders and have no trip.
+    waiting: usize,
 }
 
 /// Where a driver is in the index.
@@ -60,6 +57,7 @@ impl Fleet {
             grid: Grid::default(),
             unplaced: BTreeSet::new(),
             watch: Watch::default(),
+            waiting: 0,
         }
     }
 
@@ -78,12 +76,19 @@ impl Fleet {
         self.len() == 0
     }
 
+    /// How many drivers want orders and have no trip, whether or not they are stale; who is away does not count.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
     /// Changes a driver, whom it makes known if need be; his place is changed by [`Fleet::place`].
     pub fn update<T>(&mut self, id: UserId, change: impl FnOnce(&mut Driver) -> T) -> T {
         let known = self.records.find_or_add(id);
         let record = self.records.get_mut(known);
-        let seen_at = record.driver.seen_at;
+        let (seen_at, was_waiting) = (record.driver.seen_at, record.is_waiting());
         let result = change(&mut record.driver);
+        let is_waiting = record.is_waiting();
+        self.waiting = self.waiting + usize::from(is_waiting) - usize::from(was_waiting);
         if record.standing == Standing::Away {
             if record.driver.sockets > 0 || record.driver.seen_at > seen_at {
                 self.come_back(known);
@@ -98,7 +103,8 @@ impl Fleet {
     pub fn place(&mut self, id: UserId, position: Position) -> &Driver {
         let known = self.records.find_or_add(id);
         let record = self.records.get_mut(known);
-        (record.driver.position, record.driver.seen_at) = (Some(position), Some(position.at));
+        record.driver.position = Some(position);
+        record.driver.heard_at(position.at);
         match record.standing {
             Standing::Placed(place) => self.grid.relocate(place, position.point),
             Standing::Unplaced => {
@@ -112,11 +118,13 @@ impl Fleet {
 
     /// Forgets what drivers have in hand.
     pub fn forget_orders(&mut self) {
-        let mut idle = Vec::new();
+        let (mut idle, mut waiting) = (Vec::new(), 0);
         for (known, record) in self.records.iter_mut() {
             (record.driver.offers, record.driver.trip) = (0, None);
+            waiting += usize::from(record.is_waiting());
             idle.extend((record.standing == Standing::Away).then_some(known));
         }
+        self.waiting = waiting;
         idle.into_iter().for_each(|known| self.forget_unless_needed(known));
     }
 
@@ -126,15 +134,12 @@ impl Fleet {
         &self,
         pickup: Point,
         radius_km: f64,
-        now: Timestamp,
         mut visit: impl FnMut(UserId, &Driver, Option<f64>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let mut show = |known, km| {
-            let driver = &self.records.get(known).driver;
-            if driver.present_until(self.away_after) < now { Continue(()) } else { visit(known.id, driver, km) }
-        };
-        self.grid.walk(pickup, radius_km, |known, km| show(known, Some(km)))?;
-        self.unplaced.iter().try_for_each(|known| show(*known, None))
+    ) {
+        let mut show = |known: Known, km| visit(known.id, &self.records.get(known).driver, km);
+        if self.grid.try_walk(pickup, radius_km, |known, km| show(known, Some(km))).is_continue() {
+            _ = self.unplaced.iter().try_for_each(|known| show(*known, None));
+        }
     }
 
     /// Takes out of the index who has been silent for long. Costs next to nothing, however many drivers there are: each
@@ -146,7 +151,7 @@ impl Fleet {
             if until < now {
                 self.leave(known);
             } else {
-                self.watch.look_at(index, until.min(after(now, self.away_after)));
+                self.watch.look_at(index, until.min(now.after(self.away_after)));
             }
         }
     }
@@ -161,12 +166,13 @@ impl Fleet {
             }
         };
         // Not when his sockets say: they may close at any time.
-        let seen_at = record.driver.seen_at.unwrap_or(Timestamp::from_micros(i64::MIN));
-        self.watch.look_at(known.index, after(seen_at, self.away_after));
+        self.watch.look_at(known.index, record.driver.silent_since().after(self.away_after));
+        self.waiting += usize::from(record.is_waiting());
     }
 
     fn leave(&mut self, known: Known) {
         let record = self.records.get_mut(known);
+        self.waiting -= usize::from(record.is_waiting());
         match std::mem::replace(&mut record.standing, Standing::Away) {
             Standing::Placed(place) => self.grid.remove(place),
             Standing::Unplaced => _ = self.unplaced.remove(&known),

@@ -71,7 +71,7 @@ fn nudged(point: Point, north: i64, east: i64) -> Point {
 
 fn walked(grid: &Grid<u32>, from: Point, radius_km: f64, most: usize) -> Vec<(f64, u32)> {
     let mut walked = Vec::new();
-    let _ = grid.walk(from, radius_km, |key, km| {
+    grid.walk(from, radius_km, |key, km| {
         walked.push((km, key));
         if walked.len() < most { Continue(()) } else { Break(()) }
     });

@@ -16,9 +16,14 @@ use crate::dispatch::geo::Point;
 const ROOM: usize = 128;
 
 impl<K: Copy + Ord> Grid<K> {
+    /// The same as [`Grid::try_walk`], for those to whom it is all the same how it ended.
+    pub(crate) fn walk(&self, from: Point, radius_km: f64, visit: impl FnMut(K, f64) -> ControlFlow<()>) {
+        _ = self.try_walk(from, radius_km, visit);
+    }
+
     /// Visits all keys within the radius, the nearest one first, with their distances in kilometres, until `visit` breaks
     /// off; of keys at the same distance the smallest first. Only what is nearer than the next key is looked into.
-    pub(crate) fn walk(
+    pub(crate) fn try_walk(
         &self,
         from: Point,
         radius_km: f64,
