@@ -2,6 +2,7 @@ use super::transitions::TripStep;
 
 mod back_end;
 mod deadlines;
+mod death;
 mod dispatching;
 mod driver_screens;
 mod interleavings;
