@@ -81,7 +81,7 @@ impl Deed {
             Self::Assign(_, which) | Self::Cancel(which, _) => return any_order(tx, which),
             Self::Accept(who, _) if cast.looks_before_accepting => {
                 let now = tx.now();
-                let live = |order: &OrderRecord| order.offer.is_some_and(|offer| offer.expires_at > now);
+                let live = |order: &OrderRecord| order.offers.iter().any(|offer| offer.expires_at > now);
                 return Ok(store::offered_to(tx, cast.drivers[who].id)?
                     .iter()
                     .find(|order| live(order))

@@ -2,14 +2,20 @@
 
 use holodrive_protocol::OrderId;
 
+use super::super::Orders;
 use crate::storage::{Columns, Row, Tx};
 
 /// Each query must give no rows; `$1` is the first order that is looked at.
 const QUERIES: &[(&str, &str)] = &[
     (
-        "I1: two live offers of one order",
-        "SELECT order_id FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
-         GROUP BY order_id HAVING COUNT(*) > 1",
+        "I1: two live offers of one order in one place",
+        "SELECT order_id, slot FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
+         GROUP BY order_id, slot HAVING COUNT(*) > 1",
+    ),
+    (
+        "I1: two live offers of one order to one driver",
+        "SELECT order_id, driver_id FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
+         GROUP BY order_id, driver_id HAVING COUNT(*) > 1",
     ),
     (
         "an offer by the dispatcher to a driver who gave the order back",
@@ -72,6 +78,10 @@ const BEYOND_THE_LIMIT: &str = r#"SELECT b.id, b.driver_id FROM holodrive_offer 
      WHERE b.state = 'live' AND b.order_id >= $1 AND (SELECT COUNT(*) FROM holodrive_offer a
      WHERE a.driver_id = b.driver_id AND a.state = 'live' AND a.id < b.id) >= $2"#;
 
+/// `$1` as above; `$2` is how many live offers an order may have.
+const WIDTH: &str = "SELECT order_id FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
+     GROUP BY order_id HAVING COUNT(*) > $2";
+
 /// Orders whose histories are read at once.
 const REPLAYED_AT_ONCE: i64 = 5_000;
 
@@ -82,6 +92,16 @@ pub(super) struct Look {
     pub(super) from: OrderId,
     /// `ORDER_OFFERS_PER_DRIVER`.
     pub(super) offers_per_driver: u32,
+    /// What the strategy allows.
+    pub(super) offers_per_order: usize,
+}
+
+impl Look {
+    /// Looks at everything.
+    pub(super) fn at(orders: &Orders) -> Self {
+        let offers_per_order = orders.rules.strategy.offers_per_order();
+        Self { from: 0, offers_per_driver: orders.config.order_offers_per_driver, offers_per_order }
+    }
 }
 
 /// What does not hold.
@@ -91,9 +111,14 @@ pub(super) fn violations(tx: &mut Tx<'_>, look: Look) -> Vec<String> {
         let rows = tx.query(sql, &[look.from.into()]).unwrap();
         found.extend(rows.into_iter().map(|row| format!("{name}: {row:?}")));
     }
-    let limit = i64::from(look.offers_per_driver);
-    let rows = tx.query(BEYOND_THE_LIMIT, &[look.from.into(), limit.into()]).unwrap();
-    found.extend(rows.into_iter().map(|row| format!("I2: more offers of a driver than he may have: {row:?}")));
+    let limits = [
+        ("I1: more live offers of an order than it may have", WIDTH, look.offers_per_order.into()),
+        ("I2: more offers of a driver than he may have", BEYOND_THE_LIMIT, i64::from(look.offers_per_driver).into()),
+    ];
+    for (name, sql, limit) in limits {
+        let rows = tx.query(sql, &[look.from.into(), limit]).unwrap();
+        found.extend(rows.into_iter().map(|row| format!("{name}: {row:?}")));
+    }
     found.extend(replay_violations(tx, look.from));
     found
 }
@@ -135,26 +160,45 @@ fn entry(mut row: Columns) -> Entry {
 
 fn replay_one(history: &[Entry]) -> Result<(), String> {
     let (id, status, _) = &history[0];
-    let mut at = "";
+    let mut order = Replay::default();
     for kind in history.iter().filter_map(|(.., kind)| kind.as_deref()) {
-        at = next(at, kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {at}"))?;
+        order = order.clone().next(kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {order:?}"))?;
     }
-    if at == status { Ok(()) } else { Err(format!("I8: order {id} is {status}, its history says {at}")) }
+    if order.status != status {
+        return Err(format!("I8: order {id} is {status}, its history says {order:?}"));
+    }
+    Ok(())
 }
 
-/// The table of transitions.
-pub(super) fn next(at: &str, kind: &str) -> Option<&'static str> {
-    Some(match (at, kind) {
-        ("", "created")
-        | ("pending", "offer_declined" | "offer_expired" | "offer_revoked")
-        | ("accepted" | "arrived", "released") => "searching",
-        ("searching", "offered") | ("pending", "delivered") => "pending",
-        ("pending", "accepted") => "accepted",
-        ("accepted", "arrived") => "arrived",
-        ("arrived", "started") => "in_progress",
-        ("in_progress", "completed") => "completed",
-        ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",
-        ("searching", "no_driver") => "no_driver",
-        _ => return None,
-    })
+/// An order as its history tells of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Replay {
+    pub(super) status: &'static str,
+    /// Live offers.
+    live: u32,
+}
+
+impl Replay {
+    /// The table of transitions.
+    pub(super) fn next(self, kind: &str) -> Option<Self> {
+        let Self { status, live } = self;
+        let (status, live) = match (status, kind) {
+            ("", "created") => ("searching", live),
+            ("searching" | "pending", "offered") => ("pending", live + 1),
+            ("pending", "delivered") => (status, live),
+            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") if live == 1 => ("searching", 0),
+            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") => (status, live.checked_sub(1)?),
+            ("pending", "accepted") => ("accepted", live.checked_sub(1)?),
+            // Where it was offered to others, too.
+            ("accepted", "offer_revoked") => (status, live.checked_sub(1)?),
+            ("accepted", "arrived") if live == 0 => ("arrived", 0),
+            ("accepted" | "arrived", "released") if live == 0 => ("searching", 0),
+            ("arrived", "started") => ("in_progress", 0),
+            ("in_progress", "completed") => ("completed", 0),
+            ("searching" | "accepted" | "arrived", "cancelled") if live == 0 => ("cancelled", 0),
+            ("searching", "no_driver") => ("no_driver", 0),
+            _ => return None,
+        };
+        Some(Self { status, live })
+    }
 }

@@ -56,8 +56,8 @@ impl Sabotage {
             ],
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
             Self::UnlockedDispatchers => &[(
-                "SET status = 'pending' WHERE id = $1 AND status = 'searching'",
-                "SET status = 'pending' WHERE id = $1",
+                "SET status = 'pending' WHERE id = $1 AND (status = 'searching' OR status = $2)",
+                "SET status = 'pending' WHERE id = $1 AND $2 <> 'none'",
             )],
             Self::LostOrder => &[(
                 "SET status = 'searching' WHERE id = $1 AND status = 'pending'",
@@ -77,7 +77,7 @@ impl Sabotage {
     const fn indexes(self) -> &'static [&'static str] {
         match self {
             Self::CheckThenSave => &["holodrive_offer_accepted", "holodrive_order_trip"],
-            Self::UnlockedDispatchers => &["holodrive_offer_live"],
+            Self::UnlockedDispatchers => &["holodrive_offer_live", "holodrive_offer_live_once"],
             _ => &[],
         }
     }

@@ -203,7 +203,7 @@ impl Town {
         loop {
             let plan = self.orders.plan(self.now());
             for found in &plan.matches {
-                Arc::clone(&self.orders).make_one_offer(*found).await;
+                Arc::clone(&self.orders).make_one_offer(found.clone()).await;
             }
             let swept = if plan.overdue { self.sweep().await } else { 0 };
             if plan.matches.is_empty() && swept == 0 {
@@ -229,7 +229,7 @@ impl Town {
 
     /// To whom the order is offered.
     pub(super) async fn asked(&self, id: OrderId) -> Option<UserId> {
-        self.order(id).await.offer.map(|offer| offer.driver_id)
+        self.order(id).await.offers.first().map(|offer| offer.driver_id)
     }
 
     /// The types of the history's entries.
@@ -283,7 +283,7 @@ impl Town {
 }
 
 pub(super) async fn check_invariants(orders: &Arc<Orders>) {
-    let look = Look { from: 0, offers_per_driver: orders.config.order_offers_per_driver };
+    let look = Look::at(orders);
     // A node that only reads hears nothing of the others by that.
     let violations =
         orders.storage.read(move |tx| Ok::<_, OrderError>(invariants::violations(tx, look))).await.unwrap();

@@ -37,7 +37,7 @@ async fn accept_and_the_deadline() {
     for _ in 0..5 {
         for millis in -5_i64..=5 {
             let order = town.offered_to(&driver).await;
-            let deadline = town.order(order).await.offer.unwrap().expires_at;
+            let deadline = town.order(order).await.offers[0].expires_at;
             town.clock.advance(Duration::from_millis(u64::try_from(1_000 + millis).unwrap()));
             let (clock, ticks) = (Arc::clone(&town.clock), 2);
             let time_passes = async move {

@@ -17,7 +17,7 @@ async fn assign_and_the_dispatcher() {
     let (near, far) = (town.driver_at("near", 1.0).await, town.driver("far").await);
     for _ in 0..ROUNDS {
         let order = town.create().await;
-        let (found, orders) = (town.orders.plan(town.now()).matches[0], Arc::clone(&town.orders));
+        let (found, orders) = (town.orders.plan(town.now()).matches.remove(0), Arc::clone(&town.orders));
         let (id, staff) = (far.id, town.staff.id);
         let dispatches = async move {
             orders.make_one_offer(found).await;

@@ -10,6 +10,7 @@ pub(super) const NODES: usize = 2;
 /// What happens, from the first step to the last.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
+    pub(super) strategy: &'static str,
     pub(super) offers_per_driver: u8,
     /// Each at a node.
     pub(super) steps: Vec<(usize, Action)>,
@@ -73,5 +74,10 @@ fn action() -> impl Strategy<Value = Action> {
 
 pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
     let steps = prop::collection::vec((0..NODES, action()), 1..160);
-    (1..4_u8, steps).prop_map(|(offers_per_driver, steps)| Schedule { offers_per_driver, steps })
+    let strategy = prop_oneof![3 => Just("sequential"), 2 => Just("broadcast"), 1 => Just("batch")];
+    (strategy, 1..4_u8, steps).prop_map(|(strategy, offers_per_driver, steps)| Schedule {
+        strategy,
+        offers_per_driver,
+        steps,
+    })
 }

@@ -35,7 +35,7 @@ struct Node {
 
 impl World {
     pub(super) async fn play(schedule: Schedule, sabotage: Option<Sabotage>) -> Vec<String> {
-        let mut world = Self::new(schedule.offers_per_driver, sabotage).await;
+        let mut world = Self::new(&schedule, sabotage).await;
         for (node, action) in schedule.steps {
             let told = format!("{node} {action:?}");
             let outcome = world.act(node, action).await;
@@ -46,9 +46,11 @@ impl World {
         world.story
     }
 
-    async fn new(offers_per_driver: u8, sabotage: Option<Sabotage>) -> Self {
+    async fn new(schedule: &Schedule, sabotage: Option<Sabotage>) -> Self {
         let town = Town::new(&[
-            ("ORDER_OFFERS_PER_DRIVER", &offers_per_driver.to_string()),
+            ("DISPATCH_STRATEGY", schedule.strategy),
+            ("DISPATCH_BROADCAST_OFFERS", "2"),
+            ("ORDER_OFFERS_PER_DRIVER", &schedule.offers_per_driver.to_string()),
             ("ORDER_OFFER_TIMEOUT", "10"),
             ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "4"),
             ("ORDER_REOFFER_AFTER", "7"),
