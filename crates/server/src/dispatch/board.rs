@@ -87,10 +87,10 @@ impl Board {
         if order.offered.is_empty() {
             self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
         }
-        let place = Some(self.pickups.insert(order_id, order.pickup));
+        let place = self.pickups.insert(order_id, order.pickup);
         self.ages.insert((order.search_from, order_id));
         self.changed_orders.insert(order_id);
-        self.waiting.insert(order_id, Search { place, ..Search::new(order) });
+        self.waiting.insert(order_id, Search::new(order).kept_at(place));
     }
 
     /// An order wants no more drivers: it has enough offers, is over, or was given away.

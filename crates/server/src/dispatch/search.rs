@@ -51,6 +51,11 @@ impl Search {
         search
     }
 
+    /// The same, kept there among all pickups.
+    pub(super) fn kept_at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
     /// Keeps the order from a driver. Nothing shortens that: who gave it back stays barred, whatever staff do meanwhile.
     pub(super) fn bar(&mut self, driver: UserId, until: Timestamp) {
         let barred_until = self.barred.entry(driver).or_insert(until);
