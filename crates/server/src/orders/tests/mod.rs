@@ -1,7 +1,10 @@
 use super::transitions::TripStep;
 
 mod back_end;
+mod broadcasts;
 mod deadlines;
+mod death;
+mod deeds;
 mod dispatching;
 mod driver_screens;
 mod interleavings;
@@ -9,9 +12,10 @@ mod invariants;
 mod races;
 mod refusals;
 mod rider_screens;
+mod sabotage;
 mod scene;
-mod schedule;
 mod screen;
+mod simulation;
 mod sockets;
 mod town;
 mod transitions;
