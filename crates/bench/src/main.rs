@@ -76,7 +76,7 @@ async fn main() -> ExitCode {
         Benchmark::Instructions(args) => instructions::run(&place, args).await,
         Benchmark::Million(args) => million::run(&place, args).await,
         Benchmark::Load(args) => compare::load::run(&place, &args),
-        Benchmark::Simulate(args) => simulate::run(*args).await,
+        Benchmark::Simulate(args) => simulate::run(&place, *args).await,
         Benchmark::Compare(args) => compare::run(place, args).await,
     };
     match outcome {

@@ -18,11 +18,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAMES|FILE.json")]
     rules: Option<String>,
     /// How many drivers: `loose`, `tight`, `overload` (700, 460, 340), or numbers, with commas between them
-    #[arg(long, value_name = "SUPPLIES", value_delimiter = ',', default_value = "loose,tight,overload")]
+    /// [default: loose,tight,overload; with --live: tight]
+    #[arg(long, value_name = "SUPPLIES", value_delimiter = ',')]
     drivers: Vec<Supply>,
-    /// Simulate so many days that differ by chance, the same for every rule
-    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1_000))]
-    pub(crate) seeds: u64,
+    /// Simulate so many days that differ by chance, the same for every rule [default: 5; with --live: 1]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    seeds: Option<u64>,
     /// Hours of the day; the extract within this program has 16-20, everything else needs --download first
     #[arg(long, value_name = "FROM-TO", default_value = "16-20", value_parser = hours)]
     pub(crate) hours: Range<u8>,
@@ -45,6 +46,13 @@ pub(crate) struct Args {
     /// worse where they are loose, and nothing that must never be was seen
     #[arg(long)]
     pub(crate) check: bool,
+    /// Run the real server over its real sockets instead of the dispatch core alone, one rule after the other
+    /// [default rule: nearest]
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// With --live: how many times faster than reality. All timeouts are as many times shorter
+    #[arg(long, value_name = "FACTOR", default_value_t = 60.0)]
+    pub(crate) speed: f64,
 }
 
 /// Where demand comes from.
@@ -118,6 +126,8 @@ impl Supply {
 pub(crate) const LOOSE: &str = "loose";
 /// Where drivers are just too few.
 pub(crate) const TIGHT: &str = "tight";
+/// Where they are far too few.
+const OVERLOAD: &str = "overload";
 
 impl Args {
     /// The rules to compare, the operator's own last.
@@ -125,7 +135,7 @@ impl Args {
         let own = self.own.settings();
         let mut rules = match &self.rules {
             Some(text) => rules::parse(text)?,
-            None if own.is_empty() => rules::all(),
+            None if own.is_empty() && !self.live => rules::all(),
             None => rules::parse(rules::OURS)?,
         };
         if !own.is_empty() {
@@ -135,13 +145,25 @@ impl Args {
     }
 
     /// How many drivers there are, one case after the other.
-    pub(crate) fn supplies(&self) -> &[Supply] {
-        &self.drivers
+    pub(crate) fn supplies(&self) -> Vec<Supply> {
+        let names: &[&str] = if self.live { &[TIGHT] } else { &[LOOSE, TIGHT, OVERLOAD] };
+        let usual = || names.iter().filter_map(|name| name.parse().ok()).collect();
+        if self.drivers.is_empty() { usual() } else { self.drivers.clone() }
+    }
+
+    /// How many days.
+    pub(crate) fn seeds(&self) -> u64 {
+        self.seeds.unwrap_or(if self.live { 1 } else { 5 })
     }
 
     /// Refuses what cannot be.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.people.check()?;
+        anyhow::ensure!((1.0..=1_000.0).contains(&self.speed), "--speed must be from 1 to 1000");
+        anyhow::ensure!(
+            !(self.live && self.people.has_shifts()),
+            "with --live drivers work all the time: leave out --shift-hours"
+        );
         anyhow::ensure!(
             (0.0..=1e6).contains(&self.requests_per_hour),
             "--requests-per-hour must be from 0 to a million"
@@ -176,7 +198,7 @@ impl std::str::FromStr for Supply {
         let drivers = match text {
             LOOSE => 700,
             TIGHT => 460,
-            "overload" => 340,
+            OVERLOAD => 340,
             text => text
                 .parse()
                 .ok()
@@ -238,7 +260,7 @@ pub(crate) mod tests {
 
     #[test]
     fn supplies_have_names_or_numbers() {
-        let supplies = args(&["--drivers", "tight,25"]).supplies().to_vec();
+        let supplies = args(&["--drivers", "tight,25"]).supplies();
         assert_eq!(supplies.iter().map(|supply| supply.drivers).collect::<Vec<_>>(), [460, 25]);
         assert_eq!(supplies[1].name, "25 drivers");
         assert!(Cli::try_parse_from(["simulate", "--drivers", "many"]).is_err());

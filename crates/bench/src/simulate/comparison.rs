@@ -17,13 +17,14 @@ use super::{
     args::{Args, LOOSE, Supply, TIGHT},
     core,
     demand::{self, Demand, Trip},
+    live,
     metrics::{Metrics, over},
     outcome::Outcome,
     people::{Mood, People},
     rules::{BASELINE, OURS, Rule},
     scenario::Scenario,
 };
-use crate::progress;
+use crate::{progress, server::Place};
 
 /// How many points more ours must serve where drivers are tight.
 const LEAD: f64 = 10.0;
@@ -47,11 +48,11 @@ impl Days {
         let days: Vec<_> = match &args.data.demand {
             Some(file) => {
                 let trips = demand::read_operators_trips(file)?;
-                (0..args.seeds).map(|_| trips.clone()).collect()
+                (0..args.seeds()).map(|_| trips.clone()).collect()
             }
             None => {
                 let city = Demand::load(&args.data.data, &args.hours)?;
-                (1..=args.seeds).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
+                (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
             }
         };
         Ok(Self(days))
@@ -77,7 +78,7 @@ pub(crate) fn compare(args: &Args, days: &Days) -> anyhow::Result<Vec<Case>> {
     for supply in args.supplies() {
         for rule in &rules {
             let config = Arc::new(rule.config()?);
-            let scenarios = days.scenarios(supply, args)?;
+            let scenarios = days.scenarios(&supply, args)?;
             jobs.extend(scenarios.into_iter().map(|scenario| Job {
                 scenario,
                 config: Arc::clone(&config),
@@ -91,6 +92,24 @@ pub(crate) fn compare(args: &Args, days: &Days) -> anyhow::Result<Vec<Case>> {
         let case = &mut cases[number / seeds];
         case.runs.push(Metrics::new(&outcome, took));
         case.outcomes.push(outcome);
+    }
+    Ok(cases)
+}
+
+/// The same with a real server for each run, one after the other.
+pub(crate) async fn compare_live(place: &Place, args: &Args, days: &Days) -> anyhow::Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for supply in args.supplies() {
+        for rule in args.rules()? {
+            let mut case = Case { rule, supply: supply.clone(), runs: Vec::new(), outcomes: Vec::new() };
+            for scenario in days.scenarios(&supply, args)? {
+                let began = Instant::now();
+                let outcome = live::run(place, scenario, &args.people, &case.rule, args.speed).await?;
+                case.runs.push(Metrics::new(&outcome, began.elapsed()));
+                case.outcomes.push(outcome);
+            }
+            cases.push(case);
+        }
     }
     Ok(cases)
 }

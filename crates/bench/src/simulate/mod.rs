@@ -7,6 +7,7 @@ mod curves;
 mod demand;
 mod dice;
 mod events;
+mod live;
 mod metrics;
 mod moment;
 mod outcome;
@@ -21,12 +22,12 @@ mod tests;
 use std::time::Instant;
 
 pub(crate) use args::Args;
-use comparison::{Days, check, compare};
+use comparison::{Days, check, compare, compare_live};
 use demand::Demand;
 
-use crate::{numbers::number, say};
+use crate::{numbers::number, say, server::Place};
 
-pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
     args.check()?;
     if args.data.download {
         return demand::download(&args.data.data).await;
@@ -38,12 +39,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(file) = &args.data.write_demand {
         return days.write(file);
     }
-    simulate(&args, &days)
+    simulate(place, &args, &days).await
 }
 
-fn simulate(args: &Args, days: &Days) -> anyhow::Result<()> {
+async fn simulate(place: &Place, args: &Args, days: &Days) -> anyhow::Result<()> {
     let began = Instant::now();
-    let cases = compare(args, days)?;
+    let cases = if args.live { compare_live(place, args, days).await? } else { compare(args, days)? };
     say(&table::markdown(&cases))?;
     for violation in cases.iter().flat_map(|case| &case.outcomes).flat_map(|outcome| &outcome.violations.first) {
         say(&format!("violation: {violation}"))?;

@@ -147,10 +147,15 @@ impl People {
         outages
     }
 
+    /// Whether drivers go home.
+    pub(crate) fn has_shifts(&self) -> bool {
+        self.shift_hours > 0.0
+    }
+
     /// How long a driver works; `None`: to the end.
     pub(crate) fn shift(&self, seed: u64, driver: u64) -> Option<Duration> {
         let mean = Duration::from_secs_f64(self.shift_hours * 3_600.0);
-        (self.shift_hours > 0.0).then(|| Dice::new(seed, Purpose::Shift, &[driver]).exponential(mean))
+        self.has_shifts().then(|| Dice::new(seed, Purpose::Shift, &[driver]).exponential(mean))
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) struct Offer {
     pub(super) state: OfferState,
     /// For the first, second … time the same driver is asked for this order.
     pub(super) time: u64,
+    /// Whether it is on its way to the phone, or was lost there.
+    is_sent: bool,
     delivered: bool,
 }
 
@@ -170,12 +172,19 @@ impl Ledger {
         let unreachable_at = unreachable_timeout.map(|timeout| now.after(timeout));
         let times = OfferTimes { order_id, driver_id, expires_at: now.after(offer_timeout), unreachable_at };
         let time = 1 + order.barred.iter().filter(|(barred, _)| *barred == driver_id).count() as u64;
-        self.offers.push(Offer { times, state: OfferState::Live, time, delivered: false });
+        self.offers.push(Offer { times, state: OfferState::Live, time, is_sent: false, delivered: false });
         (order.status, order.offers) = (OrderStatus::Pending, order.offers + 1);
         (order.live.insert(id), held.insert(id));
         self.deadlines.insert((times.expires_at, Overdue::Expired(id)));
         self.deadlines.extend(unreachable_at.map(|at| (at, Overdue::Unreachable(id))));
         Some((id, times))
+    }
+
+    /// The offer goes to the phone; `None` when it is not live, or was sent before.
+    pub(super) fn send(&mut self, offer_id: OfferId) -> Option<Offer> {
+        let offer = self.live_mut(offer_id).filter(|offer| !offer.is_sent)?;
+        offer.is_sent = true;
+        Some(*offer)
     }
 
     /// The phone has the offer. `false` when it is not live, or was delivered before.

@@ -177,7 +177,7 @@ impl<'s> World<'s> {
 
     /// The phone shows the offer, and the driver makes up his mind.
     fn show(&mut self, offer_id: OfferId) {
-        let Some(offer) = self.ledger.offer(offer_id).copied() else { return };
+        let Some(offer) = self.ledger.send(offer_id) else { return };
         let (driver, order) = (number(offer.times.driver_id), offer.times.order_id.unsigned_abs());
         let answer = self.people.answer(self.scenario.seed, driver, order, offer.time, self.mood);
         if answer == Answer::Unreachable {
