@@ -1,6 +1,7 @@
 use super::transitions::TripStep;
 
 mod back_end;
+mod clocks;
 mod deadlines;
 mod dispatching;
 mod driver_screens;
