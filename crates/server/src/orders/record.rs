@@ -62,6 +62,7 @@ impl OrderRecord {
             latitude_to: self.to.latitude,
             longitude_to: self.to.longitude,
             distance_to_pickup_km: driver_at.map(|at| rounded_km(at.distance_km(self.from))),
+            eta_seconds: None,
             expires_at: self.offer.map(|offer| offer.expires_at),
             remaining_ms: None,
             rider_id: self.rider_id,

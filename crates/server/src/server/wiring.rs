@@ -13,6 +13,7 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::Config,
     console,
+    eta::Eta,
     gateway::{Gateway, PathPattern, TrustedProxies},
     hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
@@ -46,6 +47,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         chat: Arc::clone(&chat),
         metrics: Arc::clone(&metrics),
         driver_orders: driver_orders_hook,
+        eta: Eta::new(&config, &metrics)?,
     })
     .await?;
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));

@@ -1,5 +1,6 @@
 use super::transitions::TripStep;
 
+mod arrivals;
 mod back_end;
 mod clocks;
 mod deadlines;

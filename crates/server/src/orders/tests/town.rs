@@ -16,6 +16,7 @@ use crate::{
     clock::{Clock, ManualClock, SharedClock},
     config::Config,
     dispatch::Point,
+    eta::Eta,
     gateway::{Close, Opening, testing::Peer},
     hooks::Hooks,
     notifications::Notifications,
@@ -291,8 +292,9 @@ async fn open(config: &Arc<Config>, clock: SharedClock, time: TimeSource) -> Arc
     let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);
     let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), hooks.chat);
     let config = Arc::clone(config);
-    let driver_orders = hooks.driver_orders;
-    Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders }).await.unwrap()
+    let (driver_orders, eta) = (hooks.driver_orders, Eta::new(&config, &metrics).unwrap());
+    let parts = OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders, eta };
+    Orders::load(parts).await.unwrap()
 }
 
 async fn add_user(orders: &Arc<Orders>, name: &str, is_staff: bool) -> Arc<User> {
