@@ -3,6 +3,7 @@
 //! Each run prepares a database of its own, starts the server binary on it, and loads it from this process. What is
 //! told is what a client on the same machine sees.
 
+mod chart;
 mod chat;
 mod compare;
 mod connections;
@@ -18,6 +19,7 @@ mod numbers;
 mod process;
 mod progress;
 mod server;
+mod simulate;
 mod site;
 mod socket;
 
@@ -54,6 +56,8 @@ enum Benchmark {
     Million(million::Args),
     /// The same work on this server and on others, in turns
     Compare(compare::Args),
+    /// What dispatch rules are worth: a city with real demand, in simulated time
+    Simulate(Box<simulate::Args>),
     /// One scenario of these on a server that runs already
     Load(compare::load::Args),
 }
@@ -72,6 +76,7 @@ async fn main() -> ExitCode {
         Benchmark::Instructions(args) => instructions::run(&place, args).await,
         Benchmark::Million(args) => million::run(&place, args).await,
         Benchmark::Load(args) => compare::load::run(&place, &args),
+        Benchmark::Simulate(args) => simulate::run(&place, *args).await,
         Benchmark::Compare(args) => compare::run(place, args).await,
     };
     match outcome {

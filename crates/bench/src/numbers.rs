@@ -20,6 +20,12 @@ pub(crate) fn ratio_number(ratio: f64) -> String {
     number(ratio, if ratio < 0.1 { 3 } else { 2 })
 }
 
+/// That of nothing is 0.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
+}
+
 /// What stands where there is nothing to tell.
 pub(crate) fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "–".to_owned())
@@ -37,5 +43,9 @@ mod tests {
         assert_eq!(number(-0.001, 2), "0.00");
         assert_eq!(number(-12.3, 1), "-12.3");
         assert_eq!(ratio_number(0.034), "0.034");
+        assert_eq!(
+            [mean([1.0, 4.0].into_iter()), mean(std::iter::empty())].map(|mean| number(mean, 1)),
+            ["2.5", "0.0"]
+        );
     }
 }
