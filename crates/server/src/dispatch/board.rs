@@ -90,14 +90,16 @@ impl Board {
         let place = self.pickups.insert(order_id, order.pickup);
         self.ages.insert((order.search_from, order_id));
         self.changed_orders.insert(order_id);
-        self.waiting.insert(order_id, Search::new(order, place));
+        self.waiting.insert(order_id, Search::new(order).kept_at(place));
     }
 
     /// An order wants no more drivers: it has enough offers, is over, or was given away.
     pub fn stop_search(&mut self, order_id: OrderId) {
         self.changed_orders.remove(&order_id);
         let Some(search) = self.waiting.remove(&order_id) else { return };
-        self.pickups.remove(search.place);
+        if let Some(place) = search.place {
+            self.pickups.remove(place);
+        }
         self.ages.remove(&(search.search_from, order_id));
         self.deadlines.remove(&(search.search_until, Deadline::Search(order_id)));
         if let Some(at) = search.retry_at {

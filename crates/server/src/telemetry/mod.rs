@@ -7,6 +7,6 @@ mod metrics;
 mod seldom;
 
 pub use hooks::{BreakerState, HookMetrics};
-pub use labels::{HookOutcome, OfferOutcome};
+pub use labels::{HookOutcome, OfferOutcome, RoutingOutcome};
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub(crate) use seldom::Seldom;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use holodrive_protocol::{OrderId, Timestamp, http::DriverStatus};
+use holodrive_protocol::{OrderId, Timestamp, http::DriverStatus, order::Obstacle};
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{
     geo::Point,
-    model::{NEVER, Obstacle, Vehicle},
+    model::{NEVER, Vehicle},
 };
 
 /// A known position.
