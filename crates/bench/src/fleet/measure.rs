@@ -10,11 +10,11 @@ use holodrive::dispatch::{Fleet, Point, Position};
 use holodrive_protocol::{Timestamp, UserId, http::DriverStatus};
 use nix::time::ClockId;
 
-use super::{
-    Args,
+use super::Args;
+use crate::{
     cities::{Cities, Numbers, step},
+    process::Process,
 };
-use crate::process::Process;
 
 /// Moves between two searches: what a search finds in the processor's caches is not what the one before it left there.
 const MOVES_BETWEEN: usize = 20;

@@ -1,15 +1,9 @@
 //! What the index of drivers in memory takes: for a move, for a search, and in bytes. No server takes part.
 
-mod cities;
 mod measure;
 mod report;
 
-use std::str::FromStr;
-
-use anyhow::Context;
-
-use crate::say;
-use cities::Cities;
+use crate::{cities::Cities, numbers::Share, say};
 use measure::{Figures, measure};
 
 #[derive(clap::Args)]
@@ -36,19 +30,6 @@ pub(crate) struct Args {
     /// one driver and 200 µs for ten
     #[arg(long)]
     check: bool,
-}
-
-/// A part of a whole, from 0 to 1.
-#[derive(Clone, Copy, Debug)]
-struct Share(f64);
-
-impl FromStr for Share {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-        share.map(Self).with_context(|| format!("{text} is not a number from 0 to 1"))
-    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
