@@ -6,15 +6,11 @@ use std::{
     time::Duration,
 };
 
-use holodrive_protocol::{OrderId, Timestamp, UserId, http::DriverStatus};
+use holodrive_protocol::{OrderId, Timestamp, UserId, http::DriverStatus, order::Obstacle};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    geo::Point,
-    grid::Grid,
-    model::{Obstacle, Vehicle},
-};
+use super::{geo::Point, grid::Grid, model::Vehicle};
 
 /// A known position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use holodrive_protocol::{Timestamp, UserId};
+use holodrive_protocol::{Timestamp, UserId, order::Obstacle};
 
 use super::{
     fleet::Driver,
     geo::Point,
-    model::{NEVER, Needs, Obstacle, Radius, Waiting, minutes},
+    model::{NEVER, Needs, Radius, Waiting, minutes},
 };
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 use super::transitions::TripStep;
 
 mod back_end;
+mod broadcasts;
 mod deadlines;
 mod death;
 mod deeds;
