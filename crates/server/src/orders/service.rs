@@ -9,6 +9,7 @@ use super::{
     events::{DriverEvent, DriverEventKind, DriverFact, RiderEvent, RiderFact, Topics},
     live_board::LiveBoard,
     positions::Positions,
+    pushes::PushAlarm,
     record::{NewOrder, OrderRecord},
     store,
     texts::RiderNotice,
@@ -41,6 +42,7 @@ pub struct Orders {
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
     pub(super) topics: Topics,
     pub(super) positions: Positions,
+    pub(super) push_alarm: PushAlarm,
     outlet: Outlet,
 }
 
@@ -77,6 +79,7 @@ impl Orders {
             driver_hub,
             rider_hub,
             positions: Positions::default(),
+            push_alarm: PushAlarm::default(),
             outlet: Outlet::default(),
             config,
             storage,

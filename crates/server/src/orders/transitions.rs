@@ -70,6 +70,8 @@ pub(super) struct NewOffer {
     pub(super) distance_km: Option<f64>,
     pub(super) expires_at: Timestamp,
     pub(super) unreachable_at: Option<Timestamp>,
+    /// When the driver is to be told by push.
+    pub(super) push_at: Option<Timestamp>,
     /// Whether he has a socket open that will be handed the offer.
     pub(super) connected: bool,
     /// Staff who assigned it; `None` for the dispatcher.
@@ -83,8 +85,8 @@ pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer) -> Result<Option<(OfferId, 
         return Ok(None);
     }
     let sql = "INSERT INTO holodrive_offer \
-        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at) \
-        VALUES ($1, $2, 'live', $3, $4, $5, $6) RETURNING id";
+        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, push_at) \
+        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7) RETURNING id";
     let params = [
         new.order_id.into(),
         new.driver_id.into(),
@@ -92,6 +94,7 @@ pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer) -> Result<Option<(OfferId, 
         tx.now().into(),
         new.expires_at.into(),
         new.unreachable_at.into(),
+        new.push_at.into(),
     ];
     let offer_id = returned(tx.query_one(sql, &params)?)?;
     let details = json!({

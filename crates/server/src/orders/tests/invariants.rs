@@ -91,7 +91,8 @@ fn replay_violations(tx: &mut Tx<'_>) -> Vec<String> {
 }
 
 fn replay(tx: &mut Tx<'_>, id: OrderId, status: &str) -> Result<(), String> {
-    let sql = "SELECT type FROM holodrive_order_event WHERE order_id = $1 ORDER BY id";
+    // A push changes nothing about an order, and what came of it may be put down when the offer is over.
+    let sql = "SELECT type FROM holodrive_order_event WHERE order_id = $1 AND type NOT IN ('pushed', 'push_failed') ORDER BY id";
     let mut at = String::new();
     for row in tx.query(sql, &[id.into()]).unwrap() {
         let kind: String = row.first().unwrap();
