@@ -1,6 +1,6 @@
 //! Moments in time, in the form that Django's `isoformat()` gives them.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use jiff::tz::Offset;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -34,6 +34,18 @@ impl Timestamp {
     /// Microseconds since the epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
+    }
+
+    /// The time from an earlier moment to this one; zero if that one is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        let micros = self.0.saturating_sub(earlier.0);
+        Duration::from_micros(if micros > 0 { micros.unsigned_abs() } else { 0 })
+    }
+
+    /// The moment so much later; the last one there is where that is beyond it.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// The date and time of day in UTC; beyond the years -9999 to 9999 the nearest one within.

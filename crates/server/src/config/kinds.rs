@@ -8,7 +8,7 @@ use jsonwebtoken::Algorithm;
 
 use super::parse::{self, filter_directives, identifier, list, none_or, seconds};
 use super::setting::Shown;
-use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
+use super::values::{DatabaseUrl, DispatchMode, DispatchStrategy, LogFormat, Secret, SessionEngine};
 use crate::{
     accounts::jwt::TokenClass,
     channel_layer::{Backend, GroupPattern, Rename, Serializer},
@@ -193,8 +193,16 @@ pub(super) const KILOMETRES: Kind<f64> = Kind::plain("a number of kilometres abo
     text.parse().ok().filter(|km| *km > 0.0 && *km <= 20_000.0)
 });
 
+pub(super) const KILOMETRES_OR_ZERO: Kind<f64> =
+    Kind::plain("a number of kilometres, such as 0.1 or 0, 20000 at most", |text| {
+        text.parse().ok().filter(|km| (0.0..=20_000.0).contains(km))
+    });
+
 pub(super) const DISPATCH_MODE: Kind<DispatchMode> =
     Kind::plain("auto or manual", |text| DispatchMode::from_str(text, false).ok());
+
+pub(super) const DISPATCH_STRATEGY: Kind<DispatchStrategy> =
+    Kind::plain("sequential, broadcast or batch", |text| DispatchStrategy::from_str(text, false).ok());
 
 pub(super) const LOG_FORMAT: Kind<LogFormat> =
     Kind::plain("text or json", |text| LogFormat::from_str(text, false).ok());

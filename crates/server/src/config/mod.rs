@@ -35,7 +35,7 @@ pub use resolver::Effective;
 pub use setting::{Default, Setting, Shown};
 pub use sources::{Source, Sources};
 pub use table::{Config, SETTINGS};
-pub use values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
+pub use values::{DatabaseUrl, DispatchMode, DispatchStrategy, LogFormat, Secret, SessionEngine};
 
 impl Config {
     /// Reads and checks every setting. Writes nothing: a secret key that has yet to be generated stays

@@ -8,7 +8,7 @@ use jsonwebtoken::Algorithm;
 
 use super::kinds;
 use super::setting::{Default, Setting, default, read, settings};
-use super::values::{DatabaseUrl, DispatchMode, LogFormat, Secret, SessionEngine};
+use super::values::{DatabaseUrl, DispatchMode, DispatchStrategy, LogFormat, Secret, SessionEngine};
 use crate::{
     accounts::jwt::TokenClass,
     channel_layer::{Backend, GroupPattern, Rename, Serializer},
@@ -138,6 +138,21 @@ settings! {
         dispatch_mode: DispatchMode = DISPATCH_MODE("auto");
         /// How far a driver may be from the pickup.
         dispatch_radius_km: f64 = KILOMETRES("10");
+        /// How far he may be at first while more orders than drivers wait: somebody nearer may be free in a moment.
+        dispatch_start_radius_km: f64 = KILOMETRES("3");
+        /// By how much that grows with each minute, up to `DISPATCH_RADIUS_KM`, in kilometres.
+        dispatch_radius_growth: f64 = KILOMETRES_OR_ZERO("1");
+        /// A driver who becomes free gets the nearest order that waits; each minute of waiting counts as so many kilometres
+        /// less, so that nobody far away waits for ever.
+        dispatch_age_weight: f64 = KILOMETRES_OR_ZERO("0.1");
+        /// How orders and drivers are brought together: `sequential` offers an order to one driver after another,
+        /// `broadcast` to several at once, of whom the first who accepts has it, and `batch` matches what came up within
+        /// a time together, so that the sum of all ways to the pickups is the least.
+        dispatch_strategy: DispatchStrategy = DISPATCH_STRATEGY("sequential");
+        /// With `broadcast`: drivers who have an offer of the same order at once.
+        dispatch_broadcast_offers: u32 = COUNT("3");
+        /// With `batch`: how long is gathered.
+        dispatch_batch_interval: Duration = SECONDS("2");
     }
 
     "Channel layer" {

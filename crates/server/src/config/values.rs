@@ -79,6 +79,17 @@ pub enum DispatchMode {
     Manual,
 }
 
+/// How orders and drivers are brought together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DispatchStrategy {
+    /// An order is offered to one driver after another.
+    Sequential,
+    /// An order is offered to several drivers at once.
+    Broadcast,
+    /// What came up within a time is matched together.
+    Batch,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {

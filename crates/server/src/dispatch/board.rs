@@ -3,23 +3,31 @@
 //! Pure state: changes in, a plan out (`planning`). It can be wrong for a moment (a crash, another process) without harm,
 //! because the database has the last word on every transition.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use holodrive_protocol::{OfferId, OrderId, Timestamp, UserId, http::DriverStatus};
 
 use super::{
     fleet::{Driver, Fleet, Position},
-    grid::{Cell, Grid},
-    model::{Match, OfferTimes, Rules, Waiting},
+    grid::Grid,
+    model::{Match, OfferTimes, Rules, Vehicle, Waiting},
     search::Search,
+    strategy::{self, Strategy},
 };
 
 /// The dispatcher's view.
 #[derive(Debug)]
 pub struct Board {
     pub(super) rules: Rules,
+    pub(super) strategy: Arc<dyn Strategy>,
     pub(super) fleet: Fleet,
+    /// Orders that want a driver, or one more.
     pub(super) waiting: BTreeMap<OrderId, Search>,
+    /// The same by age.
+    pub(super) ages: BTreeSet<(Timestamp, OrderId)>,
     /// Where the orders wait.
     pub(super) pickups: Grid<OrderId>,
     pub(super) offers: HashMap<OfferId, OfferTimes>,
@@ -27,6 +35,8 @@ pub struct Board {
     /// Orders and drivers for whom something changed since the last plan.
     pub(super) changed_orders: BTreeSet<OrderId>,
     pub(super) changed_drivers: BTreeSet<UserId>,
+    /// When the first of those changes was seen by a plan.
+    pub(super) gathering_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,14 +51,17 @@ impl Board {
     /// An empty view.
     pub fn new(rules: Rules) -> Self {
         Self {
+            strategy: strategy::of(rules.strategy),
             rules,
             fleet: Fleet::default(),
             waiting: BTreeMap::new(),
+            ages: BTreeSet::new(),
             pickups: Grid::default(),
             offers: HashMap::new(),
             deadlines: BTreeSet::new(),
             changed_orders: BTreeSet::new(),
             changed_drivers: BTreeSet::new(),
+            gathering_since: None,
         }
     }
 
@@ -56,45 +69,68 @@ impl Board {
     pub fn forget_orders(&mut self) {
         self.fleet.forget_orders();
         self.waiting.clear();
+        self.ages.clear();
         self.pickups = Grid::default();
         self.offers.clear();
         self.deadlines.clear();
         self.changed_orders.clear();
     }
 
-    /// An order searches, from now on or again.
+    /// An order wants a driver or one more, from now on or again.
     pub fn search(&mut self, order: Waiting) {
         let order_id = order.order_id;
         self.stop_search(order_id);
-        self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
-        self.pickups.insert(Cell::of(order.pickup), order_id);
+        // A live offer first runs out, then the search.
+        if order.offered.is_empty() {
+            self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
+        }
+        self.pickups.insert(order_id, order.pickup);
+        self.ages.insert((order.search_from, order_id));
         self.changed_orders.insert(order_id);
         self.waiting.insert(order_id, Search::new(order));
     }
 
-    /// An order searches no more: offered, over, or given away.
+    /// An order wants no more drivers: it has enough offers, is over, or was given away.
     pub fn stop_search(&mut self, order_id: OrderId) {
         self.changed_orders.remove(&order_id);
         let Some(search) = self.waiting.remove(&order_id) else { return };
-        self.pickups.remove(Cell::of(search.pickup), order_id);
+        self.pickups.remove(order_id, search.pickup);
+        self.ages.remove(&(search.search_from, order_id));
         self.deadlines.remove(&(search.search_until, Deadline::Search(order_id)));
         if let Some(at) = search.retry_at {
             self.deadlines.remove(&(at, Deadline::Retry(order_id)));
         }
-        if let Some(driver) = search.asking {
+        for driver in search.asking {
             self.free_place(driver);
         }
     }
 
     /// An offer was made.
     pub fn offer_made(&mut self, offer_id: OfferId, offer: OfferTimes) {
-        self.stop_search(offer.order_id);
         if self.offers.contains_key(&offer_id) {
             return;
         }
+        self.count_offer(&offer);
         self.fleet.update(offer.driver_id, |driver| driver.offers += 1);
         self.deadlines.insert((offer.first(), Deadline::Offer(offer_id)));
         self.offers.insert(offer_id, offer);
+    }
+
+    /// The order searches on only while it may have more offers.
+    fn count_offer(&mut self, offer: &OfferTimes) {
+        let (order_id, driver_id) = (offer.order_id, offer.driver_id);
+        let Some(search) = self.waiting.get_mut(&order_id) else { return };
+        let asked = search.asking.iter().position(|id| *id == driver_id).map(|index| search.asking.swap_remove(index));
+        search.offered.push(driver_id);
+        let (search_until, is_full) =
+            (search.search_until, search.offered.len() >= self.rules.strategy.offers_per_order());
+        self.deadlines.remove(&(search_until, Deadline::Search(order_id)));
+        if let Some(driver_id) = asked {
+            self.free_place(driver_id);
+        }
+        if is_full {
+            self.stop_search(order_id);
+        }
     }
 
     /// The driver's device has the offer: it counts until it expires.
@@ -114,6 +150,11 @@ impl Board {
         }
     }
 
+    /// An offer was withdrawn because it never reached the driver's phone: he gets no other until he is heard of.
+    pub fn driver_unreachable(&mut self, driver_id: UserId) {
+        self.fleet.update(driver_id, |driver| driver.unreachable = true);
+    }
+
     /// An offer could not be made to this driver, who is not asked for the order again before `until`.
     pub fn offer_refused(&mut self, found: &Match, until: Timestamp) {
         self.take_back(found, |search| search.bar(found.driver_id, until));
@@ -126,13 +167,12 @@ impl Board {
 
     /// The order may have been given to somebody else meanwhile: then the driver's place was freed already.
     fn take_back(&mut self, found: &Match, change: impl FnOnce(&mut Search)) {
-        let search = self.waiting.get_mut(&found.order_id);
-        if let Some(search) = search.filter(|search| search.asking == Some(found.driver_id)) {
-            search.asking = None;
-            change(search);
-            self.changed_orders.insert(found.order_id);
-            self.free_place(found.driver_id);
-        }
+        let Some(search) = self.waiting.get_mut(&found.order_id) else { return };
+        let Some(index) = search.asking.iter().position(|id| *id == found.driver_id) else { return };
+        search.asking.swap_remove(index);
+        change(search);
+        self.changed_orders.insert(found.order_id);
+        self.free_place(found.driver_id);
     }
 
     /// A driver has an order.
@@ -150,12 +190,21 @@ impl Board {
         self.change_driver(driver_id, |driver| {
             driver.status = status;
             driver.seen_at = driver.seen_at.max(seen_at);
+            driver.unreachable = false;
         });
+    }
+
+    /// What a driver drives; `None`: nobody said.
+    pub fn driver_vehicle(&mut self, driver_id: UserId, vehicle: Option<Vehicle>) {
+        self.change_driver(driver_id, |driver| driver.vehicle = vehicle.map(Box::new));
     }
 
     /// A driver socket opened.
     pub fn driver_connected(&mut self, driver_id: UserId) {
-        self.change_driver(driver_id, |driver| driver.sockets += 1);
+        self.change_driver(driver_id, |driver| {
+            driver.sockets += 1;
+            driver.unreachable = false;
+        });
     }
 
     /// A driver socket closed.
@@ -168,7 +217,10 @@ impl Board {
 
     /// A driver showed that he is there.
     pub fn driver_seen(&mut self, driver_id: UserId, now: Timestamp) {
-        self.change_driver(driver_id, |driver| driver.seen_at = Some(now));
+        self.change_driver(driver_id, |driver| {
+            driver.seen_at = Some(now);
+            driver.unreachable = false;
+        });
     }
 
     /// A driver told where he is.
@@ -198,8 +250,8 @@ impl Board {
     }
 
     pub(super) fn change_driver(&mut self, driver_id: UserId, change: impl FnOnce(&mut Driver)) {
-        self.fleet.update(driver_id, change);
-        if !self.waiting.is_empty() {
+        let driver = self.fleet.update(driver_id, change);
+        if !self.waiting.is_empty() && driver.is_waiting() {
             self.changed_drivers.insert(driver_id);
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use holodrive_protocol::{Latitude, Longitude, OrderId, Timestamp, UserId, http::DriverStatus};
 use proptest::prelude::*;
 
-use super::{Board, Match, NEVER, OfferTimes, Point, Position, Rules, Waiting};
+use super::{Board, Match, NEVER, Needs, OfferTimes, Point, Position, Radius, Rules, StrategyKind, Waiting};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
@@ -13,13 +13,31 @@ fn north(km: f64) -> Point {
     Point { latitude: Latitude::from_degrees(km * 0.009).unwrap(), longitude: Longitude::from_degrees(0.0).unwrap() }
 }
 
+fn rules() -> Rules {
+    Rules {
+        automatic: true,
+        strategy: StrategyKind::Sequential,
+        radius: Radius::fixed(10.0),
+        age_weight_km: 0.1,
+        stale_after: Duration::from_secs(60),
+        offers_per_driver: 1,
+    }
+}
+
 fn board(offers_per_driver: u32) -> Board {
-    let stale_after = Duration::from_secs(60);
-    Board::new(Rules { automatic: true, radius_km: 10.0, stale_after, offers_per_driver })
+    Board::new(Rules { offers_per_driver, ..rules() })
 }
 
 fn order(order_id: OrderId, km: f64) -> Waiting {
-    Waiting { order_id, pickup: north(km), search_until: at(900), barred: Vec::new() }
+    Waiting {
+        order_id,
+        pickup: north(km),
+        search_from: at(0),
+        search_until: at(900),
+        needs: Needs::default(),
+        barred: Vec::new(),
+        offered: Vec::new(),
+    }
 }
 
 fn add_driver(board: &mut Board, id: i64, km: f64) -> UserId {
@@ -64,7 +82,7 @@ fn a_place_is_kept_while_the_offer_lives_and_freed_when_it_ends() {
     let mut board = board(1);
     let driver = add_driver(&mut board, 1, 1.0);
     board.search(order(1, 0.0));
-    let found = board.plan(at(0)).matches[0];
+    let found = board.plan(at(0)).matches.remove(0);
     board.offer_made(7, times(&found));
     board.search(order(2, 0.0));
     assert!(board.plan(at(0)).matches.is_empty());
@@ -79,7 +97,7 @@ fn the_first_deadline_wakes_and_stays_until_it_is_dealt_with() {
     let mut board = board(1);
     add_driver(&mut board, 1, 1.0);
     board.search(order(1, 0.0));
-    let found = board.plan(at(0)).matches[0];
+    let found = board.plan(at(0)).matches.remove(0);
     board.offer_made(7, times(&found));
     assert_eq!(board.plan(at(1)).wake_at, Some(at(20)));
     board.offer_delivered(7);
@@ -134,7 +152,7 @@ fn a_failed_attempt_pauses_the_order_and_blames_nobody() {
     let mut board = board(1);
     let (near, _) = (add_driver(&mut board, 1, 1.0), add_driver(&mut board, 2, 2.0));
     board.search(order(1, 0.0));
-    let found = board.plan(at(0)).matches[0];
+    let found = board.plan(at(0)).matches.remove(0);
     board.offer_failed(&found, at(1));
     let plan = board.plan(at(0));
     assert!(plan.matches.is_empty(), "a failing database is not asked again at once");
@@ -149,7 +167,7 @@ fn a_refused_offer_goes_to_the_next_driver() {
     let mut board = board(1);
     let (near, far) = (add_driver(&mut board, 1, 1.0), add_driver(&mut board, 2, 2.0));
     board.search(order(1, 0.0));
-    let found = board.plan(at(0)).matches[0];
+    let found = board.plan(at(0)).matches.remove(0);
     assert_eq!(found.driver_id, near);
     board.offer_refused(&found, at(1));
     assert_eq!(pairs(&board.plan(at(0)).matches), [(1, far)]);
@@ -162,10 +180,10 @@ fn a_late_report_frees_nothing_that_is_free_already() {
     let mut board = board(1);
     let driver = add_driver(&mut board, 1, 1.0);
     board.search(order(1, 0.0));
-    let found = board.plan(at(0)).matches[0];
+    let found = board.plan(at(0)).matches.remove(0);
     board.stop_search(1);
     board.search(order(2, 0.0));
-    let second = board.plan(at(0)).matches[0];
+    let second = board.plan(at(0)).matches.remove(0);
     assert_eq!(second.driver_id, driver);
     board.offer_refused(&found, at(1));
     board.offer_failed(&found, at(1));

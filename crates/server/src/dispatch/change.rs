@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     board::Board,
     fleet::Position,
-    model::{OfferTimes, Waiting},
+    model::{OfferTimes, Vehicle, Waiting},
 };
 
 /// A change that the database holds. A change that the board has already changes nothing.
@@ -23,12 +23,16 @@ pub enum Change {
     OfferDelivered(OfferId),
     /// An offer ended, one way or another.
     OfferEnded(OfferId),
+    /// An offer never reached this driver's phone.
+    DriverUnreachable(UserId),
     /// A driver has an order.
     TripStarted(UserId, OrderId),
     /// A driver has no order any more.
     TripEnded(UserId),
     /// A driver's own word on whether he takes orders; `None` when he never said.
     DriverStatus(UserId, Option<DriverStatus>, Option<Timestamp>),
+    /// What a driver drives; `None` when nobody said.
+    DriverVehicle(UserId, Option<Vehicle>),
     /// A driver showed that he is there.
     DriverSeen(UserId, Timestamp),
     /// A driver told where he is.
@@ -44,9 +48,11 @@ impl Board {
             Change::OfferMade(offer_id, times) => self.offer_made(offer_id, times),
             Change::OfferDelivered(offer_id) => self.offer_delivered(offer_id),
             Change::OfferEnded(offer_id) => self.offer_ended(offer_id),
+            Change::DriverUnreachable(driver_id) => self.driver_unreachable(driver_id),
             Change::TripStarted(driver_id, order_id) => self.trip_started(driver_id, order_id),
             Change::TripEnded(driver_id) => self.trip_ended(driver_id),
             Change::DriverStatus(driver_id, status, seen_at) => self.driver_status(driver_id, status, seen_at),
+            Change::DriverVehicle(driver_id, vehicle) => self.driver_vehicle(driver_id, vehicle),
             Change::DriverSeen(driver_id, at) => self.driver_seen(driver_id, at),
             Change::DriverMoved(driver_id, position) => self.driver_moved(driver_id, position),
         }

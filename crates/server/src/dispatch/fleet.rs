@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
     time::Duration,
 };
 
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     geo::Point,
-    grid::{Cell, Grid},
+    grid::Grid,
+    model::{Obstacle, Vehicle},
 };
 
 /// A known position.
@@ -37,23 +39,42 @@ pub(super) struct Driver {
     pub(super) offers: u32,
     /// The order he drives.
     pub(super) trip: Option<OrderId>,
+    /// Whether his phone was sent an offer that never arrived, and has not been heard of since.
+    pub(super) unreachable: bool,
+    /// What he drives, as far as anybody said.
+    pub(super) vehicle: Option<Box<Vehicle>>,
 }
 
 impl Driver {
-    /// Whether he may be offered an order by the dispatcher.
-    pub(super) fn is_eligible(&self, now: Timestamp, rules: FleetRules) -> bool {
-        let online = match self.status {
+    /// Whether he wants orders and has no trip.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_online() && self.trip.is_none()
+    }
+
+    /// What keeps the dispatcher from offering him anything; `None`: nothing.
+    pub(super) fn obstacle(&self, now: Timestamp, rules: FleetRules) -> Option<Obstacle> {
+        if !self.is_online() {
+            Some(Obstacle::Offline)
+        } else if self.trip.is_some() {
+            Some(Obstacle::OnTrip)
+        } else if self.offers >= rules.offers_per_driver {
+            Some(Obstacle::Busy)
+        } else if self.unreachable {
+            Some(Obstacle::Unreachable)
+        } else {
+            (!self.is_fresh(now, rules.stale_after)).then_some(Obstacle::Stale)
+        }
+    }
+
+    fn is_online(&self) -> bool {
+        match self.status {
             Some(status) => status == DriverStatus::Online,
             None => self.sockets > 0,
-        };
-        online && self.is_fresh(now, rules.stale_after) && self.trip.is_none() && self.offers < rules.offers_per_driver
+        }
     }
 
     fn is_fresh(&self, now: Timestamp, stale_after: Duration) -> bool {
-        let age = |seen: Timestamp| {
-            Duration::from_micros(now.as_micros().saturating_sub(seen.as_micros()).max(0).unsigned_abs())
-        };
-        self.sockets > 0 || self.seen_at.is_some_and(|seen| age(seen) <= stale_after)
+        self.sockets > 0 || self.seen_at.is_some_and(|seen| now.since(seen) <= stale_after)
     }
 }
 
@@ -62,7 +83,6 @@ impl Driver {
 pub(super) struct FleetRules {
     pub(super) stale_after: Duration,
     pub(super) offers_per_driver: u32,
-    pub(super) radius_km: f64,
 }
 
 /// All drivers, by key and by place.
@@ -72,6 +92,8 @@ pub(super) struct Fleet {
     grid: Grid<UserId>,
     /// Those who never told their position.
     unplaced: BTreeSet<UserId>,
+    /// How many [`Driver::is_waiting`].
+    waiting: usize,
 }
 
 impl Fleet {
@@ -80,13 +102,21 @@ impl Fleet {
     }
 
     /// Changes a driver, whom it makes known if need be; his place is changed by [`Fleet::place`].
-    pub(super) fn update(&mut self, id: UserId, change: impl FnOnce(&mut Driver)) {
+    pub(super) fn update(&mut self, id: UserId, change: impl FnOnce(&mut Driver)) -> &Driver {
         let unplaced = &mut self.unplaced;
         let driver = self.drivers.entry(id).or_insert_with(|| {
             unplaced.insert(id);
             Driver::default()
         });
+        let before = usize::from(driver.is_waiting());
         change(driver);
+        self.waiting = self.waiting + usize::from(driver.is_waiting()) - before;
+        driver
+    }
+
+    /// How many drivers want orders and have no trip, whether or not they are stale.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// Forgets what drivers have in hand.
@@ -95,35 +125,36 @@ impl Fleet {
             driver.offers = 0;
             driver.trip = None;
         }
+        self.waiting = self.drivers.values().filter(|driver| driver.is_waiting()).count();
     }
 
     /// Moves a driver.
     pub(super) fn place(&mut self, id: UserId, position: Position) {
         let driver = self.drivers.entry(id).or_default();
-        let (from, to) = (driver.position.map(|old| Cell::of(old.point)), Cell::of(position.point));
-        driver.position = Some(position);
-        if from != Some(to) {
-            match from {
-                Some(from) => self.grid.remove(from, id),
-                None => _ = self.unplaced.remove(&id),
-            }
-            self.grid.insert(to, id);
+        match driver.position.replace(position) {
+            Some(old) => self.grid.remove(id, old.point),
+            None => _ = self.unplaced.remove(&id),
         }
+        self.grid.insert(id, position.point);
     }
 
-    /// The nearest eligible driver within the radius, and his distance in kilometres. Who has never told his position
-    /// comes after all who did: an app may not send any.
-    pub(super) fn nearest(
+    /// Shows the drivers within the radius, the nearest first, until `visit` has seen enough. Who has never told his
+    /// position comes after all who did: an app may not send any.
+    pub(super) fn walk(
         &self,
         pickup: Point,
-        now: Timestamp,
-        rules: FleetRules,
-        barred: impl Fn(UserId) -> bool,
-    ) -> Option<(UserId, Option<f64>)> {
-        let eligible =
-            |id: UserId| self.drivers.get(&id).filter(|driver| driver.is_eligible(now, rules) && !barred(id));
-        let measure = |id: UserId| Some(eligible(id)?.position?.point.distance_km(pickup));
-        let placed = self.grid.nearest(pickup, rules.radius_km, measure).map(|(id, km)| (id, Some(km)));
-        placed.or_else(|| self.unplaced.iter().find(|id| eligible(**id).is_some()).map(|id| (*id, None)))
+        radius_km: f64,
+        mut visit: impl FnMut(UserId, &Driver, Option<f64>) -> ControlFlow<()>,
+    ) {
+        let mut flow = ControlFlow::Continue(());
+        let mut show =
+            |id: UserId, km| self.drivers.get(&id).map_or(ControlFlow::Continue(()), |driver| visit(id, driver, km));
+        self.grid.walk(pickup, radius_km, |id, km| {
+            flow = show(id, Some(km));
+            flow
+        });
+        if flow.is_continue() {
+            _ = self.unplaced.iter().try_for_each(|id| show(*id, None));
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! What is near a place, be it drivers or waiting orders: cells of a hundredth of a degree, searched in rings outward.
 
-use std::collections::HashMap;
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::{BinaryHeap, HashMap},
+    ops::ControlFlow,
+};
 
 use super::geo::Point;
 
@@ -26,10 +30,10 @@ impl Cell {
     }
 }
 
-/// The keys of what is in each cell.
+/// What is in each cell, and where exactly.
 #[derive(Debug)]
 pub(super) struct Grid<K> {
-    cells: HashMap<Cell, Vec<K>>,
+    cells: HashMap<Cell, Vec<(K, Point)>>,
 }
 
 impl<K> Default for Grid<K> {
@@ -39,50 +43,88 @@ impl<K> Default for Grid<K> {
 }
 
 impl<K: Copy + Ord> Grid<K> {
-    pub(super) fn insert(&mut self, cell: Cell, key: K) {
-        self.cells.entry(cell).or_default().push(key);
+    pub(super) fn insert(&mut self, key: K, at: Point) {
+        self.cells.entry(Cell::of(at)).or_default().push((key, at));
     }
 
-    pub(super) fn remove(&mut self, cell: Cell, key: K) {
+    pub(super) fn remove(&mut self, key: K, at: Point) {
+        let cell = Cell::of(at);
         if let Some(keys) = self.cells.get_mut(&cell) {
-            keys.retain(|other| *other != key);
+            keys.retain(|(other, _)| *other != key);
             if keys.is_empty() {
                 self.cells.remove(&cell);
             }
         }
     }
 
-    /// The key with the smallest distance by `measure`, which says `None` for one that does not come into question;
-    /// nothing farther than `radius_km` is looked at.
-    pub(super) fn nearest(&self, from: Point, radius_km: f64, measure: impl Fn(K) -> Option<f64>) -> Option<(K, f64)> {
+    /// Shows what is within the radius, the nearest first, until `visit` has seen enough; of two at the same distance the
+    /// smaller key comes first.
+    pub(super) fn walk(&self, from: Point, radius_km: f64, mut visit: impl FnMut(K, f64) -> ControlFlow<()>) {
         // Where the rings would hold more cells than there are in use, looking at those in use is cheaper. Near the
         // poles the cells grow so narrow that rings say nothing about distance, and this is the way as well.
-        let rings = rings_within(from, radius_km);
-        if rings.is_none_or(|rings| (2 * rings + 1).pow(2) > self.cells.len() as u64) {
-            return best(self.cells.values().flatten(), radius_km, &measure);
-        }
-        let mut found: Option<(K, f64)> = None;
-        for ring in 0..=rings.unwrap_or(0) {
-            // Whatever is in this ring or beyond is at least so far away.
-            if found.is_some_and(|(_, km)| km <= ring_distance_km(from, ring)) {
-                break;
+        let rings = rings_within(from, radius_km).filter(|rings| (2 * rings + 1).pow(2) <= self.cells.len() as u64);
+        let mut near = Near { from, radius_km, heap: BinaryHeap::new() };
+        let Some(rings) = rings else {
+            near.extend(self.cells.values().flatten());
+            _ = near.visit_up_to(f64::INFINITY, &mut visit);
+            return;
+        };
+        for ring in 0..=rings {
+            near.extend(ring_cells(Cell::of(from), ring).filter_map(|cell| self.cells.get(&cell)).flatten());
+            // Whatever is in a later ring is at least so far away.
+            if near.visit_up_to(ring_distance_km(from, ring + 1), &mut visit).is_break() {
+                return;
             }
-            let limit = found.map_or(radius_km, |(_, km)| km);
-            let keys = ring_cells(Cell::of(from), ring).filter_map(|cell| self.cells.get(&cell)).flatten();
-            found = best(keys, limit, &measure).or(found);
         }
-        found
+        _ = near.visit_up_to(f64::INFINITY, &mut visit);
     }
 }
 
-fn best<'k, K: Copy + Ord + 'k>(
-    keys: impl Iterator<Item = &'k K>,
-    limit_km: f64,
-    measure: impl Fn(K) -> Option<f64>,
-) -> Option<(K, f64)> {
-    keys.filter_map(|key| Some((*key, measure(*key)?)))
-        .filter(|(_, km)| *km <= limit_km)
-        .min_by(|(a_id, a_km), (b_id, b_km)| a_km.total_cmp(b_km).then(a_id.cmp(b_id)))
+/// What was found and not yet shown.
+struct Near<K> {
+    from: Point,
+    radius_km: f64,
+    heap: BinaryHeap<Reverse<(Km, K)>>,
+}
+
+impl<K: Copy + Ord> Near<K> {
+    fn extend<'k>(&mut self, found: impl Iterator<Item = &'k (K, Point)>)
+    where
+        K: 'k,
+    {
+        let (from, radius_km) = (self.from, self.radius_km);
+        let measured = found.map(|(key, at)| (Km(from.distance_km(*at)), *key));
+        self.heap.extend(measured.filter(|(km, _)| km.0 <= radius_km).map(Reverse));
+    }
+
+    fn visit_up_to(&mut self, km: f64, visit: &mut impl FnMut(K, f64) -> ControlFlow<()>) -> ControlFlow<()> {
+        while let Some(Reverse((nearest, key))) = self.heap.peek().copied() {
+            if nearest.0 > km {
+                break;
+            }
+            self.heap.pop();
+            visit(key, nearest.0)?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A distance, in the order of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Km(f64);
+
+impl Eq for Km {}
+
+impl PartialOrd for Km {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Km {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
 }
 
 /// Kilometres from west to east of a cell at that latitude, made small enough for the farther side of the rings.
@@ -145,17 +187,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nearest_agrees_with_looking_at_everybody(
+        fn a_walk_shows_everybody_in_the_order_of_distance(
             drivers in prop::collection::vec(anywhere(), 0..400), from in anywhere(), radius in 0.0..30.0_f64,
         ) {
             let mut grid = Grid::default();
-            for (id, driver) in (0..).zip(&drivers) {
-                grid.insert(Cell::of(*driver), id);
+            for (id, driver) in drivers.iter().enumerate() {
+                grid.insert(id, *driver);
             }
-            let measure = |id: usize| Some(from.distance_km(drivers[id]));
-            let everybody: Vec<usize> = (0..drivers.len()).collect();
-            let found = grid.nearest(from, radius, measure).map(|(_, km)| km);
-            prop_assert_eq!(found, best(everybody.iter(), radius, measure).map(|(_, km)| km));
+            let mut walked = Vec::new();
+            grid.walk(from, radius, |id, km| {
+                walked.push((km, id));
+                ControlFlow::Continue(())
+            });
+            let measured = drivers.iter().enumerate().map(|(id, driver)| (from.distance_km(*driver), id));
+            let mut expected: Vec<_> = measured.filter(|(km, _)| *km <= radius).collect();
+            expected.sort_by(|a, b| a.partial_cmp(b).unwrap());
+            prop_assert_eq!(walked, expected);
         }
     }
 }

@@ -7,15 +7,20 @@ mod board;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod board_tests;
 mod change;
+mod explain;
 mod fleet;
 mod geo;
 mod grid;
 mod model;
 mod planning;
+mod round;
 mod search;
+mod strategy;
 
 pub use board::Board;
 pub use change::Change;
 pub use fleet::Position;
 pub use geo::{Point, rounded_km};
-pub use model::{Match, NEVER, OfferTimes, Plan, Rules, Waiting};
+pub use model::{
+    Considered, Match, NEVER, Needs, Obstacle, OfferTimes, Plan, Radius, Rules, StrategyKind, Vehicle, Waiting,
+};

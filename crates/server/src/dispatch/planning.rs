@@ -1,22 +1,25 @@
 //! What the board wants done: which driver is asked for which order, and when to look again.
 
-use holodrive_protocol::{OrderId, Timestamp, UserId};
+use std::sync::Arc;
+
+use holodrive_protocol::{OrderId, Timestamp};
 
 use super::{
     board::{Board, Deadline},
-    fleet::FleetRules,
-    model::{Match, Plan, Rules},
-    search::Search,
+    model::{Match, Plan},
+    round::Round,
 };
 
 impl Board {
     /// What is to be done now. The matches count as being made until they are reported back.
     pub fn plan(&mut self, now: Timestamp) -> Plan {
         let overdue = self.pass_deadlines(now);
-        let matches = if self.rules.automatic { self.find_matches(now) } else { Vec::new() };
-        self.changed_orders.clear();
-        self.changed_drivers.clear();
-        Plan { matches, overdue, wake_at: self.deadlines.first().map(|(at, _)| *at) }
+        let round_at = self.round_at(now);
+        let is_due = round_at.is_some_and(|at| at <= now);
+        let matches = if is_due { self.find_matches(now) } else { Vec::new() };
+        let next_round = round_at.filter(|_| !is_due);
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        Plan { matches, overdue, wake_at: deadline.into_iter().chain(next_round).min() }
     }
 
     /// Whether an offer or a search should have ended by now.
@@ -41,69 +44,24 @@ impl Board {
         self.is_overdue(now)
     }
 
-    fn find_matches(&mut self, now: Timestamp) -> Vec<Match> {
-        let mut matches = Vec::new();
-        for order_id in std::mem::take(&mut self.changed_orders) {
-            matches.extend(self.match_order(order_id, now));
-        }
-        // Who has told no position is asked last.
-        let changed = std::mem::take(&mut self.changed_drivers).into_iter();
-        let (placed, unplaced): (Vec<_>, Vec<_>) = changed.partition(|driver_id| self.position(*driver_id).is_some());
-        for driver_id in placed.into_iter().chain(unplaced) {
-            while let Some(found) = self.match_driver(driver_id, now) {
-                matches.push(found);
-            }
-        }
-        matches
-    }
-
-    /// The nearest driver for an order.
-    fn match_order(&mut self, order_id: OrderId, now: Timestamp) -> Option<Match> {
-        let rules = self.fleet_rules();
-        let search = self.waiting.get(&order_id).filter(|search| search.asking.is_none())?;
-        let is_barred = |driver_id| search.is_barred(driver_id, now);
-        let nearest = search.is_open(now).then(|| self.fleet.nearest(search.pickup, now, rules, is_barred)).flatten();
-        let Some((driver_id, distance_km)) = nearest else {
-            self.retry_later(order_id, now);
+    /// When what has changed is to be matched; `None` where nothing has.
+    fn round_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.changed_orders.is_empty() && self.changed_drivers.is_empty() {
             return None;
-        };
-        Some(self.ask(Match { order_id, driver_id, distance_km }))
-    }
-
-    /// The nearest order for a driver.
-    fn match_driver(&mut self, driver_id: UserId, now: Timestamp) -> Option<Match> {
-        let rules = self.fleet_rules();
-        let driver = self.fleet.driver(driver_id).filter(|driver| driver.is_eligible(now, rules))?;
-        let is_open = |search: &Search| search.is_open(now) && !search.is_barred(driver_id, now);
-        let (order_id, distance_km) = match driver.position.map(|position| position.point) {
-            None => self.waiting.iter().find(|(_, search)| is_open(search)).map(|(id, _)| (*id, None))?,
-            Some(at) => {
-                let measure = |id| Some(self.waiting.get(&id).filter(|search| is_open(search))?.pickup.distance_km(at));
-                self.pickups.nearest(at, rules.radius_km, measure).map(|(id, km)| (id, Some(km)))?
-            }
-        };
-        Some(self.ask(Match { order_id, driver_id, distance_km }))
-    }
-
-    fn ask(&mut self, found: Match) -> Match {
-        self.fleet.update(found.driver_id, |driver| driver.offers += 1);
-        if let Some(search) = self.waiting.get_mut(&found.order_id) {
-            search.asking = Some(found.driver_id);
         }
-        found
+        // Should the clock be set back, nobody waits until it has caught up.
+        let since = self.gathering_since.filter(|since| *since <= now).unwrap_or(now);
+        self.gathering_since = Some(since);
+        Some(since.after(self.strategy.gathers_for()))
     }
 
-    fn retry_later(&mut self, order_id: OrderId, now: Timestamp) {
-        let Some(search) = self.waiting.get_mut(&order_id) else { return };
-        let next = search.next_chance(now);
-        if let Some(at) = std::mem::replace(&mut search.retry_at, next) {
-            self.deadlines.remove(&(at, Deadline::Retry(order_id)));
+    fn find_matches(&mut self, now: Timestamp) -> Vec<Match> {
+        self.gathering_since = None;
+        let strategy = Arc::clone(&self.strategy);
+        let mut round = Round::begin(self, now);
+        if round.is_automatic() {
+            strategy.choose(&mut round);
         }
-        self.deadlines.extend(next.map(|at| (at, Deadline::Retry(order_id))));
-    }
-
-    fn fleet_rules(&self) -> FleetRules {
-        let Rules { radius_km, stale_after, offers_per_driver, .. } = self.rules;
-        FleetRules { stale_after, offers_per_driver, radius_km }
+        round.end()
     }
 }

@@ -1,21 +1,26 @@
-//! One order that searches.
+//! One order that wants a driver.
 
 use std::collections::HashMap;
 
 use holodrive_protocol::{Timestamp, UserId};
 
 use super::{
+    fleet::Driver,
     geo::Point,
-    model::{NEVER, Waiting},
+    model::{NEVER, Needs, Obstacle, Radius, Waiting, minutes},
 };
 
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) pickup: Point,
+    pub(super) search_from: Timestamp,
     pub(super) search_until: Timestamp,
+    needs: Needs,
     barred: HashMap<UserId, Timestamp>,
-    /// The driver to whom an offer is being made.
-    pub(super) asking: Option<UserId>,
+    /// Drivers to whom an offer is being made.
+    pub(super) asking: Vec<UserId>,
+    /// Drivers who have a live offer.
+    pub(super) offered: Vec<UserId>,
     /// After an attempt that failed, when the next may be made.
     pub(super) paused_until: Option<Timestamp>,
     /// When the order is looked at again although nothing changed.
@@ -24,9 +29,18 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn new(order: Waiting) -> Self {
-        let Waiting { pickup, search_until, barred, .. } = order;
-        let mut search =
-            Self { pickup, search_until, barred: HashMap::new(), asking: None, paused_until: None, retry_at: None };
+        let Waiting { pickup, search_from, search_until, needs, barred, offered, .. } = order;
+        let mut search = Self {
+            pickup,
+            search_from,
+            search_until,
+            needs,
+            barred: HashMap::new(),
+            asking: Vec::new(),
+            offered,
+            paused_until: None,
+            retry_at: None,
+        };
         for (driver, until) in barred {
             search.bar(driver, until);
         }
@@ -39,22 +53,53 @@ impl Search {
         *barred_until = until.max(*barred_until);
     }
 
-    pub(super) fn is_barred(&self, driver: UserId, now: Timestamp) -> bool {
-        self.barred.get(&driver).is_some_and(|until| *until > now)
+    /// What keeps this order from being offered to this driver, whatever else he may be offered.
+    pub(super) fn obstacle(&self, driver_id: UserId, driver: &Driver, now: Timestamp) -> Option<Obstacle> {
+        if self.asking.contains(&driver_id) || self.offered.contains(&driver_id) {
+            return Some(Obstacle::Offered);
+        }
+        match self.barred.get(&driver_id) {
+            Some(&NEVER) => Some(Obstacle::GaveBack),
+            Some(until) if *until > now => Some(Obstacle::Cooling),
+            _ => self.needs.unmet_by(driver.vehicle.as_deref()),
+        }
     }
 
-    /// Whether an offer may be made.
-    pub(super) fn is_open(&self, now: Timestamp) -> bool {
-        self.asking.is_none() && self.search_until > now && self.pause_ends(now).is_none()
+    /// Whether one more offer may be made, where an order may have so many at once.
+    pub(super) fn is_open(&self, now: Timestamp, width: usize) -> bool {
+        self.asking.len() + self.offered.len() < width
+            && self.search_from <= now
+            && self.search_until > now
+            && self.pause_ends(now).is_none()
     }
 
-    /// When the passing of time alone makes an offer possible again.
-    pub(super) fn next_chance(&self, now: Timestamp) -> Option<Timestamp> {
+    /// How far a driver may be where drivers are scarce.
+    pub(super) fn radius_km(&self, radius: Radius, now: Timestamp) -> f64 {
+        radius.at(now.since(self.search_from))
+    }
+
+    /// The kilometres by which waiting has brought it forward.
+    pub(super) fn credit_km(&self, weight_km: f64, now: Timestamp) -> f64 {
+        credit_km(self.search_from, weight_km, now)
+    }
+
+    /// When the passing of time alone makes an offer possible: a pause or a cool-down ends, or the radius has grown to
+    /// the driver who is `next_km` away.
+    pub(super) fn next_chance(&self, now: Timestamp, radius: Radius, next_km: Option<f64>) -> Option<Timestamp> {
+        if self.search_from > now {
+            return Some(self.search_from);
+        }
         let cool_downs = self.barred.values().copied().filter(|until| *until > now && *until < NEVER);
-        self.pause_ends(now).or_else(|| cool_downs.min())
+        let reached = next_km.and_then(|km| radius.reaches_after(km)).map(|age| self.search_from.after(age));
+        self.pause_ends(now).or_else(|| cool_downs.chain(reached.filter(|at| *at > now)).min())
     }
 
     fn pause_ends(&self, now: Timestamp) -> Option<Timestamp> {
         self.paused_until.filter(|until| *until > now)
     }
+}
+
+/// The kilometres by which waiting since then brings an order forward.
+pub(super) fn credit_km(since: Timestamp, weight_km: f64, now: Timestamp) -> f64 {
+    weight_km * minutes(now.since(since))
 }

@@ -45,6 +45,9 @@ impl Orders {
         let view = Box::new(self.view(&order));
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
+        for other in &order.offers {
+            self.end_offer(tx, other.id, OfferEnd::Revoked(Revocation::Taken), None)?;
+        }
         for other in transitions::live_offers_of(tx, driver.id)? {
             self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None)?;
         }
@@ -77,9 +80,8 @@ impl Orders {
     ) -> Result<OrderRecord, OrderError> {
         let order = store::find(tx, order_id)?;
         let now = tx.now();
-        let offer = order.and_then(|order| order.offer);
-        let offer = offer.filter(|offer| offer.driver_id == driver_id && offer.expires_at > now);
-        match offer {
+        let offer = order.and_then(|order| order.offer_to(driver_id));
+        match offer.filter(|offer| offer.expires_at > now) {
             Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
         }
@@ -105,7 +107,7 @@ fn why_not(tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<Offe
     let taken = order.as_ref().is_some_and(|order| order.driver_id.is_some_and(|other| other != driver_id));
     Ok(match order.map(|order| order.status) {
         Some(OrderStatus::Cancelled) => OfferExpiredReason::Cancelled,
-        _ if taken => OfferExpiredReason::Taken,
+        _ if taken || reason.as_deref() == Some("taken") => OfferExpiredReason::Taken,
         _ if reason.as_deref() == Some("reassigned") => OfferExpiredReason::Reassigned,
         _ => OfferExpiredReason::Expired,
     })

@@ -27,7 +27,7 @@ impl Orders {
         loop {
             let now = self.storage.clock().now();
             let plan = self.plan(now);
-            self.make_offers(&plan.matches);
+            self.make_offers(plan.matches);
             if plan.overdue || next_sweep <= Instant::now() {
                 next_sweep = self.sweep_at(now).await;
             } else {
@@ -45,15 +45,16 @@ impl Orders {
     }
 
     /// Hands the matches to the writer, all at once, so that they share a commit.
-    fn make_offers(self: &Arc<Self>, matches: &[Match]) {
+    fn make_offers(self: &Arc<Self>, matches: Vec<Match>) {
         for found in matches {
-            tokio::spawn(Arc::clone(self).make_one_offer(*found));
+            tokio::spawn(Arc::clone(self).make_one_offer(found));
         }
     }
 
     pub(super) async fn make_one_offer(self: Arc<Self>, found: Match) {
-        let orders = Arc::clone(&self);
-        let made = self.storage.write(move |tx| orders.offer(tx, &found)).await;
+        let (orders, found) = (Arc::clone(&self), Arc::new(found));
+        let wanted = Arc::clone(&found);
+        let made = self.storage.write(move |tx| orders.offer(tx, &wanted)).await;
         let now = self.storage.clock().now();
         match made {
             Ok(Offering::Made) => {}

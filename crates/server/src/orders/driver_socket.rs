@@ -125,7 +125,7 @@ impl Screen {
             first => Frame::json(&AllInitialOrders::new(first, views)),
         });
         let offers: HashSet<OfferId> =
-            snapshot.offers.iter().filter_map(|order| order.offer).map(|offer| offer.id).collect();
+            snapshot.offers.iter().flat_map(|order| &order.offers).map(|offer| offer.id).collect();
         for offer in &offers {
             self.connection.ask_receipt(*offer);
         }
@@ -241,7 +241,7 @@ impl DriverSession {
         self.orders
             .storage
             .write(move |tx| {
-                let offer = store::find(tx, order_id)?.and_then(|order| order.offer);
+                let offer = store::find(tx, order_id)?.and_then(|order| order.offer_to(driver_id));
                 let offer = offer.filter(|offer| offer.driver_id == driver_id).ok_or(OrderError::NotFound)?;
                 Ok(orders.deliver(tx, offer.id, driver_id)?)
             })

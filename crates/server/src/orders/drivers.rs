@@ -45,7 +45,7 @@ impl Orders {
     /// A driver asks for his orders: what he gets counts as delivered.
     pub(super) fn poll(self: &Arc<Self>, tx: &mut Tx<'_>, driver_id: UserId) -> Result<DriverSnapshot, OrderError> {
         let snapshot = self.driver_snapshot(tx, driver_id)?;
-        for offer in snapshot.offers.iter().filter_map(|order| order.offer) {
+        for offer in snapshot.offers.iter().flat_map(|order| &order.offers) {
             self.deliver(tx, offer.id, driver_id)?;
         }
         let now = tx.now();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OfferId, OrderId, OrderStatus, UserId, driver::DriverServerMessage};
+use holodrive_protocol::{OfferId, OrderId, UserId, driver::DriverServerMessage};
 
 use super::{
     error::OrderError,
@@ -54,7 +54,7 @@ impl Orders {
         let Some(ended) = self.withdraw(tx, offer_id, withdrawal)? else { return Ok(()) };
         let order = load_order(tx, ended.order_id)?;
         self.tell_rider(tx, &order, ended.event);
-        if order.status == OrderStatus::Searching {
+        if self.wants_drivers(&order) {
             self.search(tx, &order)?;
         }
         Ok(())
@@ -70,6 +70,9 @@ impl Orders {
         let Withdrawal { end, actor_id, declined_by, message } = withdrawal;
         let Some(ended) = transitions::end_offer(tx, offer_id, end, actor_id)? else { return Ok(None) };
         self.change_board(tx, Change::OfferEnded(offer_id));
+        if end == OfferEnd::Revoked(Revocation::Unreachable) {
+            self.change_board(tx, Change::DriverUnreachable(ended.driver_id));
+        }
         self.count(tx, move |metrics| metrics.offer_ended(outcome(end)));
         if end == OfferEnd::Expired {
             let late = tx.now().as_micros().saturating_sub(ended.expires_at.as_micros());
@@ -82,7 +85,9 @@ impl Orders {
     }
 
     fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
-        let Some(seq) = transitions::give_up(tx, order_id)? else { return Ok(false) };
+        let now = tx.now();
+        let considered = self.board.look(|board| board.considered(order_id, now, None));
+        let Some(seq) = transitions::give_up(tx, order_id, &considered)? else { return Ok(false) };
         self.change_board(tx, Change::StopSearch(order_id));
         let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::NoDriver, seq)?;
@@ -108,5 +113,6 @@ const fn outcome(end: OfferEnd) -> OfferOutcome {
         OfferEnd::Revoked(Revocation::Reassigned) => OfferOutcome::Reassigned,
         OfferEnd::Revoked(Revocation::Cancelled) => OfferOutcome::Cancelled,
         OfferEnd::Revoked(Revocation::Busy) => OfferOutcome::Busy,
+        OfferEnd::Revoked(Revocation::Taken) => OfferOutcome::Taken,
     }
 }

@@ -19,7 +19,7 @@ use super::{
     record::{NewOrder, OrderRecord, point},
     service::Orders,
     store::{self, Scope},
-    transitions::TripStep,
+    transitions::{CONSIDERED, TripStep},
 };
 use crate::{
     accounts::User,
@@ -115,12 +115,19 @@ async fn events(
     page: PageQuery,
 ) -> Result<Json<Page<OrderEvent>>, ApiError> {
     let user = caller.user()?.clone();
+    let is_staff = user.is_staff;
     let read = move |tx: &mut Tx<'_>| {
         visible(tx, id, &user)?;
         Ok::<_, OrderError>(store::events(tx, id, page.after.unwrap_or(0), page.fetch())?)
     };
     let Page { results, next } = page.page(app.storage.read(read).await?, |(id, _)| *id);
-    Ok(Json(Page { results: results.into_iter().map(|(_, event)| event).collect(), next }))
+    let shown = |(_, mut event): (_, OrderEvent)| {
+        if !is_staff {
+            event.details.remove(CONSIDERED);
+        }
+        event
+    };
+    Ok(Json(Page { results: results.into_iter().map(shown).collect(), next }))
 }
 
 /// The order, for those who may see it.

@@ -41,7 +41,7 @@ impl Orders {
         let free = !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
             && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
-        let made = free && self.make_offer(tx, found, None)?;
+        let made = free && self.make_offer(tx, found, self.rules.strategy.offers_per_order(), None)?;
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
@@ -68,18 +68,21 @@ impl Orders {
         if store::trip_of(tx, driver_id)?.is_some() {
             return Err(OrderError::DriverBusy);
         }
-        match order.offer {
-            Some(offer) if offer.driver_id == driver_id && offer.expires_at > tx.now() => return Ok(order),
-            Some(offer) => {
-                let overdue = offer.expires_at <= tx.now();
-                let end = if overdue { OfferEnd::Expired } else { OfferEnd::Revoked(Revocation::Reassigned) };
-                let withdrawal = Withdrawal { end, actor_id, declined_by: None, message: texts::order_timeout };
-                self.withdraw(tx, offer.id, withdrawal)?;
-            }
-            None => {}
+        let now = tx.now();
+        let his = order.offer_to(driver_id).filter(|offer| offer.expires_at > now);
+        for other in order.offers.iter().filter(|offer| Some(**offer) != his) {
+            let overdue = other.expires_at <= now;
+            let end = if overdue { OfferEnd::Expired } else { OfferEnd::Revoked(Revocation::Reassigned) };
+            let withdrawal = Withdrawal { end, actor_id, declined_by: None, message: texts::order_timeout };
+            self.withdraw(tx, other.id, withdrawal)?;
         }
-        let distance_km = self.board.driver_at(driver_id).map(|at| at.distance_km(order.from));
-        self.make_offer(tx, &Match { order_id, driver_id, distance_km }, actor_id)?;
+        if his.is_none() {
+            // Whom staff have chosen is asked alone, also where orders are broadcast.
+            self.change_board(tx, Change::StopSearch(order_id));
+            let distance_km = self.board.driver_at(driver_id).map(|at| at.distance_km(order.from));
+            let chosen = Match { order_id, driver_id, distance_km, considered: Vec::new() };
+            self.make_offer(tx, &chosen, 1, actor_id)?;
+        }
         load_order(tx, order_id)
     }
 
@@ -87,6 +90,7 @@ impl Orders {
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
         found: &Match,
+        offers_per_order: usize,
         actor_id: Option<UserId>,
     ) -> Result<bool, OrderError> {
         let connected = self.driver_hub.has_subscribers(&found.driver_id);
@@ -98,6 +102,8 @@ impl Orders {
             unreachable_at: self.config.order_offer_unreachable_timeout.map(|timeout| later(tx.now(), timeout)),
             push_at: self.push_at(tx, connected),
             connected,
+            offers_per_order,
+            considered: &found.considered,
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
@@ -106,7 +112,8 @@ impl Orders {
         let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
         let times = times(order.id, &live, new.unreachable_at);
         self.change_board(tx, Change::OfferMade(offer_id, times));
-        let offered = DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order)) };
+        let offered =
+            DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order.seen_by(found.driver_id))) };
         self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
         self.wake_pusher(tx, new.push_at);
@@ -124,6 +131,10 @@ impl Orders {
     ) -> Result<(), StorageError> {
         if transitions::deliver(tx, offer_id, driver_id)? {
             self.change_board(tx, Change::OfferDelivered(offer_id));
+        } else {
+            // It came too late to count, but shows that he is there.
+            let now = tx.now();
+            self.change_board(tx, Change::DriverSeen(driver_id, now));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OfferId, Order, OrderId, Timestamp, UserId};
+use holodrive_protocol::{OfferId, Order, Timestamp, UserId};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -124,15 +124,10 @@ impl Orders {
         let rows = tx.query(&sql, &[taken_at.into(), held_until.into(), limit.into()])?.into_iter().map(Row::columns);
         rows.map(|mut row| {
             let (offer_id, driver_id, expires_at) = (row.take()?, row.take()?, row.take()?);
-            let order = self.offered_view(tx, row.take()?, expires_at)?;
+            let order = self.view(&load_order(tx, row.take()?)?.seen_by(driver_id));
             Ok(DuePush { offer_id, driver_id, order, expires_at, taken_at, held_until })
         })
         .collect()
-    }
-
-    fn offered_view(&self, tx: &mut Tx<'_>, id: OrderId, expires_at: Timestamp) -> Result<Order, OrderError> {
-        let order = load_order(tx, id)?;
-        Ok(Order { expires_at: Some(expires_at), ..self.view(&order) })
     }
 
     /// Goes on holding a push for so long. `false` when the driver need not be told any more, or another node tells him.

@@ -31,8 +31,8 @@ pub struct OrderRecord {
     pub search_until: Timestamp,
     /// Where rider and driver talk.
     pub conversation_id: Option<ConversationId>,
-    /// The live offer.
-    pub offer: Option<LiveOffer>,
+    /// The live offers: one at the most, unless orders are broadcast.
+    pub offers: Vec<LiveOffer>,
 }
 
 /// An offer that a driver may accept.
@@ -47,6 +47,17 @@ pub struct LiveOffer {
 }
 
 impl OrderRecord {
+    /// His live offer.
+    pub fn offer_to(&self, driver_id: UserId) -> Option<LiveOffer> {
+        self.offers.iter().copied().find(|offer| offer.driver_id == driver_id)
+    }
+
+    /// The order as far as a driver to whom it is offered may know: other offers are not his concern.
+    #[must_use]
+    pub fn seen_by(&self, driver_id: UserId) -> Self {
+        Self { offers: self.offer_to(driver_id).into_iter().collect(), ..self.clone() }
+    }
+
     /// The order as the interfaces show it; `driver_at` is where the driver in question was last.
     pub fn view(&self, driver_at: Option<Point>) -> Order {
         Order {
@@ -62,7 +73,7 @@ impl OrderRecord {
             latitude_to: self.to.latitude,
             longitude_to: self.to.longitude,
             distance_to_pickup_km: driver_at.map(|at| rounded_km(at.distance_km(self.from))),
-            expires_at: self.offer.map(|offer| offer.expires_at),
+            expires_at: self.offers.iter().map(|offer| offer.expires_at).max(),
             remaining_ms: None,
             rider_id: self.rider_id,
             driver_id: self.driver_id,

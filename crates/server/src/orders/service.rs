@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OrderId, Timestamp, UserId, rider::RiderServerMessage};
+use holodrive_protocol::{OrderId, OrderStatus, Timestamp, UserId, rider::RiderServerMessage};
 use serde_json::json;
 
 use super::{
@@ -18,8 +18,8 @@ use crate::{
     accounts::Accounts,
     channel_layer::Outlet,
     chat::Chat,
-    config::{Config, DispatchMode},
-    dispatch::{Board, Change, NEVER, Rules, Waiting},
+    config::{Config, DispatchMode, DispatchStrategy},
+    dispatch::{Board, Change, NEVER, Needs, Radius, Rules, StrategyKind, Waiting},
     fanout::Hub,
     gateway::Endpoint,
     hooks::{DriverOrders, Hook},
@@ -43,6 +43,7 @@ pub struct Orders {
     pub(super) topics: Topics,
     pub(super) positions: Positions,
     pub(super) push_alarm: PushAlarm,
+    pub(super) rules: Rules,
     outlet: Outlet,
 }
 
@@ -71,7 +72,8 @@ impl Orders {
     /// When the database cannot be read.
     pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
         let OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders } = parts;
-        let board = Arc::new(LiveBoard::new(rules(&config)));
+        let rules = rules(&config);
+        let board = Arc::new(LiveBoard::new(rules));
         let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
         let orders = Arc::new(Self {
             topics: Topics::new(&storage, &board, &driver_hub, &rider_hub),
@@ -80,6 +82,7 @@ impl Orders {
             rider_hub,
             positions: Positions::default(),
             push_alarm: PushAlarm::default(),
+            rules,
             outlet: Outlet::default(),
             config,
             storage,
@@ -125,8 +128,21 @@ impl Orders {
     }
 
     pub(super) fn waiting(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<Waiting, StorageError> {
-        let barred = self.barred(tx, order.id)?;
-        Ok(Waiting { order_id: order.id, pickup: order.from, search_until: order.search_until, barred })
+        Ok(Waiting {
+            order_id: order.id,
+            pickup: order.from,
+            search_from: order.created_at,
+            search_until: order.search_until,
+            needs: Needs::default(),
+            barred: self.barred(tx, order.id)?,
+            offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
+        })
+    }
+
+    /// Whether the dispatcher is to look for a driver, or for one more.
+    pub(super) fn wants_drivers(&self, order: &OrderRecord) -> bool {
+        matches!(order.status, OrderStatus::Searching | OrderStatus::Pending)
+            && order.offers.len() < self.rules.strategy.offers_per_order()
     }
 
     /// Who may not be offered an order again, and until when.
@@ -146,7 +162,7 @@ impl Orders {
 
     /// The order as its driver, or whoever it is offered to, sees it.
     pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
-        let driver = order.driver_id.or(order.offer.map(|offer| offer.driver_id));
+        let driver = order.driver_id.or(order.offers.first().map(|offer| offer.driver_id));
         order.view(driver.and_then(|driver| self.board.driver_at(driver)))
     }
 
@@ -211,17 +227,17 @@ impl Orders {
     }
 
     fn restore_order(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
-        match (order.driver_id, order.offer) {
-            (Some(driver_id), _) => self.board.apply(Change::TripStarted(driver_id, order.id)),
-            (None, Some(offer)) => {
-                let unreachable_at = store::unreachable_at(tx, offer.id)?;
-                let times = super::offers::times(order.id, &offer, unreachable_at);
-                self.board.apply(Change::OfferMade(offer.id, times));
-            }
-            (None, None) => {
-                let waiting = self.waiting(tx, order)?;
-                self.board.apply(Change::Search(waiting));
-            }
+        if let Some(driver_id) = order.driver_id {
+            self.board.apply(Change::TripStarted(driver_id, order.id));
+        }
+        for offer in &order.offers {
+            let unreachable_at = store::unreachable_at(tx, offer.id)?;
+            let times = super::offers::times(order.id, offer, unreachable_at);
+            self.board.apply(Change::OfferMade(offer.id, times));
+        }
+        if self.wants_drivers(order) {
+            let waiting = self.waiting(tx, order)?;
+            self.board.apply(Change::Search(waiting));
         }
         Ok(())
     }
@@ -235,7 +251,17 @@ pub(super) fn load_order(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRecord, Or
 fn rules(config: &Config) -> Rules {
     Rules {
         automatic: config.dispatch_mode == DispatchMode::Auto,
-        radius_km: config.dispatch_radius_km,
+        strategy: match config.dispatch_strategy {
+            DispatchStrategy::Sequential => StrategyKind::Sequential,
+            DispatchStrategy::Broadcast => StrategyKind::Broadcast(config.dispatch_broadcast_offers),
+            DispatchStrategy::Batch => StrategyKind::Batch(config.dispatch_batch_interval),
+        },
+        radius: Radius {
+            start_km: config.dispatch_start_radius_km,
+            growth_km_per_minute: config.dispatch_radius_growth,
+            limit_km: config.dispatch_radius_km,
+        },
+        age_weight_km: config.dispatch_age_weight,
         stale_after: config.driver_stale_after,
         offers_per_driver: config.order_offers_per_driver,
     }
@@ -243,6 +269,5 @@ fn rules(config: &Config) -> Rules {
 
 /// A moment after another.
 pub(super) fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(moment.as_micros().saturating_add(micros))
+    moment.after(by)
 }

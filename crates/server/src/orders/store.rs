@@ -9,7 +9,7 @@ use crate::storage::{Columns, Row, StorageError, Tx, Value};
 const COLUMNS: &str = "o.id, o.rider_id, o.driver_id, o.status, o.order_type, o.address_from, o.address_to, \
     o.latitude_from, o.longitude_from, o.latitude_to, o.longitude_to, o.created_at, o.search_until, \
     o.conversation_id, f.id, f.driver_id, f.expires_at";
-const FROM: &str = "holodrive_order o LEFT JOIN holodrive_offer f ON f.order_id = o.id AND f.state = 'live'";
+const WITH_OFFERS: &str = "LEFT JOIN holodrive_offer f ON f.order_id = o.id AND f.state = 'live'";
 
 /// Whose orders a list holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(super) fn returned<T: crate::storage::FromValue>(row: Option<Row>) -> Result
 }
 
 pub(super) fn find(tx: &mut Tx<'_>, id: OrderId) -> Result<Option<OrderRecord>, StorageError> {
-    let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE o.id = $1");
-    tx.query_one(&sql, &[id.into()])?.map(record).transpose()
+    let sql = format!("SELECT {COLUMNS} FROM holodrive_order o {WITH_OFFERS} WHERE o.id = $1");
+    Ok(records(tx, &sql, &[id.into()])?.pop())
 }
 
 /// Orders before `before`, newest first.
@@ -68,34 +68,39 @@ pub(super) fn page(
         conditions.push(format!("o.status = ${}", params.len()));
     }
     let conditions = conditions.join(" AND ");
-    let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE {conditions} ORDER BY o.id DESC LIMIT $2");
+    let some = format!("(SELECT * FROM holodrive_order o WHERE {conditions} ORDER BY o.id DESC LIMIT $2) o");
+    let sql = format!("SELECT {COLUMNS} FROM {some} {WITH_OFFERS} ORDER BY o.id DESC");
     records(tx, &sql, &params)
 }
 
 /// The orders of a rider that are not over, oldest first.
 pub(super) fn open_of_rider(tx: &mut Tx<'_>, rider_id: UserId) -> Result<Vec<OrderRecord>, StorageError> {
     let open = "o.rider_id = $1 AND o.status NOT IN ('completed', 'cancelled', 'no_driver')";
-    records(tx, &format!("SELECT {COLUMNS} FROM {FROM} WHERE {open} ORDER BY o.id"), &[rider_id.into()])
+    records(
+        tx,
+        &format!("SELECT {COLUMNS} FROM holodrive_order o {WITH_OFFERS} WHERE {open} ORDER BY o.id"),
+        &[rider_id.into()],
+    )
 }
 
 /// The orders that are offered to a driver, oldest offer first.
 pub(super) fn offered_to(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Vec<OrderRecord>, StorageError> {
-    let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE f.driver_id = $1 ORDER BY f.id");
+    let sql = format!("SELECT {COLUMNS} FROM holodrive_order o {WITH_OFFERS} WHERE f.driver_id = $1 ORDER BY f.id");
     records(tx, &sql, &[driver_id.into()])
 }
 
 /// The order that a driver drives.
 pub(super) fn trip_of(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Option<OrderRecord>, StorageError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM {FROM} WHERE o.driver_id = $1 AND o.status IN ('accepted', 'arrived', 'in_progress')"
+        "SELECT {COLUMNS} FROM holodrive_order o {WITH_OFFERS} WHERE o.driver_id = $1 AND o.status IN ('accepted', 'arrived', 'in_progress')"
     );
-    tx.query_one(&sql, &[driver_id.into()])?.map(record).transpose()
+    Ok(records(tx, &sql, &[driver_id.into()])?.pop())
 }
 
 /// All orders that search or are offered, and all trips: what the dispatcher has to know after a start.
 pub(super) fn unfinished(tx: &mut Tx<'_>) -> Result<Vec<OrderRecord>, StorageError> {
     let open = "o.status IN ('searching', 'pending', 'accepted', 'arrived', 'in_progress')";
-    records(tx, &format!("SELECT {COLUMNS} FROM {FROM} WHERE {open} ORDER BY o.id"), &[])
+    records(tx, &format!("SELECT {COLUMNS} FROM holodrive_order o {WITH_OFFERS} WHERE {open} ORDER BY o.id"), &[])
 }
 
 /// When an offer that was not delivered is withdrawn.
@@ -190,8 +195,17 @@ fn event(mut row: Columns) -> Result<(i64, OrderEvent), StorageError> {
     Ok((id, event))
 }
 
+/// One row for each live offer, those of an order one after another.
 fn records(tx: &mut Tx<'_>, sql: &str, params: &[Value]) -> Result<Vec<OrderRecord>, StorageError> {
-    tx.query(sql, params)?.into_iter().map(record).collect()
+    let mut records = Vec::<OrderRecord>::new();
+    for row in tx.query(sql, params)? {
+        let order = record(row)?;
+        match records.last_mut().filter(|last| last.id == order.id) {
+            Some(last) => last.offers.extend(order.offers),
+            None => records.push(order),
+        }
+    }
+    Ok(records)
 }
 
 fn record(row: Row) -> Result<OrderRecord, StorageError> {
@@ -209,7 +223,7 @@ fn record(row: Row) -> Result<OrderRecord, StorageError> {
         created_at: row.take()?,
         search_until: row.take()?,
         conversation_id: row.take()?,
-        offer: live_offer(row)?,
+        offers: live_offer(row)?.into_iter().collect(),
     })
 }
 

@@ -7,11 +7,19 @@
 //! offer:  live → accepted | declined | expired | revoked;  accepted → released
 //! ```
 
+use std::collections::HashSet;
+
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
 use serde_json::json;
 
 use super::store::{record_event, returned};
-use crate::storage::{Row, StorageError, Tx, Value};
+use crate::{
+    dispatch::Considered,
+    storage::{Row, StorageError, Tx, Value},
+};
+
+/// Key of an entry of the history that holds a list of [`Considered`]; it is for staff.
+pub(super) const CONSIDERED: &str = "considered";
 
 /// Why an offer was taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub(super) enum Revocation {
     Cancelled,
     /// The driver took another order.
     Busy,
+    /// Another driver took the order.
+    Taken,
 }
 
 impl Revocation {
@@ -33,6 +43,7 @@ impl Revocation {
             Self::Reassigned => "reassigned",
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",
+            Self::Taken => "taken",
         }
     }
 }
@@ -64,7 +75,7 @@ impl OfferEnd {
 }
 
 /// A new offer.
-pub(super) struct NewOffer {
+pub(super) struct NewOffer<'n> {
     pub(super) order_id: OrderId,
     pub(super) driver_id: UserId,
     pub(super) distance_km: Option<f64>,
@@ -72,21 +83,28 @@ pub(super) struct NewOffer {
     pub(super) unreachable_at: Option<Timestamp>,
     /// When the driver is to be told by push.
     pub(super) push_at: Option<Timestamp>,
+    /// Live offers that the order may have with this one.
+    pub(super) offers_per_order: usize,
+    /// Who came into question.
+    pub(super) considered: &'n [Considered],
     /// Whether he has a socket open that will be handed the offer.
     pub(super) connected: bool,
     /// Staff who assigned it; `None` for the dispatcher.
     pub(super) actor_id: Option<UserId>,
 }
 
-/// searching → pending, with a live offer. `None` when the order does not search.
-pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer) -> Result<Option<(OfferId, i64)>, StorageError> {
-    let sql = "UPDATE holodrive_order SET status = 'pending' WHERE id = $1 AND status = 'searching'";
-    if tx.execute(sql, &[new.order_id.into()])? == 0 {
+/// searching → pending, with a live offer; where the order may have several, pending stays pending. `None` when the order has
+/// as many as it may have, or does not search.
+pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<(OfferId, i64)>, StorageError> {
+    let Some(slot) = free_slot(tx, new)? else { return Ok(None) };
+    let sql = "UPDATE holodrive_order SET status = 'pending' WHERE id = $1 AND (status = 'searching' OR status = $2)";
+    let or_status = if new.offers_per_order > 1 { "pending" } else { "searching" };
+    if tx.execute(sql, &[new.order_id.into(), or_status.into()])? == 0 {
         return Ok(None);
     }
     let sql = "INSERT INTO holodrive_offer \
-        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, push_at) \
-        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7) RETURNING id";
+        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, slot, push_at) \
+        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8) RETURNING id";
     let params = [
         new.order_id.into(),
         new.driver_id.into(),
@@ -94,15 +112,30 @@ pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer) -> Result<Option<(OfferId, 
         tx.now().into(),
         new.expires_at.into(),
         new.unreachable_at.into(),
+        slot.into(),
         new.push_at.into(),
     ];
     let offer_id = returned(tx.query_one(sql, &params)?)?;
-    let details = json!({
+    let mut details = json!({
         "driver_id": new.driver_id, "offer_id": offer_id,
         "distance_to_pickup_km": new.distance_km, "expires_at": new.expires_at, "connected": new.connected,
     });
+    if new.actor_id.is_none() {
+        details[CONSIDERED] = json!(new.considered);
+    }
     let event = record_event(tx, new.order_id, "offered", new.actor_id, &details)?;
     Ok(Some((offer_id, event)))
+}
+
+/// A place among the live offers of the order. An order that may have one has it where the order searches.
+fn free_slot(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<usize>, StorageError> {
+    if new.offers_per_order == 1 {
+        return Ok(Some(0));
+    }
+    let sql = "SELECT slot FROM holodrive_offer WHERE order_id = $1 AND state = 'live'";
+    let rows = tx.query(sql, &[new.order_id.into()])?;
+    let taken = rows.into_iter().map(Row::first::<i64>).collect::<Result<HashSet<_>, _>>()?;
+    Ok((0..new.offers_per_order).find(|slot| i64::try_from(*slot).is_ok_and(|slot| !taken.contains(&slot))))
 }
 
 /// pending → accepted, by the driver who has the live offer, before its deadline. `None` when he has none.
@@ -122,7 +155,7 @@ pub(super) fn accept(
     Ok(Some((offer_id, event)))
 }
 
-/// Ends a live offer; pending → searching. `None` when it is not live any more.
+/// Ends a live offer; with the last one pending → searching. `None` when it is not live any more.
 pub(super) fn end_offer(
     tx: &mut Tx<'_>,
     offer_id: OfferId,
@@ -141,7 +174,8 @@ pub(super) fn end_offer(
     let (order_id, driver_id, expires_at): (OrderId, UserId, Timestamp) = (row.take()?, row.take()?, row.take()?);
     // Should the two disagree, which takes a hand in the database, ending the offer mends it: nothing may keep an offer
     // from ending.
-    let sql = "UPDATE holodrive_order SET status = 'searching' WHERE id = $1 AND status = 'pending'";
+    let sql = "UPDATE holodrive_order SET status = 'searching' WHERE id = $1 AND status = 'pending' \
+        AND NOT EXISTS (SELECT 1 FROM holodrive_offer f WHERE f.order_id = $1 AND f.state = 'live')";
     tx.execute(sql, &[order_id.into()])?;
     let mut details = json!({"driver_id": driver_id, "offer_id": offer_id});
     if let Some(reason) = reason {
@@ -239,13 +273,17 @@ pub(super) fn cancel(
 }
 
 /// searching → `no_driver`, when the search has run out. `None` when it has not.
-pub(super) fn give_up(tx: &mut Tx<'_>, order_id: OrderId) -> Result<Option<i64>, StorageError> {
+pub(super) fn give_up(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    considered: &[Considered],
+) -> Result<Option<i64>, StorageError> {
     let sql = "UPDATE holodrive_order SET status = 'no_driver' \
         WHERE id = $1 AND status = 'searching' AND search_until <= $2";
     if tx.execute(sql, &[order_id.into(), tx.now().into()])? == 0 {
         return Ok(None);
     }
-    record_event(tx, order_id, "no_driver", None, &json!({})).map(Some)
+    record_event(tx, order_id, "no_driver", None, &json!({ CONSIDERED: considered })).map(Some)
 }
 
 /// The driver's device has the offer. `false` when it is not live, or was delivered before.

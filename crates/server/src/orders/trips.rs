@@ -90,7 +90,7 @@ impl Orders {
         }
         let (by, message): (_, fn(OrderId) -> _) =
             if by_rider { ("rider", texts::cancelled_by_rider) } else { ("staff", texts::cancelled_by_staff) };
-        if let Some(offer) = order.offer {
+        for offer in &order.offers {
             let end = OfferEnd::Revoked(Revocation::Cancelled);
             let withdrawal = Withdrawal { end, actor_id: Some(user.id), declined_by: None, message };
             self.withdraw(tx, offer.id, withdrawal)?;

@@ -49,6 +49,8 @@ label! {
         Cancelled = "cancelled",
         /// The driver took another order.
         Busy = "busy",
+        /// Another driver took the order.
+        Taken = "taken",
     }
 }
 

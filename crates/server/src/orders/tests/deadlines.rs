@@ -99,6 +99,9 @@ async fn a_restart_continues_with_everything() {
     town.pass(seconds(1)).await;
     assert_eq!(town.asked(delivered).await, Some(asked.id), "it was delivered");
     assert_eq!(town.asked(undelivered).await, Some(barred.id), "it went to the next");
+    assert_eq!(town.asked(waiting).await, None, "one has his hands full, of the other nothing is heard");
+    town.poll(&asked).await;
+    town.settle().await;
     assert_eq!(town.asked(waiting).await, Some(asked.id), "whose cool-down goes on, is not asked");
     town.pass(seconds(12)).await;
     assert_ne!(town.asked(delivered).await, Some(asked.id));

@@ -236,7 +236,7 @@ async fn an_order_that_staff_give_away_while_a_driver_is_being_asked_frees_him()
     let second = town.create().await;
     town.settle().await;
     assert_eq!(town.asked(second).await, Some(near.id));
-    std::sync::Arc::clone(&town.orders).make_one_offer(plan.matches[0]).await;
+    std::sync::Arc::clone(&town.orders).make_one_offer(plan.matches[0].clone()).await;
     let third = town.create().await;
     town.settle().await;
     assert_eq!(town.status(third).await, Searching, "he has one offer, and the limit is one");

@@ -97,7 +97,7 @@ async fn accept_and_the_deadline() {
     for _ in 0..5 {
         for millis in -5_i64..=5 {
             let order = town.offered_to(&driver).await;
-            let deadline = town.order(order).await.offer.unwrap().expires_at;
+            let deadline = town.order(order).await.offers[0].expires_at;
             town.clock.advance(Duration::from_millis(u64::try_from(1_000 + millis).unwrap()));
             let (clock, ticks) = (Arc::clone(&town.clock), 2);
             let time_passes = async move {
@@ -165,7 +165,7 @@ async fn assign_and_the_dispatcher() {
     let (near, far) = (town.driver_at("near", 1.0).await, town.driver("far").await);
     for _ in 0..ROUNDS {
         let order = town.create().await;
-        let (found, orders) = (town.orders.plan(town.now()).matches[0], Arc::clone(&town.orders));
+        let (found, orders) = (town.orders.plan(town.now()).matches.remove(0), Arc::clone(&town.orders));
         let (id, staff) = (far.id, town.staff.id);
         let dispatches = async move {
             orders.make_one_offer(found).await;

@@ -179,7 +179,7 @@ impl Town {
         loop {
             let plan = self.orders.plan(self.now());
             for found in &plan.matches {
-                Arc::clone(&self.orders).make_one_offer(*found).await;
+                Arc::clone(&self.orders).make_one_offer(found.clone()).await;
             }
             let swept = if plan.overdue { self.sweep().await } else { 0 };
             if plan.matches.is_empty() && swept == 0 {
@@ -205,7 +205,7 @@ impl Town {
 
     /// To whom the order is offered.
     pub(super) async fn asked(&self, id: OrderId) -> Option<UserId> {
-        self.order(id).await.offer.map(|offer| offer.driver_id)
+        self.order(id).await.offers.first().map(|offer| offer.driver_id)
     }
 
     /// The types of the history's entries.

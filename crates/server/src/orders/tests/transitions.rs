@@ -19,7 +19,7 @@ async fn from_the_request_to_the_end_of_the_trip() {
     let answers::Accepted::Now(accepted) = town.accept(order, &driver).await.unwrap() else {
         panic!("accepted before")
     };
-    assert_eq!((accepted.status, accepted.driver_id, accepted.offer), (Accepted, Some(driver.id), None));
+    assert_eq!((accepted.status, accepted.driver_id, accepted.offers), (Accepted, Some(driver.id), Vec::new()));
     assert!(accepted.conversation_id.is_some());
     for (step, status) in STEPS.into_iter().zip([Arrived, InProgress, Completed]) {
         assert_eq!(town.step(order, &driver, step).await.unwrap().status, status);
@@ -174,9 +174,9 @@ async fn assign_takes_a_pending_order_from_one_driver_to_another() {
     let order = town.create().await;
     town.settle().await;
     assert_eq!(town.asked(order).await, Some(near.id));
-    let before = town.order(order).await.offer;
-    assert_eq!(town.assign(order, &near).await.unwrap().offer, before, "he has it already");
-    assert_eq!(town.assign(order, &far).await.unwrap().offer.unwrap().driver_id, far.id);
+    let before = town.order(order).await.offers;
+    assert_eq!(town.assign(order, &near).await.unwrap().offers, before, "he has it already");
+    assert_eq!(town.assign(order, &far).await.unwrap().offers[0].driver_id, far.id);
     assert_eq!(town.history(order).await, ["created", "offered", "offer_revoked", "offered"]);
     town.check_invariants().await;
 }
@@ -187,7 +187,7 @@ async fn assigning_what_has_just_run_out_makes_a_new_offer() {
     let driver = town.driver("driver").await;
     let order = town.offered_to(&driver).await;
     town.clock.advance(std::time::Duration::from_secs(10));
-    let offer = town.assign(order, &driver).await.unwrap().offer.unwrap();
+    let offer = town.assign(order, &driver).await.unwrap().offers[0];
     assert!(offer.expires_at > town.now());
     assert_eq!(town.history(order).await, ["created", "offered", "offer_expired", "offered"]);
     town.check_invariants().await;
