@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 use holodrive_protocol::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode, Url, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ impl Apns {
             return Ok(None);
         };
         Ok(Some(Self {
-            http: client(URL_SETTING, reqwest::ClientBuilder::http2_prior_knowledge)?,
+            http: client(URL_SETTING, ClientBuilder::http2_prior_knowledge)?,
             devices: address(URL_SETTING, &config.apns_url, &["3", "device"])?,
             topic: topic.clone(),
             team_id: team_id.clone(),
@@ -108,15 +108,15 @@ impl Apns {
         }
     }
 
-    async fn authorized(&self, request: reqwest::RequestBuilder) -> Result<Answer, String> {
+    async fn authorized(&self, request: RequestBuilder) -> Result<Answer, String> {
         let again = request.try_clone();
         let provider = self.token(None).await?;
-        let answer = send(request.bearer_auth(provider.expose())).await?;
+        let answer = send(authorization(request, &provider)).await?;
         let is_old = answer.status == StatusCode::FORBIDDEN && refusal(&answer).reason == "ExpiredProviderToken";
         let Some(again) = again.filter(|_| is_old) else { return Ok(answer) };
         match self.token(Some(&provider)).await? {
             other if other == provider => Ok(answer),
-            other => send(again.bearer_auth(other.expose())).await,
+            other => send(authorization(again, &other)).await,
         }
     }
 
@@ -131,6 +131,11 @@ impl Apns {
         let token = jsonwebtoken::encode(&header, &claims, &self.key);
         token.map(Secret::new).map_err(|_| "the provider token cannot be signed".to_owned())
     }
+}
+
+/// The scheme as Apple writes it.
+fn authorization(request: RequestBuilder, provider: &Secret) -> RequestBuilder {
+    request.header(header::AUTHORIZATION, format!("bearer {}", provider.expose()))
 }
 
 fn read(file: &Path) -> Result<EncodingKey, PushSetupError> {
