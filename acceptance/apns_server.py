@@ -106,10 +106,10 @@ class ApnsServer(Service):
         except OSError:
             client.close()
 
-    def answer(self, headers: dict, body: bytes) -> tuple[int, dict | None, dict]:
+    def answer(self, headers: dict, body: bytes, provider: list) -> tuple[int, dict | None, dict]:
         deviation = self.next_deviation()
         try:
-            request = self.check(headers, body)
+            request = self.check(headers, body, provider)
         except Refused as refused:
             return refused.status, refused.body, {}
         if deviation:
@@ -117,13 +117,13 @@ class ApnsServer(Service):
         self.accept(request)
         return 200, None, {}
 
-    def check(self, headers: dict, body: bytes) -> dict:
+    def check(self, headers: dict, body: bytes, provider: list) -> dict:
         if headers[":method"] != "POST":
             raise Refused(405, "MethodNotAllowed")
         path = re.fullmatch(r"/3/device/([^/]*)", headers[":path"])
         if not path:
             raise Refused(404, "BadPath")
-        self.check_provider(headers.get("authorization", ""))
+        self.check_provider(headers.get("authorization", ""), provider)
         check_headers(headers)
         payload = check_payload(body, headers["apns-push-type"])
         token = path[1]
@@ -133,7 +133,7 @@ class ApnsServer(Service):
             raise Refused(400, "BadDeviceToken")
         return {"token": token, "headers": headers, "payload": payload}
 
-    def check_provider(self, authorization: str):
+    def check_provider(self, authorization: str, before: list):
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Refused(403, "MissingProviderToken")
@@ -146,14 +146,16 @@ class ApnsServer(Service):
             raise Refused(403, "InvalidProviderToken")
         if token in self.expired or not -2 <= time.time() - claims["iat"] <= LONGEST_TOKEN:
             raise Refused(403, "ExpiredProviderToken")
-        self.remember_provider(token)
+        self.remember_provider(token, before)
 
-    def remember_provider(self, token: str):
-        """Another token while the one before it is still good comes too soon: each may be used for twenty minutes at least."""
+    def remember_provider(self, token: str, before: list):
+        """Another token on a connection while the one before it is still good comes too soon: each is to be used for twenty minutes
+        at least."""
         with self.lock:
-            if token not in self.provider_tokens:
-                if self.provider_tokens and self.provider_tokens[-1] not in self.expired:
+            if token not in before:
+                if before and before[-1] not in self.expired:
                     raise Refused(429, "TooManyProviderTokenUpdates")
+                before.append(token)
                 self.provider_tokens.append(token)
 
 
@@ -196,6 +198,7 @@ class Connection:
         self.server, self.tls = server, tls
         self.http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self.requests = {}
+        self.provider = []
         self.answers = queue.SimpleQueue()
         self.wake, self.waker = socket.socketpair()
 
@@ -238,7 +241,7 @@ class Connection:
             self.requests.pop(event.stream_id, None)
 
     def consider(self, stream_id: int, headers: dict, body: bytearray):
-        self.answers.put((stream_id, *self.server.answer(headers, bytes(body))))
+        self.answers.put((stream_id, *self.server.answer(headers, bytes(body), self.provider)))
         try:
             self.waker.send(b".")
         except OSError:

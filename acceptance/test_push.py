@@ -35,7 +35,8 @@ def test_a_driver_without_a_socket_is_told_at_once(start, back_end):
     assert set(push) - {"at"} == {"driver_id", "order", "offer_id", "expires_at", "ttl_seconds", "attempt"}
     assert (push["driver_id"], push["order"]["id"], push["attempt"]) == (driver.id, order["id"], 1)
     assert push["expires_at"] == push["order"]["expires_at"] == order["expires_at"]
-    assert push["ttl_seconds"] == int(datetime.fromisoformat(push["expires_at"]).timestamp() - push["at"] + 0.999)
+    left = datetime.fromisoformat(push["expires_at"]).timestamp() - push["at"]
+    assert left - 1 < push["ttl_seconds"] < 120
     assert_offer_shape(push["order"], 120)
     pushed = wait_until(lambda: event(server, order, "pushed"), "the push is in the history")
     offered = event(server, order, "offered")
@@ -74,15 +75,20 @@ def test_who_has_the_offer_is_not_told_and_a_frozen_phone_is_once(start, back_en
 
 def test_what_is_over_is_not_told(start, back_end):
     server = start(PUSH_AFTER=3)
-    drivers = [frozen_driver(server)[0] for _ in range(4)]
-    accepted, declined, cancelled, reassigned = orders = [offer(server, driver) for driver in drivers]
-    assert act(drivers[0], accepted["id"], "accept").status_code == 200
-    assert act(drivers[1], declined["id"], "decline").status_code == 200
-    assert server.staff().post(f"/api/orders/{cancelled['id']}/cancel/").status_code == 200
-    last, _ = frozen_driver(server)
-    assert server.staff().post(f"/api/orders/{reassigned['id']}/assign/", {"driver_id": last.id}).status_code == 200
+    staff, last = server.staff(), frozen_driver(server)[0]
+    endings = [
+        lambda driver, order: act(driver, order["id"], "accept"),
+        lambda driver, order: act(driver, order["id"], "decline"),
+        lambda _, order: staff.post(f"/api/orders/{order['id']}/cancel/"),
+        lambda _, order: staff.post(f"/api/orders/{order['id']}/assign/", {"driver_id": last.id}),
+    ]
+    orders = []
+    for end in endings:
+        driver, _ = frozen_driver(server)
+        orders.append(offer(server, driver))
+        assert end(driver, orders[-1]).status_code == 200
     [push] = back_end.wait_for(1)
-    assert (push["driver_id"], push["order"]["id"]) == (last.id, reassigned["id"])
+    assert (push["driver_id"], push["order"]["id"]) == (last.id, orders[-1]["id"])
     assert [kind for order in orders[:3] for kind in kinds(server, order) if kind.startswith("push")] == []
 
 

@@ -134,10 +134,10 @@ impl Orders {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn hold_push(&self, push: &mut DuePush, hold: Duration) -> Result<bool, StorageError> {
+    pub async fn hold_push(&self, push: &mut DuePush, time: Duration) -> Result<bool, StorageError> {
         let (offer_id, held_until) = (push.offer_id, push.held_until);
         let held = self.storage.write(move |tx| {
-            let until = later(tx.now(), hold);
+            let until = later(tx.now(), time);
             let sql = "UPDATE holodrive_offer SET push_at = $3 WHERE id = $1 AND push_at = $2 \
                 AND state = 'live' AND delivered_at IS NULL AND expires_at > $4";
             let params = [offer_id.into(), held_until.into(), until.into(), tx.now().into()];

@@ -46,9 +46,9 @@ impl Bearer {
             }
             state.renewed_at = Some(now);
         }
-        let made = make().await;
-        let lasts = made.as_ref().map_or(FAILED_PAUSE, |(_, lasts)| *lasts);
-        let token = made.map(|(token, _)| token);
+        let fresh = make().await;
+        let lasts = fresh.as_ref().map_or(FAILED_PAUSE, |(_, lasts)| *lasts);
+        let token = fresh.map(|(token, _)| token);
         state.token = Some((token.clone(), Instant::now() + lasts));
         token
     }

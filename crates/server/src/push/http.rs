@@ -31,7 +31,7 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 async fn register(State(app): State<Arc<App>>, mut command: Command) -> Result<Response, ApiError> {
-    let user_id = owner(&mut command)?;
+    let user_id = owner(&mut command);
     let fields = &mut command.fields;
     let platform = fields.choice::<Platform>("platform");
     let token = token(fields, platform);
@@ -49,12 +49,12 @@ async fn register(State(app): State<Arc<App>>, mut command: Command) -> Result<R
 }
 
 /// Whose device it is: the caller's, or of whom staff or a back end names.
-fn owner(command: &mut Command) -> Result<UserId, ApiError> {
+fn owner(command: &mut Command) -> UserId {
     let named = if command.caller.is_staff() { command.fields.optional_user_id("user_id") } else { None };
     match (named, &command.caller) {
-        (Some(user_id), _) => Ok(user_id),
-        (None, Caller::User(identity)) => Ok(identity.user.id),
-        (None, Caller::Backend) => Ok(command.fields.user_id("user_id")),
+        (Some(user_id), _) => user_id,
+        (None, Caller::User(identity)) => identity.user.id,
+        (None, Caller::Backend) => command.fields.user_id("user_id"),
     }
 }
 

@@ -84,20 +84,20 @@ impl Sending {
         let due: Vec<_> = self.aims.extract_if(.., |aim| aim.not_before <= now).collect();
         let ways = &self.pusher.ways;
         let sending = join_all(due.iter().map(|aim| ways.send(&aim.target, &message)));
-        match while_held(&self.pusher, &mut self.push, sending).await {
-            Some(outcomes) => Some(self.judge(due, outcomes)),
-            None => {
-                self.aims.extend(due);
-                None
-            }
-        }
+        let Some(outcomes) = while_held(&self.pusher, &mut self.push, sending).await else {
+            self.aims.extend(due);
+            return None;
+        };
+        Some(self.judge(due, outcomes))
     }
 
     fn message(&self) -> Message {
         let left = self.expires.saturating_duration_since(Instant::now());
+        let left_micros = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
+        let now = Timestamp::from_micros(self.push.expires_at.as_micros().saturating_sub_unsigned(left_micros));
         Message {
             driver_id: self.push.driver_id,
-            order: self.push.order.clone(),
+            order: self.push.order.clone().with_remaining(now),
             offer_id: self.push.offer_id,
             expires_at: self.push.expires_at,
             ttl_seconds: left.as_secs().max(1),
