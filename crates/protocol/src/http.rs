@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Latitude, Longitude, Order, Timestamp, UserId, chat::ConversationKind, socket::OfferExpiredReason};
+use crate::{
+    Latitude, Longitude, Order, Timestamp, UserId, chat::ConversationKind, order::Considered,
+    socket::OfferExpiredReason,
+};
 
 /// Any answer that is not 2xx.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -146,6 +149,13 @@ pub struct CreateOrder {
 pub struct AssignOrder {
     /// Who is to be offered the order.
     pub driver_id: UserId,
+}
+
+/// Answer of `GET /api/orders/{id}/candidates/`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Candidates {
+    /// The nearest first; drivers who are offline are left out.
+    pub results: Vec<Considered>,
 }
 
 /// `GET /api/driver/orders/`: the poll.

@@ -31,7 +31,7 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Tells the time.
+    /// Tells the time: the database's.
     pub clock: SharedClock,
     /// Where browsers may come from.
     pub origins: AllowedOrigins,

@@ -12,6 +12,7 @@ pub mod console;
 pub mod demo;
 mod descriptors;
 pub mod dispatch;
+pub mod eta;
 #[cfg(feature = "failpoints")]
 mod failpoint;
 #[cfg(not(feature = "failpoints"))]

@@ -193,6 +193,18 @@ pub(super) const KILOMETRES: Kind<f64> = Kind::plain("a number of kilometres abo
     text.parse().ok().filter(|km| *km > 0.0 && *km <= 20_000.0)
 });
 
+pub(super) const FACTOR: Kind<f64> =
+    Kind::plain("a number from 1 to 10", |text| text.parse().ok().filter(|factor| (1.0..=10.0).contains(factor)));
+
+pub(super) const SPEED: Kind<f64> = Kind::plain("a number of kilometres an hour from 1 to 200", |text| {
+    text.parse().ok().filter(|speed| (1.0..=200.0).contains(speed))
+});
+
+pub(super) const PROFILE: Kind<String> = Kind::plain("letters, digits, - and _", |text| {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    parse::text(text).filter(|name| name.chars().all(is_plain))
+});
+
 pub(super) const KILOMETRES_OR_ZERO: Kind<f64> =
     Kind::plain("a number of kilometres, such as 0.1 or 0, 20000 at most", |text| {
         text.parse().ok().filter(|km| (0.0..=20_000.0).contains(km))

@@ -155,6 +155,19 @@ settings! {
         dispatch_batch_interval: Duration = SECONDS("2");
     }
 
+    "Times of arrival" {
+        /// How much longer the way by road is than the straight line.
+        eta_detour_factor: f64 = FACTOR("1.4");
+        /// Speed at which drivers get on, stops included, in kilometres an hour.
+        eta_speed_kmh: f64 = SPEED("25");
+        /// An OSRM server that knows the roads, such as `http://osrm:5000`. None, and while it does not answer: the straight line.
+        routing_url: Option<String> = HTTP_URL("");
+        /// Its profile.
+        routing_profile: String = PROFILE("driving");
+        /// How long it may take for one answer.
+        routing_timeout: Duration = SECONDS("2");
+    }
+
     "Channel layer" {
         /// The Redis of Django's channel layer (`hosts` of `channels_redis`), through which `group_send` reaches the
         /// sockets; several servers in the same order as there. None: no channel layer.

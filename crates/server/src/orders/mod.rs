@@ -6,10 +6,12 @@
 //! | `store` | reading orders, and the history |
 //! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
+//! | `positions`, `arrivals` | where drivers are, and when they come |
 //! | `events`, `texts` | what sockets hear, and the words in it |
 //! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
 
 mod answers;
+mod arrivals;
 mod dispatcher;
 mod driver_socket;
 mod drivers;

@@ -13,6 +13,7 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::Config,
     console,
+    eta::Eta,
     gateway::{Gateway, PathPattern, TrustedProxies},
     hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
@@ -29,10 +30,10 @@ pub fn open_storage(config: &Config, clock: SharedClock, metrics: Arc<Metrics>) 
 
 /// Everything that a server runs on.
 pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
-    let clock: SharedClock = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::new());
     let origins = AllowedOrigins::parse(config.allowed_origins.iter().map(String::as_str))?;
-    let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
+    let storage = open_storage(&config, Arc::new(SystemClock), Arc::clone(&metrics))?;
+    let clock = Arc::clone(storage.clock());
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
     accounts.check_tables().await?;
     let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, push: push_hook, presence } =
@@ -48,6 +49,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         chat: Arc::clone(&chat),
         metrics: Arc::clone(&metrics),
         driver_orders: driver_orders_hook,
+        eta: Eta::new(&config, &metrics)?,
     })
     .await?;
     let pusher = Pusher::new(Arc::clone(&orders), storage.clone(), Arc::clone(&metrics), ways);

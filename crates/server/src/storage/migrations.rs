@@ -7,6 +7,7 @@ use holodrive_protocol::Timestamp;
 
 use super::{
     Dialect, Row, StorageError, StorageOptions, Tx, UserKey,
+    clock::DatabaseClock,
     connection::{Access, Connection, Transaction},
     table::UserTable,
 };
@@ -31,8 +32,8 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 /// Brings the schema up to date; gives the table of the users.
-pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
-    apply(options, now).map_err(|error| match error {
+pub(super) fn run(options: &StorageOptions, clock: &DatabaseClock) -> Result<UserTable, StorageError> {
+    apply(options, clock).map_err(|error| match error {
         StorageError::Denied(why) => StorageError::Setup(format!(
             "the database cannot be migrated: {why}; GRANT that to its role, or let another role run `holodrive migrate`"
         )),
@@ -40,9 +41,10 @@ pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable,
     })
 }
 
-fn apply(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
+fn apply(options: &StorageOptions, clock: &DatabaseClock) -> Result<UserTable, StorageError> {
     let mut connection = Connection::open(&StorageOptions { timeout: LIMIT, ..options.clone() })?;
     let mut transaction = connection.begin(Access::Write)?;
+    let now = clock.begin(transaction.told());
     if let (Dialect::Postgres, Some(schema)) = (transaction.dialect(), &options.schema) {
         make_schema(&mut transaction, schema)?;
     }

@@ -83,6 +83,18 @@ label! {
 }
 
 label! {
+    /// What became of a question to the routing service.
+    pub RoutingOutcome {
+        /// It knows how long it takes.
+        Done = "done",
+        /// No road leads there.
+        NoRoute = "no_route",
+        /// It did not answer, or answered rubbish.
+        Failed = "failed",
+    }
+}
+
+label! {
     /// Why a handshake was refused: the `code` of its error message.
     pub(super) Refusal {
         /// No credentials, or bad ones.

@@ -16,7 +16,7 @@ use prometheus_client::{
 
 use super::{
     HookMetrics, PushMetrics,
-    labels::{CloseCode, HttpMethod, OfferOutcome, Refusal},
+    labels::{CloseCode, HttpMethod, OfferOutcome, Refusal, RoutingOutcome},
 };
 
 /// The media type of [`Metrics::encode`].
@@ -40,6 +40,7 @@ pub struct Metrics {
     offer_lateness: Histogram,
     live_offers: Gauge,
     waiting_orders: Gauge,
+    routing: Family<ByRouting, Counter>,
     commit_batches: Histogram,
     commit_failures: Counter,
     layer_messages: Counter,
@@ -78,6 +79,11 @@ struct ByOutcome {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByRouting {
+    outcome: RoutingOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByAnswer {
     method: HttpMethod,
     route: String,
@@ -107,6 +113,7 @@ impl Metrics {
             offer_lateness: latency_histogram(),
             live_offers: Gauge::default(),
             waiting_orders: Gauge::default(),
+            routing: Family::default(),
             commit_batches: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             commit_failures: Counter::default(),
             layer_messages: Counter::default(),
@@ -191,6 +198,18 @@ impl Metrics {
     /// So many orders wait for a driver now.
     pub fn waiting_orders(&self, orders: i64) {
         self.waiting_orders.set(orders);
+    }
+
+    /// There is a routing service: its series are there from now on, at zero.
+    pub fn routing_is_on(&self) {
+        for outcome in RoutingOutcome::ALL {
+            self.routing.get_or_create_owned(&ByRouting { outcome: *outcome });
+        }
+    }
+
+    /// The routing service was asked for a travel time.
+    pub fn routing_asked(&self, outcome: RoutingOutcome) {
+        self.routing.get_or_create(&ByRouting { outcome }).inc();
     }
 
     /// A transaction with that many writes is about to be committed.
@@ -282,6 +301,7 @@ impl Metrics {
         registry.register_with_unit("offer_lateness", help, Unit::Seconds, self.offer_lateness.clone());
         registry.register("live_offers", "Offers that drivers hold now", self.live_offers.clone());
         registry.register("waiting_orders", "Orders without a driver now", self.waiting_orders.clone());
+        registry.register("routing_requests", "Travel times asked of the routing service", self.routing.clone());
     }
 
     fn register_storage(&mut self) {

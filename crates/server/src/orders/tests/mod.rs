@@ -1,7 +1,12 @@
 use super::transitions::TripStep;
 
+mod arrivals;
 mod back_end;
+mod broadcasts;
+mod clocks;
 mod deadlines;
+mod death;
+mod deeds;
 mod dispatching;
 mod driver_screens;
 mod interleavings;
@@ -9,9 +14,10 @@ mod invariants;
 mod races;
 mod refusals;
 mod rider_screens;
+mod sabotage;
 mod scene;
-mod schedule;
 mod screen;
+mod simulation;
 mod sockets;
 mod town;
 mod transitions;
