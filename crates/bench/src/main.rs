@@ -5,10 +5,12 @@
 
 mod chart;
 mod chat;
+mod cities;
 mod compare;
 mod connections;
 mod deadlines;
 mod disk;
+mod dispatching;
 mod document;
 mod fleet;
 mod instructions;
@@ -44,6 +46,8 @@ struct Cli {
 enum Benchmark {
     /// How late offers end
     Deadlines(deadlines::Args),
+    /// How soon a driver has a new order, among thousands who drive around
+    Dispatch(dispatching::Args),
     /// What the index of drivers in memory takes for a move, for a search, and in bytes
     Fleet(fleet::Args),
     /// What an idle connection costs in memory
@@ -70,6 +74,7 @@ async fn main() -> ExitCode {
     }
     let outcome = match benchmark {
         Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
+        Benchmark::Dispatch(args) => dispatching::run(&place, args).await,
         Benchmark::Fleet(args) => fleet::run(&args),
         Benchmark::Connections(args) => connections::run(&place, args).await,
         Benchmark::Chat(args) => chat::run(&place, args).await,

@@ -1,4 +1,21 @@
-//! Numbers as they stand in tables.
+//! Numbers as they stand in tables, and as they are asked for.
+
+use std::str::FromStr;
+
+use anyhow::Context;
+
+/// A part of a whole, from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share(pub(crate) f64);
+
+impl FromStr for Share {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+        share.map(Self).with_context(|| format!("{text} is not a number from 0 to 1"))
+    }
+}
 
 /// With commas between thousands.
 pub(crate) fn number(value: f64, digits: usize) -> String {

@@ -40,9 +40,9 @@ impl Orders {
         tx.after_commit(|| crate::failpoint::pass("orders.accept_committed"));
         let order = load_order(tx, order_id)?;
         let order = self.open_conversation(tx, order, driver.id)?;
-        // An order that could have had more offers is still looked for.
-        self.change_board(tx, Change::StopSearch(order_id));
         self.change_board(tx, Change::OfferEnded(offer_id));
+        // Where it could have been offered to more.
+        self.change_board(tx, Change::StopSearch(order_id));
         self.change_board(tx, Change::TripStarted(driver.id, order_id));
         self.count(tx, |metrics| metrics.offer_ended(OfferOutcome::Accepted));
         let view = Box::new(self.view(&order));

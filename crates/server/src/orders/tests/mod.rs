@@ -1,7 +1,9 @@
 use super::transitions::TripStep;
 
+mod arrivals;
 mod back_end;
 mod broadcasts;
+mod clocks;
 mod deadlines;
 mod death;
 mod deeds;
@@ -9,6 +11,7 @@ mod dispatching;
 mod driver_screens;
 mod interleavings;
 mod invariants;
+mod million;
 mod races;
 mod refusals;
 mod rider_screens;
