@@ -9,6 +9,7 @@ mod connections;
 mod deadlines;
 mod disk;
 mod document;
+mod fleet;
 mod instructions;
 mod latencies;
 mod load;
@@ -41,6 +42,8 @@ struct Cli {
 enum Benchmark {
     /// How late offers end
     Deadlines(deadlines::Args),
+    /// What the index of drivers in memory takes for a move, for a search, and in bytes
+    Fleet(fleet::Args),
     /// What an idle connection costs in memory
     Connections(connections::Args),
     /// How many chat messages a second are stored and acknowledged
@@ -63,6 +66,7 @@ async fn main() -> ExitCode {
     }
     let outcome = match benchmark {
         Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
+        Benchmark::Fleet(args) => fleet::run(&args),
         Benchmark::Connections(args) => connections::run(&place, args).await,
         Benchmark::Chat(args) => chat::run(&place, args).await,
         Benchmark::Instructions(args) => instructions::run(&place, args).await,

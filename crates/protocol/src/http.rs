@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Latitude, Longitude, Order, Timestamp, UserId, chat::ConversationKind, socket::OfferExpiredReason};
+use crate::{
+    Latitude, Longitude, Order, Timestamp, UserId, chat::ConversationKind, order::Considered,
+    socket::OfferExpiredReason,
+};
 
 /// Any answer that is not 2xx.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -186,6 +189,13 @@ pub struct DriverVehicle {
     pub classes: Vec<String>,
     /// Seats for passengers; null where nobody said what he drives.
     pub seats: Option<u32>,
+}
+
+/// Answer of `GET /api/orders/{id}/candidates/`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Candidates {
+    /// The nearest first; drivers who are offline are left out.
+    pub results: Vec<Considered>,
 }
 
 /// `GET /api/driver/orders/`: the poll.

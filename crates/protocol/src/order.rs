@@ -156,3 +156,42 @@ pub struct OrderEvent {
     #[serde(flatten)]
     pub details: serde_json::Map<String, serde_json::Value>,
 }
+
+/// What keeps a driver from being offered an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// He takes no orders.
+    Offline,
+    /// He drives an order.
+    OnTrip,
+    /// He has as many offers as he may hold.
+    Busy,
+    /// His last offer never reached his phone, and nothing was heard of it since.
+    Unreachable,
+    /// There was no sign of life for too long.
+    Stale,
+    /// He has an offer of this order.
+    Offered,
+    /// He was offered it a short time ago.
+    Cooling,
+    /// He had it and gave it back.
+    GaveBack,
+    /// His vehicle is of another class.
+    WrongClass,
+    /// His vehicle has too few seats.
+    TooFewSeats,
+    /// He is farther away than a driver may be.
+    TooFar,
+}
+
+/// A driver who came into question for an order.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Considered {
+    /// Who.
+    pub driver_id: UserId,
+    /// How far he is from the pickup, rounded to 0.01; null where that is not known.
+    pub distance_km: Option<f64>,
+    /// Why he is not asked; null: he can be.
+    pub skipped: Option<Obstacle>,
+}

@@ -2,7 +2,7 @@
 
 use holodrive_protocol::{
     Order, OrderEvent, OrderId, OrderStatus, UserId,
-    http::{AssignOrder, CreateOrder, Page},
+    http::{AssignOrder, Candidates, CreateOrder, Page},
 };
 
 use super::{Api, PageOf, call::Call};
@@ -33,6 +33,11 @@ impl Api {
     /// What happened to an order.
     pub async fn order_events(&self, id: OrderId, page: &PageOf) -> Result<Page<OrderEvent>, Error> {
         self.fetch(Call::get(format!("/api/orders/{id}/events/")).query(page.pairs())).await
+    }
+
+    /// Who comes into question for an order that nobody has, for staff or a back end.
+    pub async fn candidates(&self, id: OrderId) -> Result<Candidates, Error> {
+        self.fetch(Call::get(format!("/api/orders/{id}/candidates/"))).await
     }
 
     /// Cancels an order, as its rider or as staff.

@@ -2,13 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use holodrive_protocol::{OrderId, Timestamp, UserId};
+use holodrive_protocol::{
+    OrderId, Timestamp, UserId,
+    order::{Considered, Obstacle},
+};
 
 use super::{
     board::Board,
     fleet::FleetRules,
     geo::rounded_km,
-    model::{Considered, Obstacle, Rules},
+    model::{Rules, Waiting},
     search::Search,
 };
 
@@ -18,11 +21,20 @@ const NAMED: usize = 12;
 const LOOKED_BEYOND: f64 = 2.0;
 
 impl Board {
-    /// Who comes into question for an order that waits, the nearest first, and what keeps each of them from being asked;
-    /// drivers who are offline are left out. With `chosen` it ends with him.
+    /// [`Board::candidates`] for an order that waits. With `chosen` the list ends with him.
     pub fn considered(&self, order_id: OrderId, now: Timestamp, chosen: Option<UserId>) -> Vec<Considered> {
+        let search = self.waiting.get(&order_id);
+        search.map_or_else(Vec::new, |search| self.considered_for(search, now, chosen))
+    }
+
+    /// Who comes into question for an order, the nearest first, and what keeps each of them from being asked; drivers who are
+    /// offline are left out.
+    pub fn candidates(&self, order: Waiting, now: Timestamp) -> Vec<Considered> {
+        self.considered_for(&Search::new(order), now, None)
+    }
+
+    fn considered_for(&self, search: &Search, now: Timestamp, chosen: Option<UserId>) -> Vec<Considered> {
         let mut considered = Vec::new();
-        let Some(search) = self.waiting.get(&order_id) else { return considered };
         let limit_km = self.rules.radius.limit_km;
         self.walk_drivers(search, now, limit_km * LOOKED_BEYOND, |driver_id, skipped, km| {
             let too_far = km.filter(|km| *km > limit_km).map(|_| Obstacle::TooFar);

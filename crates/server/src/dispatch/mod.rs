@@ -7,6 +7,9 @@ mod board;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod board_tests;
 mod change;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod choice_tests;
 mod explain;
 mod fleet;
 mod geo;
@@ -19,8 +22,6 @@ mod strategy;
 
 pub use board::Board;
 pub use change::Change;
-pub use fleet::Position;
+pub use fleet::{Driver, Fleet, Position};
 pub use geo::{Point, rounded_km};
-pub use model::{
-    Considered, Match, NEVER, Needs, Obstacle, OfferTimes, Plan, Radius, Rules, StrategyKind, Vehicle, Waiting,
-};
+pub use model::{Match, NEVER, Needs, OfferTimes, Plan, Radius, Rules, StrategyKind, Vehicle, Waiting};

@@ -2,13 +2,13 @@
 
 use std::{cell::OnceCell, collections::BTreeSet, ops::ControlFlow};
 
-use holodrive_protocol::{OrderId, Timestamp, UserId};
+use holodrive_protocol::{OrderId, Timestamp, UserId, order::Obstacle};
 
 use super::{
     board::{Board, Deadline},
     fleet::{Driver, FleetRules},
     geo::Point,
-    model::{Match, Obstacle},
+    model::Match,
     search::{Search, credit_km},
 };
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use holodrive_protocol::{OrderId, OrderStatus, UserId, socket::OfferExpiredReason};
 
 use super::{
+    endings::Withdrawal,
     error::OrderError,
     events::DriverEventKind,
     pins::Pin,
     record::OrderRecord,
     service::{Orders, load_order},
     store,
-    texts::RiderNotice,
+    texts::{self, RiderNotice},
     transitions::{self, OfferEnd, Revocation},
 };
 use crate::{
@@ -48,7 +49,9 @@ impl Orders {
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
         for other in &order.offers {
-            self.end_offer(tx, other.id, OfferEnd::Revoked(Revocation::Taken), None)?;
+            let end = OfferEnd::Revoked(Revocation::Taken);
+            let withdrawal = Withdrawal { end, actor_id: None, declined_by: None, message: texts::order_timeout };
+            self.withdraw(tx, other.id, withdrawal)?;
         }
         for other in transitions::live_offers_of(tx, driver.id)? {
             self.end_offer(tx, other, OfferEnd::Revoked(Revocation::Busy), None)?;

@@ -10,7 +10,7 @@ use axum::{
 };
 use holodrive_protocol::{
     Order, OrderEvent, OrderId, OrderStatus, UserId,
-    http::{DriverOrders, DriverStatus, DriverVehicle, Page},
+    http::{Candidates, DriverOrders, DriverStatus, DriverVehicle, Page},
 };
 
 use super::{
@@ -48,6 +48,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/orders", get(list).post(create))
         .route("/api/orders/{id}", get(show))
         .route("/api/orders/{id}/events", get(events))
+        .route("/api/orders/{id}/candidates", get(candidates))
         .route("/api/orders/{id}/cancel", post(cancel))
         .route("/api/orders/{id}/assign", post(assign))
         .route("/api/orders/{id}/unassign", post(unassign))
@@ -151,6 +152,17 @@ async fn events(
         event
     };
     Ok(Json(Page { results: results.into_iter().map(shown).collect(), next }))
+}
+
+async fn candidates(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathId(id): PathId,
+) -> Result<Json<Candidates>, ApiError> {
+    caller.require_staff()?;
+    let orders = Arc::clone(&app.orders);
+    let results = app.storage.read(move |tx| orders.candidates(tx, id)).await?;
+    Ok(Json(Candidates { results }))
 }
 
 /// The order, for those who may see it.

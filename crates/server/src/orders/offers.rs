@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
+use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, order::Considered};
 
 use super::{
     driver_store,
@@ -69,10 +69,7 @@ impl Orders {
         actor_id: Option<UserId>,
     ) -> Result<OrderRecord, OrderError> {
         let order = load_order(tx, order_id)?;
-        if !matches!(order.status, OrderStatus::Searching | OrderStatus::Pending) {
-            let detail = format!("the order is {}: only one that nobody has can be assigned", order.status.as_str());
-            return Err(OrderError::InvalidTransition(detail));
-        }
+        require_untaken(&order)?;
         if !self.accounts.is_active_driver(tx, driver_id)? {
             return Err(OrderError::NotADriver);
         }
@@ -95,6 +92,17 @@ impl Orders {
             self.make_offer(tx, &chosen, 1, actor_id)?;
         }
         load_order(tx, order_id)
+    }
+
+    /// Who comes into question for an order that nobody has, and why somebody is not asked.
+    ///
+    /// # Errors
+    /// [`OrderError::InvalidTransition`] when the order is taken or over, [`OrderError::NotFound`].
+    pub(super) fn candidates(&self, tx: &mut Tx<'_>, order_id: OrderId) -> Result<Vec<Considered>, OrderError> {
+        let order = load_order(tx, order_id)?;
+        require_untaken(&order)?;
+        let (waiting, now) = (self.waiting(tx, &order)?, tx.now());
+        Ok(self.board.look(|board| board.candidates(waiting, now)))
     }
 
     fn make_offer(
@@ -146,6 +154,14 @@ impl Orders {
         }
         Ok(())
     }
+}
+
+fn require_untaken(order: &OrderRecord) -> Result<(), OrderError> {
+    if matches!(order.status, OrderStatus::Searching | OrderStatus::Pending) {
+        return Ok(());
+    }
+    let detail = format!("the order is {}: only one that nobody has can be offered", order.status.as_str());
+    Err(OrderError::InvalidTransition(detail))
 }
 
 /// An offer's people and times, for the board.

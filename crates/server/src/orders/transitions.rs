@@ -9,17 +9,14 @@
 
 use std::collections::HashSet;
 
-use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
+use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, order::Considered};
 use serde_json::json;
 
 use super::{
     pins::Pin,
     store::{SearchTimes, record_event, returned},
 };
-use crate::{
-    dispatch::Considered,
-    storage::{Row, StorageError, Tx, Value},
-};
+use crate::storage::{Row, StorageError, Tx, Value};
 
 /// Key of an entry of the history that holds a list of [`Considered`]; it is for staff.
 pub(super) const CONSIDERED: &str = "considered";

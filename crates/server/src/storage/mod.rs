@@ -18,6 +18,9 @@ mod node;
 mod outbox;
 mod postgres;
 mod readers;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod rewrites;
 mod sqlite;
 mod table;
 mod tx;
@@ -31,6 +34,8 @@ pub use dialect::{Dialect, UserKey};
 pub use error::StorageError;
 pub use inspect::Inspection;
 pub use outbox::{Event, Topic};
+#[cfg(test)]
+pub(crate) use rewrites::Rewrite;
 pub use table::{Table, UserTable};
 pub use tx::Tx;
 pub(crate) use tx::placeholders;

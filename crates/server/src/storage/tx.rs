@@ -70,6 +70,8 @@ impl<'t> Tx<'t> {
     /// # Errors
     /// When the database refuses or fails.
     pub fn execute(&mut self, sql: &str, params: &[Value]) -> Result<usize, StorageError> {
+        #[cfg(test)]
+        let sql = &*super::rewrites::rewritten(sql);
         let done = on_engine!(&mut self.engine, statements => statements.execute(sql, params));
         self.noting(done)
     }
@@ -102,6 +104,8 @@ impl<'t> Tx<'t> {
     /// # Errors
     /// When the database refuses or fails.
     pub fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+        #[cfg(test)]
+        let sql = &*super::rewrites::rewritten(sql);
         let done = on_engine!(&mut self.engine, statements => statements.query(sql, params));
         self.noting(done)
     }

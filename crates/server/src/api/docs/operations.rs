@@ -4,7 +4,7 @@ use holodrive_protocol::{
     Order, OrderEvent, OrderStatus,
     chat::{ChatMessage, Conversation},
     http::{
-        AccessToken, Alive, AssignOrder, CreateConversation, CreateNotification, CreateOrder, DriverOrders,
+        AccessToken, Alive, AssignOrder, Candidates, CreateConversation, CreateNotification, CreateOrder, DriverOrders,
         DriverVehicle, Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, SendMessage,
         SetDriverLocation, SetDriverStatus, SetDriverVehicle, StartTrip, TokenPair, VerifyToken,
     },
@@ -84,9 +84,13 @@ fn orders() -> Vec<Operation> {
             .by(User, "Its rider, its driver, staff.")
             .answers::<Order>(200, "The order"),
         Operation::get("/api/orders/{id}/events/", "Show an order's history")
-            .by(User, "Its rider, its driver, staff.")
+            .by(User, "Its rider, its driver, staff. Staff also see in `considered` who came into question for an offer, and why he was not asked.")
             .paged()
             .answers::<Page<OrderEvent>>(200, "One page, oldest first"),
+        Operation::get("/api/orders/{id}/candidates/", "Show who comes into question for an order")
+            .by(UserOrBackend, "Staff and back ends. The drivers near an order that nobody has, and why each is or is not asked.")
+            .answers::<Candidates>(200, "At this moment")
+            .refuses(&[409]),
         Operation::post("/api/orders/{id}/cancel/", "Cancel an order")
             .by(User, "Its rider, staff.")
             .answers::<Order>(200, "The order after the step"),

@@ -2,29 +2,37 @@
 
 use holodrive_protocol::OrderId;
 
-use crate::storage::{Row, Tx};
+use super::super::Orders;
+use crate::storage::{Columns, Row, Tx};
 
-/// Each query must give no rows.
+/// Each query must give no rows; `$1` is the first order that is looked at.
 const QUERIES: &[(&str, &str)] = &[
     (
-        "I1: two live offers of one order",
-        "SELECT order_id FROM holodrive_offer WHERE state = 'live' GROUP BY order_id HAVING COUNT(*) > 1",
+        "I1: two live offers of one order in one place",
+        "SELECT order_id, slot FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
+         GROUP BY order_id, slot HAVING COUNT(*) > 1",
+    ),
+    (
+        "I1: two live offers of one order to one driver",
+        "SELECT order_id, driver_id FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
+         GROUP BY order_id, driver_id HAVING COUNT(*) > 1",
     ),
     (
         "an offer by the dispatcher to a driver who gave the order back",
         r#"SELECT b.id FROM holodrive_offer a JOIN holodrive_offer b ON b.order_id = a.order_id AND b.driver_id = a.driver_id
-         AND b.id > a.id WHERE a.state = 'released' AND EXISTS (SELECT 1 FROM holodrive_order_event e WHERE
-         e.order_id = b.order_id AND e.type = 'offered' AND e.actor_id IS NULL
+         AND b.id > a.id WHERE a.state = 'released' AND a.order_id >= $1 AND EXISTS (SELECT 1 FROM holodrive_order_event e
+         WHERE e.order_id = b.order_id AND e.type = 'offered' AND e.actor_id IS NULL
          AND e.details LIKE '%"offer_id":' || b.id || '}')"#,
     ),
     (
         "I2: a live offer of a driver on a trip",
         "SELECT f.id FROM holodrive_offer f JOIN holodrive_order o ON o.driver_id = f.driver_id
-         WHERE f.state = 'live' AND o.status IN ('accepted', 'arrived', 'in_progress')",
+         WHERE f.state = 'live' AND f.order_id >= $1 AND o.status IN ('accepted', 'arrived', 'in_progress')",
     ),
     (
         "I3: a trip without exactly one accepted offer, of its driver",
-        "SELECT o.id FROM holodrive_order o WHERE o.status IN ('accepted', 'arrived', 'in_progress', 'completed') AND
+        "SELECT o.id FROM holodrive_order o
+         WHERE o.status IN ('accepted', 'arrived', 'in_progress', 'completed') AND o.id >= $1 AND
          ((SELECT COUNT(*) FROM holodrive_offer f WHERE f.order_id = o.id AND f.state = 'accepted') <> 1 OR
           (SELECT COUNT(*) FROM holodrive_offer f WHERE f.order_id = o.id AND f.state = 'accepted'
            AND f.driver_id = o.driver_id) <> 1)",
@@ -32,46 +40,86 @@ const QUERIES: &[(&str, &str)] = &[
     (
         "I3: an accepted offer of an order that nobody has",
         "SELECT f.id FROM holodrive_offer f JOIN holodrive_order o ON o.id = f.order_id
-         WHERE f.state = 'accepted' AND o.driver_id IS NULL",
+         WHERE f.state = 'accepted' AND o.driver_id IS NULL AND o.id >= $1",
     ),
     (
         "I4: two open trips of a driver",
-        "SELECT driver_id FROM holodrive_order WHERE status IN ('accepted', 'arrived', 'in_progress')
+        "SELECT driver_id FROM holodrive_order WHERE status IN ('accepted', 'arrived', 'in_progress') AND id >= $1
          GROUP BY driver_id HAVING COUNT(*) > 1",
     ),
     (
         "I5: pending without a live offer, or a live offer of what is not pending",
-        "SELECT o.id FROM holodrive_order o WHERE (o.status = 'pending') <>
+        "SELECT o.id FROM holodrive_order o WHERE o.id >= $1 AND (o.status = 'pending') <>
          EXISTS (SELECT 1 FROM holodrive_offer f WHERE f.order_id = o.id AND f.state = 'live')",
     ),
     (
         "an offer that ended without a time, or is live with one",
-        "SELECT id FROM holodrive_offer WHERE (state = 'live') = (ended_at IS NOT NULL)",
+        "SELECT id FROM holodrive_offer WHERE order_id >= $1 AND (state = 'live') = (ended_at IS NOT NULL)",
     ),
     (
         "a revoked offer without a reason, or another with one",
-        "SELECT id FROM holodrive_offer WHERE (state = 'revoked') <> (reason IS NOT NULL)",
+        "SELECT id FROM holodrive_offer WHERE order_id >= $1 AND (state = 'revoked') <> (reason IS NOT NULL)",
     ),
     (
         "an offer that was accepted after its deadline",
-        "SELECT id FROM holodrive_offer WHERE state = 'accepted' AND ended_at >= expires_at",
+        "SELECT id FROM holodrive_offer WHERE order_id >= $1 AND state = 'accepted' AND ended_at >= expires_at",
     ),
     (
         "a driver who left the conversation of an order that he has not, or is missing from that of one that he has",
-        "SELECT o.id FROM holodrive_order o WHERE o.status IN ('accepted', 'arrived', 'in_progress') AND NOT EXISTS
-         (SELECT 1 FROM holodrive_conversation_participant p WHERE p.conversation_id = o.conversation_id
-          AND p.user_id = o.driver_id)",
+        "SELECT o.id FROM holodrive_order o WHERE o.id >= $1 AND o.status IN ('accepted', 'arrived', 'in_progress')
+         AND NOT EXISTS (SELECT 1 FROM holodrive_conversation_participant p
+         WHERE p.conversation_id = o.conversation_id AND p.user_id = o.driver_id)",
     ),
 ];
 
+/// `$1` as above. An offer by the dispatcher to a driver who then had `$2` others; staff may make more.
+const BEYOND_THE_LIMIT: &str = r#"SELECT b.id, b.driver_id FROM holodrive_offer b JOIN holodrive_order_event e
+     ON e.order_id = b.order_id AND e.type = 'offered' AND e.actor_id IS NULL AND e.details LIKE '%"offer_id":' || b.id || '}'
+     WHERE b.state = 'live' AND b.order_id >= $1 AND (SELECT COUNT(*) FROM holodrive_offer a
+     WHERE a.driver_id = b.driver_id AND a.state = 'live' AND a.id < b.id) >= $2"#;
+
+/// `$1` as above; `$2` is how many live offers an order may have.
+const WIDTH: &str = "SELECT order_id FROM holodrive_offer WHERE state = 'live' AND order_id >= $1
+     GROUP BY order_id HAVING COUNT(*) > $2";
+
+/// Orders whose histories are read at once.
+const REPLAYED_AT_ONCE: i64 = 5_000;
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// The first order.
+    pub(super) from: OrderId,
+    /// `ORDER_OFFERS_PER_DRIVER`.
+    pub(super) offers_per_driver: u32,
+    /// What the strategy allows.
+    pub(super) offers_per_order: usize,
+}
+
+impl Look {
+    /// Looks at everything.
+    pub(super) fn at(orders: &Orders) -> Self {
+        let offers_per_order = orders.rules.strategy.offers_per_order();
+        Self { from: 0, offers_per_driver: orders.config.order_offers_per_driver, offers_per_order }
+    }
+}
+
 /// What does not hold.
-pub(super) fn violations(tx: &mut Tx<'_>) -> Vec<String> {
+pub(super) fn violations(tx: &mut Tx<'_>, look: Look) -> Vec<String> {
     let mut found = Vec::new();
     for (name, sql) in QUERIES {
-        let rows = tx.query(sql, &[]).unwrap();
+        let rows = tx.query(sql, &[look.from.into()]).unwrap();
         found.extend(rows.into_iter().map(|row| format!("{name}: {row:?}")));
     }
-    found.extend(replay_violations(tx));
+    let limits = [
+        ("I1: more live offers of an order than it may have", WIDTH, look.offers_per_order.into()),
+        ("I2: more offers of a driver than he may have", BEYOND_THE_LIMIT, i64::from(look.offers_per_driver).into()),
+    ];
+    for (name, sql, limit) in limits {
+        let rows = tx.query(sql, &[look.from.into(), limit]).unwrap();
+        found.extend(rows.into_iter().map(|row| format!("{name}: {row:?}")));
+    }
+    found.extend(replay_violations(tx, look.from));
     found
 }
 
@@ -84,35 +132,74 @@ pub(super) fn late(tx: &mut Tx<'_>) -> Vec<Row> {
 }
 
 /// I8: the history of each order, replayed, gives its status.
-fn replay_violations(tx: &mut Tx<'_>) -> Vec<String> {
-    let rows = tx.query("SELECT id, status FROM holodrive_order", &[]).unwrap();
-    let orders = rows.into_iter().map(Row::columns).map(|mut row| (row.take().unwrap(), row.take().unwrap()));
-    orders.filter_map(|(id, status): (OrderId, String)| replay(tx, id, &status).err()).collect()
-}
-
-fn replay(tx: &mut Tx<'_>, id: OrderId, status: &str) -> Result<(), String> {
-    let sql = "SELECT type FROM holodrive_order_event WHERE order_id = $1 ORDER BY id";
-    let mut at = String::new();
-    for row in tx.query(sql, &[id.into()]).unwrap() {
-        let kind: String = row.first().unwrap();
-        at = next(&at, &kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {at}"))?.to_owned();
+fn replay_violations(tx: &mut Tx<'_>, from: OrderId) -> Vec<String> {
+    let last = tx.query_one("SELECT COALESCE(MAX(id), 0) FROM holodrive_order", &[]).unwrap().unwrap();
+    let (mut first, last) = (from, last.first::<OrderId>().unwrap());
+    let mut found = Vec::new();
+    while first <= last {
+        found.extend(replay(tx, first, first + REPLAYED_AT_ONCE));
+        first += REPLAYED_AT_ONCE;
     }
-    if at == status { Ok(()) } else { Err(format!("I8: order {id} is {status}, its history says {at}")) }
+    found
 }
 
-/// The table of transitions.
-pub(super) fn next(at: &str, kind: &str) -> Option<&'static str> {
-    Some(match (at, kind) {
-        ("", "created")
-        | ("pending", "offer_declined" | "offer_expired" | "offer_revoked")
-        | ("accepted" | "arrived", "released") => "searching",
-        ("searching", "offered") | ("pending", "delivered") => "pending",
-        ("pending", "accepted") => "accepted",
-        ("accepted", "arrived") => "arrived",
-        ("arrived", "started") => "in_progress",
-        ("in_progress", "completed") => "completed",
-        ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",
-        ("searching", "no_driver") => "no_driver",
-        _ => return None,
-    })
+fn replay(tx: &mut Tx<'_>, from: OrderId, before: OrderId) -> Vec<String> {
+    let sql =
+        "SELECT o.id, o.status, e.type FROM holodrive_order o LEFT JOIN holodrive_order_event e ON e.order_id = o.id
+         WHERE o.id >= $1 AND o.id < $2 ORDER BY o.id, e.id";
+    let rows = tx.query(sql, &[from.into(), before.into()]).unwrap();
+    let entries: Vec<_> = rows.into_iter().map(|row| entry(row.columns())).collect();
+    entries.chunk_by(|(one, ..), (next, ..)| one == next).filter_map(|history| replay_one(history).err()).collect()
+}
+
+type Entry = (OrderId, String, Option<String>);
+
+fn entry(mut row: Columns) -> Entry {
+    (row.take().unwrap(), row.take().unwrap(), row.take().unwrap())
+}
+
+fn replay_one(history: &[Entry]) -> Result<(), String> {
+    let (id, status, _) = &history[0];
+    let mut order = Replay::default();
+    for kind in history.iter().filter_map(|(.., kind)| kind.as_deref()) {
+        order = order.clone().next(kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {order:?}"))?;
+    }
+    if order.status != status {
+        return Err(format!("I8: order {id} is {status}, its history says {order:?}"));
+    }
+    Ok(())
+}
+
+/// An order as its history tells of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Replay {
+    pub(super) status: &'static str,
+    /// Live offers.
+    live: u32,
+}
+
+impl Replay {
+    /// The table of transitions.
+    pub(super) fn next(self, kind: &str) -> Option<Self> {
+        let Self { status, live } = self;
+        let (status, live) = match (status, kind) {
+            ("", "created") => ("searching", live),
+            ("searching" | "pending", "offered") => ("pending", live + 1),
+            ("pending", "delivered") => (status, live),
+            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") if live == 1 => ("searching", 0),
+            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") => (status, live.checked_sub(1)?),
+            ("pending", "accepted") => ("accepted", live.checked_sub(1)?),
+            // Where it was offered to others, too.
+            ("accepted", "offer_revoked") => (status, live.checked_sub(1)?),
+            ("accepted", "arrived") if live == 0 => ("arrived", 0),
+            ("accepted" | "arrived", "released" | "unassigned") if live == 0 => ("searching", 0),
+            ("arrived", "wrong_pin") => (status, live),
+            ("arrived", "started") => ("in_progress", 0),
+            ("in_progress", "completed") => ("completed", 0),
+            ("searching" | "accepted" | "arrived", "cancelled") if live == 0 => ("cancelled", 0),
+            ("searching", "no_driver") => ("no_driver", 0),
+            _ => return None,
+        };
+        Some(Self { status, live })
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     super::{events::RiderEvent, store},
-    invariants,
+    invariants::Replay,
     scene::Visit,
     town::Town,
 };
@@ -61,12 +61,12 @@ async fn check_log(town: &Town, log: &[RiderEvent], updates: &[Value]) {
     let sql = "SELECT id, order_id, type FROM holodrive_order_event ORDER BY id";
     let rows = town.write(move |_, tx| Ok(tx.query(sql, &[])?)).await.unwrap();
     let mut untold: BTreeMap<i64, (OrderId, String, &str)> = BTreeMap::new();
-    let mut statuses: HashMap<OrderId, &str> = HashMap::new();
+    let mut orders: HashMap<OrderId, Replay> = HashMap::new();
     for mut row in rows.into_iter().map(Row::columns) {
         let (seq, id, kind): (_, OrderId, String) = (row.take().unwrap(), row.take().unwrap(), row.take().unwrap());
-        let status = invariants::next(statuses.get(&id).unwrap_or(&""), &kind).unwrap();
-        statuses.insert(id, status);
-        untold.insert(seq, (id, kind, status));
+        let order = orders.remove(&id).unwrap_or_default().next(&kind).unwrap();
+        untold.insert(seq, (id, kind, order.status));
+        orders.insert(id, order);
     }
     for (event, order) in log.iter().zip(updates) {
         let (id, _, status) = untold.remove(&event.seq).unwrap();

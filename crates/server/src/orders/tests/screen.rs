@@ -20,18 +20,18 @@ impl Screen {
                 let orders = message["orders"].as_array().unwrap();
                 self.shown.extend(orders.iter().map(|order| order["id"].as_i64().unwrap()));
             }
-            "new_order" => assert!(self.shown.insert(order()), "an offer is shown twice: {message}"),
+            "new_order" => assert!(self.shown.insert(order()), "I9: an offer is shown twice: {message}"),
             "active_ride_snapshot" => self.trip = Some(order()),
             "order_timeout" | "order_declined" => {
-                assert!(self.shown.remove(&order()), "the end of what was not shown: {message}");
+                assert!(self.shown.remove(&order()), "I9: the end of what was not shown: {message}");
             }
             "order_accepted" => {
-                assert!(self.shown.remove(&order()), "accepted, but not shown: {message}");
+                assert!(self.shown.remove(&order()), "I9: accepted, but not shown: {message}");
                 self.trip = Some(order());
             }
             "order_cancelled" | "order_cancelled_by_rider" => {
                 let known = self.shown.remove(&order()) || self.trip.take_if(|trip| *trip == order()).is_some();
-                assert!(known, "cancelled, but neither shown nor driven: {message}");
+                assert!(known, "I9: cancelled, but neither shown nor driven: {message}");
             }
             other => panic!("{other}"),
         }

@@ -1,0 +1,104 @@
+//! Two nodes on one database, one of which dies or has a wrong clock.
+
+use std::{sync::Arc, time::Duration};
+
+use holodrive_protocol::OrderStatus::{Accepted as Taken, NoDriver, Searching};
+
+use super::{
+    super::{
+        super::{Orders, answers::Accepted},
+        death::commit_and_die,
+        town::Town,
+    },
+    ROUNDS, accepts, dispatches, does, race,
+};
+use crate::clock::ManualClock;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_between_commit_and_publish() {
+    let here = Town::new(&[("ORDER_OFFER_TIMEOUT", "20"), ("DISPATCH_MODE", "manual")]).await;
+    let (driver, other) = (here.driver("driver").await, here.driver("other").await);
+    let mut screen = here.connect(&driver).await;
+    for kind in ["connection_established", "initial_orders"] {
+        screen.hear_type(kind).await;
+    }
+
+    // An offer is made, and who made it dies before anybody was told.
+    let order = here.create().await;
+    let (id, staff, node) = (driver.id, here.staff.id, here.node().await);
+    let mut blind = node.connect(&driver).await;
+    blind.heard();
+    let dead = commit_and_die(&node, move |orders, tx| orders.assign(tx, order, id, Some(staff))).await;
+    assert!(screen.heard().is_empty() && blind.heard().is_empty(), "told before it could be");
+    here.catch_up().await;
+    assert_eq!(screen.hear_type("new_order").await["order"]["id"], order);
+    let node = here.node().await;
+    assert_eq!(node.connect(&driver).await.heard()[1]["orders"][0]["id"], order, "a restart finds it");
+    drop((dead, blind));
+
+    // It runs out.
+    here.clock.advance(Duration::from_secs(20));
+    let dead = commit_and_die(&node, Orders::sweep).await;
+    here.catch_up().await;
+    assert_eq!(screen.hear_type("order_timeout").await["order_id"], order);
+    assert_eq!((here.status(order).await, here.sweep().await), (Searching, 0), "it ended once");
+    drop(dead);
+
+    // Another is accepted.
+    here.assign(order, &driver).await.unwrap();
+    screen.hear_type("new_order").await;
+    let (node, accepting) = (here.node().await, Arc::clone(&driver));
+    let dead = commit_and_die(&node, move |orders, tx| orders.accept(tx, order, &accepting, None)).await;
+    let mut racers = vec![accepts(&here, order, &driver)];
+    racers.push(does(&here, move |orders, tx| orders.assign(tx, order, other.id, Some(staff))));
+    race(racers).await;
+    assert_eq!(screen.hear_type("order_accepted").await["order"]["id"], order);
+    assert!(matches!(here.accept(order, &driver).await, Ok(Accepted::Before(_))), "the same answer again");
+    let node = here.node().await;
+    assert_eq!(node.connect(&driver).await.heard()[2]["type"], "active_ride_snapshot");
+    assert_eq!(screen.heard(), [] as [serde_json::Value; 0], "each was told once");
+    here.check_invariants().await;
+    drop(dead);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_of_one_node_is_an_hour_ahead() {
+    let settings = [("ORDER_OFFER_TIMEOUT", "20"), ("ORDER_SEARCH_TIMEOUT", "60"), ("ORDER_REOFFER_AFTER", "1")];
+    let right = Town::new(&settings).await;
+    let ahead = Arc::new(ManualClock::at(right.now()));
+    ahead.advance(HOUR);
+    let wrong = right.node_by(&ahead).await;
+    let mut drivers = Vec::new();
+    for number in 0..3 {
+        drivers.push(right.driver_at(&format!("driver{number}"), f64::from(number)).await);
+    }
+    let mut orders = Vec::new();
+    for _ in 0..ROUNDS {
+        orders.push(right.create().await);
+        orders.push(wrong.create().await);
+        let mut racers = vec![dispatches(&right), dispatches(&wrong)];
+        for node in [&right, &wrong] {
+            racers
+                .extend(orders.iter().rev().take(3).zip(&drivers).map(|(order, driver)| accepts(node, *order, driver)));
+            racers.push(does(node, Orders::sweep));
+        }
+        race(racers).await;
+        right.check_invariants().await;
+        for node in [&right, &wrong] {
+            node.clock.advance(Duration::from_secs(1));
+        }
+    }
+    // Nobody answers any more. Whatever the wrong clock did, no order is forgotten.
+    for node in [&right, &wrong].into_iter().cycle().take(2 * 90) {
+        node.pass(Duration::from_secs(2)).await;
+        right.check_invariants().await;
+    }
+    right.clock.advance(HOUR);
+    right.settle().await;
+    for order in orders {
+        let status = right.status(order).await;
+        assert!(matches!(status, Taken | NoDriver), "order {order} is {status:?}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Deliberately broken variants of dispatch, which the simulation must catch: each is a mistake that real dispatchers make.
+//!
+//! Guards are conditions of statements, so what breaks them is another text of the statement, on the thread of one
+//! storage's writer. The program itself knows nothing of it. Where the schema would still refuse, its indexes are dropped
+//! first: they are the second line of defence, and here the first is judged.
+
+use super::{
+    super::events::{DriverEventKind, DriverFact},
+    simulation::simulate,
+    town::Town,
+};
+use crate::storage::Rewrite;
+
+/// Seeds within which each must be caught.
+const SEEDS: u64 = 60;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sabotage {
+    /// Accepting reads how the offer stands, and saves in another transaction without looking again.
+    CheckThenSave,
+    /// Accepting does not look at the deadline.
+    NoDeadline,
+    /// Nothing keeps two dispatchers from offering the same order.
+    UnlockedDispatchers,
+    /// The end of an offer does not make its order search again.
+    LostOrder,
+    /// That an offer ran out is not in the history.
+    MissingHistory,
+    /// Who gave an order back, or let its offer pass, may be asked at once again.
+    ForgottenCoolDown,
+    /// Drivers are not told of ends that another node commits.
+    UntoldEnd,
+}
+
+impl Sabotage {
+    /// Breaks a node.
+    pub(super) async fn commit(self, town: &Town) {
+        town.orders.storage.rewrite(self.statements()).await;
+        for index in self.indexes() {
+            let sql = format!("DROP INDEX IF EXISTS {index}");
+            town.write(move |_, tx| Ok(tx.execute(&sql, &[])?)).await.unwrap();
+        }
+        if self == Self::UntoldEnd {
+            forget_ends_of_others(town);
+        }
+    }
+
+    const fn statements(self) -> &'static [Rewrite] {
+        match self {
+            Self::CheckThenSave => &[
+                (
+                    "WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id",
+                    "WHERE id = (SELECT MAX(id) FROM holodrive_offer WHERE order_id = $1 AND driver_id = $2) RETURNING id",
+                ),
+                ("driver_id = $2 WHERE id = $1 AND status = 'pending'", "driver_id = $2 WHERE id = $1"),
+            ],
+            Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
+            Self::UnlockedDispatchers => &[(
+                "SET status = 'pending' WHERE id = $1 AND (status = 'searching' OR status = $2)",
+                "SET status = 'pending' WHERE id = $1 AND $2 <> 'none'",
+            )],
+            Self::LostOrder => &[(
+                "SET status = 'searching' WHERE id = $1 AND status = 'pending'",
+                "SET status = 'searching' WHERE id = $1 AND status = 'none'",
+            )],
+            Self::MissingHistory => &[(
+                "details) VALUES ($1, $2, $3,",
+                "details) VALUES ($1, $2, CASE WHEN $3 = 'offer_expired' THEN 'delivered' ELSE $3 END,",
+            )],
+            Self::ForgottenCoolDown => {
+                &[("state NOT IN ('live', 'accepted') ORDER BY id", "state = 'none' ORDER BY id")]
+            }
+            Self::UntoldEnd => &[],
+        }
+    }
+
+    const fn indexes(self) -> &'static [&'static str] {
+        match self {
+            Self::CheckThenSave => &["holodrive_offer_accepted", "holodrive_order_trip"],
+            Self::UnlockedDispatchers => &["holodrive_offer_live", "holodrive_offer_live_once"],
+            _ => &[],
+        }
+    }
+
+    /// What notices, in the words of the check.
+    const fn noticed_by(self) -> &'static str {
+        match self {
+            Self::CheckThenSave | Self::MissingHistory => "I8",
+            Self::NoDeadline => "accepted after its deadline",
+            Self::UnlockedDispatchers => "I1",
+            Self::LostOrder => "I5",
+            Self::ForgottenCoolDown => "who gave the order back",
+            Self::UntoldEnd => "I9",
+        }
+    }
+
+    fn is_caught(self) {
+        let caught = (1..=SEEDS).find_map(|seed| Some((seed, simulate(seed, 0, Some(self)).err()?)));
+        let Some((seed, reason)) = caught else { panic!("{self:?} is not caught by {SEEDS} seeds") };
+        let reason = reason.split("Schedule {").next().unwrap_or_default();
+        assert!(reason.contains(self.noticed_by()), "{self:?} is caught by something else: {reason}");
+        println!("{self:?}: caught by seed {seed}: {reason}");
+    }
+}
+
+fn forget_ends_of_others(town: &Town) {
+    let hub = std::sync::Arc::clone(&town.orders.driver_hub);
+    town.orders.storage.topic("drivers", move |DriverFact { driver_id, event }| {
+        if !matches!(event.kind, DriverEventKind::Ended { .. }) {
+            hub.publish(&driver_id, event);
+        }
+    });
+}
+
+#[test]
+fn check_then_save_is_caught() {
+    Sabotage::CheckThenSave.is_caught();
+}
+
+#[test]
+fn a_deadline_that_nobody_looks_at_is_caught() {
+    Sabotage::NoDeadline.is_caught();
+}
+
+#[test]
+fn two_unlocked_dispatchers_are_caught() {
+    Sabotage::UnlockedDispatchers.is_caught();
+}
+
+#[test]
+fn a_lost_order_is_caught() {
+    Sabotage::LostOrder.is_caught();
+}
+
+#[test]
+fn a_missing_entry_of_the_history_is_caught() {
+    Sabotage::MissingHistory.is_caught();
+}
+
+#[test]
+fn a_forgotten_cool_down_is_caught() {
+    Sabotage::ForgottenCoolDown.is_caught();
+}
+
+#[test]
+fn an_end_that_is_not_told_is_caught() {
+    Sabotage::UntoldEnd.is_caught();
+}
