@@ -35,7 +35,7 @@ use self::{
 use super::sabotage::Sabotage;
 
 /// Seeds of a normal run.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 25;
 /// Smaller schedules that are tried for one that fails.
 const SHRINKS: u32 = 200;
 
