@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Latitude, Longitude, Order, UserId, chat::ConversationKind, order::Considered, socket::OfferExpiredReason,
+    Latitude, Longitude, Order, Timestamp, UserId, chat::ConversationKind, order::Considered,
+    socket::OfferExpiredReason,
 };
 
 /// Any answer that is not 2xx.
@@ -190,6 +191,68 @@ pub struct SetDriverLocation {
     pub latitude: Latitude,
     /// Degrees east.
     pub longitude: Longitude,
+}
+
+/// Who brings a push to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// Firebase Cloud Messaging.
+    Fcm,
+    /// Apple Push Notification service.
+    Apns,
+}
+
+impl Platform {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fcm => "fcm",
+            Self::Apns => "apns",
+        }
+    }
+}
+
+/// `PUT /api/devices/`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegisterDevice {
+    /// Who brings pushes to it.
+    pub platform: Platform,
+    /// What FCM or APNs gave the app: up to 2,048 visible ASCII characters; hexadecimal digits for APNs.
+    pub token: String,
+    /// For people, such as `Pixel 9`; up to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// For staff and back ends: whose device it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+/// Without the token, which is no matter for logs.
+impl std::fmt::Debug for RegisterDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { platform, token: _, name, user_id } = self;
+        f.debug_struct("RegisterDevice")
+            .field("platform", platform)
+            .field("name", name)
+            .field("user_id", user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A device that a user registered. Its token is not shown again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Device {
+    /// Its key.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Who brings pushes to it.
+    pub platform: Platform,
+    /// For people.
+    pub name: Option<String>,
+    /// When its app last registered it.
+    pub registered_at: Timestamp,
 }
 
 /// `POST /api/conversations/`: `kind` `support`, or `participant_ids` (staff and back ends).

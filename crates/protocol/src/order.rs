@@ -96,6 +96,10 @@ pub struct Order {
     pub longitude_to: Longitude,
     /// Great-circle kilometres from the driver's last position to the pickup, rounded to 0.01; null where none is known.
     pub distance_to_pickup_km: Option<f64>,
+    /// Seconds until that driver is at the pickup, and while the order is `in_progress` until he is at the destination; left
+    /// out where nobody is on his way, or nobody knows where he is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_seconds: Option<u64>,
     /// When the live offer ends; null without one.
     pub expires_at: Option<Timestamp>,
     /// Milliseconds until the offer ends, counted by the server's clock when it was sent.

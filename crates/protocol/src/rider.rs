@@ -56,6 +56,9 @@ pub struct DriverLocation {
     pub longitude: Longitude,
     /// When the driver was there.
     pub at: Timestamp,
+    /// Seconds until he is at the pickup, and while the order is `in_progress` until he is at the destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_seconds: Option<u64>,
 }
 
 /// Sockets that only listen accept no message of their own.

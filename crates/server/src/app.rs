@@ -16,6 +16,7 @@ use crate::{
     hooks::Presence,
     notifications::Notifications,
     orders::Orders,
+    push::Pusher,
     storage::Storage,
     telemetry::Metrics,
 };
@@ -30,7 +31,7 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Tells the time.
+    /// Tells the time: the database's.
     pub clock: SharedClock,
     /// Where browsers may come from.
     pub origins: AllowedOrigins,
@@ -42,6 +43,8 @@ pub struct App {
     pub chat: Arc<Chat>,
     /// Orders and drivers.
     pub orders: Arc<Orders>,
+    /// Wakes the phones of drivers, where there is a way to them.
+    pub pusher: Option<Arc<Pusher>>,
     /// Tells the back end who is connected, where it wants to know.
     pub presence: Option<Arc<Presence>>,
     /// Everything about sockets.

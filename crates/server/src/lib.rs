@@ -12,6 +12,7 @@ pub mod console;
 pub mod demo;
 mod descriptors;
 pub mod dispatch;
+pub mod eta;
 #[cfg(feature = "failpoints")]
 mod failpoint;
 #[cfg(not(feature = "failpoints"))]
@@ -23,6 +24,7 @@ pub mod gateway;
 pub mod hooks;
 pub mod notifications;
 pub mod orders;
+pub mod push;
 pub mod resume;
 pub mod server;
 mod shards;

@@ -44,6 +44,11 @@ impl Call {
         Self::new(Method::PUT, path)
     }
 
+    /// What is gone stays gone: a repetition is told so by a 404.
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
     /// Sent without a credential.
     pub(super) fn anonymous(self) -> Self {
         Self { anonymous: true, idempotency_key: None, ..self }

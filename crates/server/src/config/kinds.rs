@@ -1,6 +1,6 @@
 //! The kinds of value that a setting can have: what each allows, and how its text is read.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use ipnet::IpNet;
@@ -86,6 +86,12 @@ pub(super) const RENAMES: Kind<Vec<Rename>> =
 pub(super) const HTTP_URL: Kind<Option<String>> =
     Kind::url("empty or https://… or http://…", |text| none_or(text, |text| parse::url(text, &["https", "http"])));
 
+pub(super) const REQUIRED_HTTP_URL: Kind<String> =
+    Kind::url("https://… or http://…", |text| parse::url(text, &["https", "http"]));
+
+pub(super) const OPTIONAL_FILE: Kind<Option<PathBuf>> =
+    Kind::plain("the path of a file, or empty", |text| none_or(text, |text| parse::text(text).map(PathBuf::from)));
+
 pub(super) const SECRET: Kind<Secret> =
     Kind::masked("a text that is not empty", |text| parse::text(text).map(Secret::new));
 
@@ -141,8 +147,8 @@ pub(super) const TOKEN_CLASSES: Kind<Vec<TokenClass>> =
     });
 
 pub(super) const HOOKS: Kind<Vec<HookName>> = Kind::plain(
-    "any of driver_orders, chat_access, chat_message, read_message, mark_as_read, connected and disconnected, with commas \
-     between them",
+    "any of driver_orders, chat_access, chat_message, read_message, mark_as_read, connected, disconnected and push, \
+     with commas between them",
     |text| list(text, HookName::named),
 );
 
@@ -185,6 +191,18 @@ pub(super) const BYTES_OR_OFF: Kind<Option<usize>> =
 
 pub(super) const KILOMETRES: Kind<f64> = Kind::plain("a number of kilometres above 0, 20000 at most", |text| {
     text.parse().ok().filter(|km| *km > 0.0 && *km <= 20_000.0)
+});
+
+pub(super) const FACTOR: Kind<f64> =
+    Kind::plain("a number from 1 to 10", |text| text.parse().ok().filter(|factor| (1.0..=10.0).contains(factor)));
+
+pub(super) const SPEED: Kind<f64> = Kind::plain("a number of kilometres an hour from 1 to 200", |text| {
+    text.parse().ok().filter(|speed| (1.0..=200.0).contains(speed))
+});
+
+pub(super) const PROFILE: Kind<String> = Kind::plain("letters, digits, - and _", |text| {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    parse::text(text).filter(|name| name.chars().all(is_plain))
 });
 
 pub(super) const KILOMETRES_OR_ZERO: Kind<f64> =

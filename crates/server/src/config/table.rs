@@ -1,7 +1,7 @@
 //! The table of all settings. Everything else about them derives from here: the type [`Config`], names
 //! of variables and flags, defaults, `holodrive --help` and `docs/configuration.md`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
@@ -155,6 +155,19 @@ settings! {
         dispatch_batch_interval: Duration = SECONDS("2");
     }
 
+    "Times of arrival" {
+        /// How much longer the way by road is than the straight line.
+        eta_detour_factor: f64 = FACTOR("1.4");
+        /// Speed at which drivers get on, stops included, in kilometres an hour.
+        eta_speed_kmh: f64 = SPEED("25");
+        /// An OSRM server that knows the roads, such as `http://osrm:5000`. None, and while it does not answer: the straight line.
+        routing_url: Option<String> = HTTP_URL("");
+        /// Its profile.
+        routing_profile: String = PROFILE("driving");
+        /// How long it may take for one answer.
+        routing_timeout: Duration = SECONDS("2");
+    }
+
     "Channel layer" {
         /// The Redis of Django's channel layer (`hosts` of `channels_redis`), through which `group_send` reaches the
         /// sockets; several servers in the same order as there. None: no channel layer.
@@ -220,11 +233,32 @@ settings! {
         hooks_secret: Option<Secret> = OPTIONAL_SECRET("");
         /// The hooks that are on.
         hooks: Vec<HookName> =
-            HOOKS("driver_orders,chat_access,chat_message,read_message,mark_as_read,connected,disconnected");
+            HOOKS("driver_orders,chat_access,chat_message,read_message,mark_as_read,connected,disconnected,push");
         /// Time that the back end has to answer one attempt.
         hooks_timeout: Duration = SECONDS("5");
         /// Further attempts after one that failed.
         hooks_retries: u32 = RETRIES("2");
+    }
+
+    "Push" {
+        /// How long an offer may be on its way to a connected driver's device before the device is told by push; a driver who
+        /// is not connected is told at once.
+        push_after: Duration = SECONDS_OR_ZERO("3");
+        /// The file with the key of a Google service account that may send through Firebase Cloud Messaging. None: nothing is sent
+        /// by FCM.
+        fcm_credentials: Option<PathBuf> = OPTIONAL_FILE("");
+        /// Where FCM is.
+        fcm_url: String = REQUIRED_HTTP_URL("https://fcm.googleapis.com");
+        /// The file with Apple's key for push notifications (`AuthKey_….p8`). None: nothing is sent by APNs.
+        apns_key: Option<PathBuf> = OPTIONAL_FILE("");
+        /// Its key id, of 10 characters. Required with `APNS_KEY`.
+        apns_key_id: Option<String> = OPTIONAL_TEXT("");
+        /// The id of the developer team. Required with `APNS_KEY`.
+        apns_team_id: Option<String> = OPTIONAL_TEXT("");
+        /// The bundle id of the app. Required with `APNS_KEY`.
+        apns_topic: Option<String> = OPTIONAL_TEXT("");
+        /// Where APNs is; `https://api.sandbox.push.apple.com` for apps that are being developed.
+        apns_url: String = REQUIRED_HTTP_URL("https://api.push.apple.com");
     }
 
     "Logging" {

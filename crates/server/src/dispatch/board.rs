@@ -18,6 +18,9 @@ use super::{
     strategy::{self, Strategy},
 };
 
+/// How many times as long as makes him stale a driver is silent before he is not even considered any more.
+const AWAY_AFTER: u32 = 2;
+
 /// The dispatcher's view.
 #[derive(Debug)]
 pub struct Board {
@@ -52,8 +55,8 @@ impl Board {
     pub fn new(rules: Rules) -> Self {
         Self {
             strategy: strategy::of(rules.strategy),
+            fleet: Fleet::new(AWAY_AFTER * rules.stale_after),
             rules,
-            fleet: Fleet::default(),
             waiting: BTreeMap::new(),
             ages: BTreeSet::new(),
             pickups: Grid::default(),
@@ -84,17 +87,19 @@ impl Board {
         if order.offered.is_empty() {
             self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
         }
-        self.pickups.insert(order_id, order.pickup);
+        let place = self.pickups.insert(order_id, order.pickup);
         self.ages.insert((order.search_from, order_id));
         self.changed_orders.insert(order_id);
-        self.waiting.insert(order_id, Search::new(order));
+        self.waiting.insert(order_id, Search::new(order).kept_at(place));
     }
 
     /// An order wants no more drivers: it has enough offers, is over, or was given away.
     pub fn stop_search(&mut self, order_id: OrderId) {
         self.changed_orders.remove(&order_id);
         let Some(search) = self.waiting.remove(&order_id) else { return };
-        self.pickups.remove(order_id, search.pickup);
+        if let Some(place) = search.place {
+            self.pickups.remove(place);
+        }
         self.ages.remove(&(search.search_from, order_id));
         self.deadlines.remove(&(search.search_until, Deadline::Search(order_id)));
         if let Some(at) = search.retry_at {
@@ -175,8 +180,9 @@ impl Board {
         self.free_place(found.driver_id);
     }
 
-    /// A driver has an order.
+    /// A driver has an order, also one that could have had more offers.
     pub fn trip_started(&mut self, driver_id: UserId, order_id: OrderId) {
+        self.stop_search(order_id);
         self.fleet.update(driver_id, |driver| driver.trip = Some(order_id));
     }
 
@@ -217,16 +223,19 @@ impl Board {
 
     /// A driver showed that he is there.
     pub fn driver_seen(&mut self, driver_id: UserId, now: Timestamp) {
-        self.change_driver(driver_id, |driver| {
-            driver.seen_at = Some(now);
-            driver.unreachable = false;
-        });
+        self.change_driver(driver_id, |driver| driver.heard_at(now));
     }
 
-    /// A driver told where he is.
-    pub fn driver_moved(&mut self, driver_id: UserId, position: Position) {
-        self.fleet.place(driver_id, position);
-        self.driver_seen(driver_id, position.at);
+    /// A driver told where he is; gives the order that he drives, and whether a waiting order may be for him. No change is
+    /// nearly as frequent.
+    pub fn driver_moved(&mut self, driver_id: UserId, position: Position) -> (Option<OrderId>, bool) {
+        let rules = self.fleet_rules();
+        let driver = self.fleet.place(driver_id, position);
+        let may_match = !self.waiting.is_empty() && driver.obstacle(position.at, rules).is_none();
+        if may_match {
+            self.changed_drivers.insert(driver_id);
+        }
+        (driver.trip, may_match)
     }
 
     /// Where a driver was last.
@@ -239,19 +248,17 @@ impl Board {
         self.fleet.driver(driver_id)?.trip
     }
 
-    /// Whether an order waits for a driver.
-    pub fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     /// How many offers are live, and how many orders wait.
     pub fn counts(&self) -> (usize, usize) {
         (self.offers.len(), self.waiting.len())
     }
 
     pub(super) fn change_driver(&mut self, driver_id: UserId, change: impl FnOnce(&mut Driver)) {
-        let driver = self.fleet.update(driver_id, change);
-        if !self.waiting.is_empty() && driver.is_waiting() {
+        let is_waiting = self.fleet.update(driver_id, |driver| {
+            change(driver);
+            driver.is_waiting()
+        });
+        if !self.waiting.is_empty() && is_waiting {
             self.changed_drivers.insert(driver_id);
         }
     }

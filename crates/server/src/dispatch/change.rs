@@ -54,7 +54,7 @@ impl Board {
             Change::DriverStatus(driver_id, status, seen_at) => self.driver_status(driver_id, status, seen_at),
             Change::DriverVehicle(driver_id, vehicle) => self.driver_vehicle(driver_id, vehicle),
             Change::DriverSeen(driver_id, at) => self.driver_seen(driver_id, at),
-            Change::DriverMoved(driver_id, position) => self.driver_moved(driver_id, position),
+            Change::DriverMoved(driver_id, position) => _ = self.driver_moved(driver_id, position),
         }
     }
 }

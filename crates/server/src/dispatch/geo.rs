@@ -4,7 +4,7 @@ use holodrive_protocol::{Latitude, Longitude};
 use serde::{Deserialize, Serialize};
 
 /// Mean radius of the earth in kilometres (IUGG).
-const EARTH_RADIUS_KM: f64 = 6_371.008_8;
+pub(super) const EARTH_RADIUS_KM: f64 = 6_371.008_8;
 
 /// A place on the globe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,12 +18,18 @@ pub struct Point {
 impl Point {
     /// Great-circle distance in kilometres, by the haversine formula.
     pub fn distance_km(self, other: Self) -> f64 {
-        let (lat_a, lat_b) = (self.latitude.degrees().to_radians(), other.latitude.degrees().to_radians());
-        let half_lat = (lat_b - lat_a) / 2.0;
-        let half_lon = (other.longitude.degrees() - self.longitude.degrees()).to_radians() / 2.0;
-        let haversine = half_lat.sin().powi(2) + lat_a.cos() * lat_b.cos() * half_lon.sin().powi(2);
+        let cosine = |point: Self| point.latitude.degrees().to_radians().cos();
+        let half_lat = half(other.latitude.microdegrees() - self.latitude.microdegrees());
+        let half_lon = half(other.longitude.microdegrees() - self.longitude.microdegrees());
+        let haversine = half_lat.sin().powi(2) + cosine(self) * cosine(other) * half_lon.sin().powi(2);
         2.0 * EARTH_RADIUS_KM * haversine.min(1.0).sqrt().asin()
     }
+}
+
+/// Half of an angle in microdegrees, in radians.
+#[expect(clippy::cast_precision_loss, reason = "at most 29 bits")]
+pub(super) fn half(microdegrees: i64) -> f64 {
+    (microdegrees as f64 / 2e6).to_radians()
 }
 
 /// Kilometres as the interfaces show them: rounded to 0.01.
@@ -51,6 +57,20 @@ mod tests {
         assert!((tashkent_samarkand - 266.6).abs() < 1.0, "{tashkent_samarkand}");
         let quarter = point(0.0, 0.0).distance_km(point(0.0, 90.0));
         assert!((quarter - 10_007.557).abs() < 0.01, "{quarter}");
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_place() {
+        for degrees in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 180.000_001, -180.000_001, f64::MAX] {
+            assert_eq!((Latitude::from_degrees(degrees), Longitude::from_degrees(degrees)), (None, None), "{degrees}");
+        }
+        for degrees in
+            ["\"NaN\"", "\"-inf\"", "\"infinity\"", "1e999", "-1e999", "\"1e999\"", "NaN", "null", "180.000001"]
+        {
+            let told = format!("{{\"latitude\": {degrees}, \"longitude\": {degrees}}}");
+            assert!(serde_json::from_str::<Point>(&told).is_err(), "{told}");
+        }
+        assert_eq!(Latitude::from_degrees(90.000_001).or(Latitude::from_microdegrees(90_000_001)), None);
     }
 
     #[test]

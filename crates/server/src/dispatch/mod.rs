@@ -22,6 +22,6 @@ mod strategy;
 
 pub use board::Board;
 pub use change::Change;
-pub use fleet::Position;
+pub use fleet::{Driver, Fleet, Position};
 pub use geo::{Point, rounded_km};
 pub use model::{Match, NEVER, Needs, OfferTimes, Plan, Radius, Rules, StrategyKind, Vehicle, Waiting};

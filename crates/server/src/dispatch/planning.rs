@@ -13,6 +13,7 @@ use super::{
 impl Board {
     /// What is to be done now. The matches count as being made until they are reported back.
     pub fn plan(&mut self, now: Timestamp) -> Plan {
+        self.fleet.expire(now);
         let overdue = self.pass_deadlines(now);
         let round_at = self.round_at(now);
         let is_due = round_at.is_some_and(|at| at <= now);

@@ -7,12 +7,15 @@ use holodrive_protocol::{Timestamp, UserId, order::Obstacle};
 use super::{
     fleet::Driver,
     geo::Point,
+    grid::Place,
     model::{NEVER, Needs, Radius, Waiting, minutes},
 };
 
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) pickup: Point,
+    /// Where the order is kept among all pickups; `None` where it is not.
+    pub(super) place: Option<Place>,
     pub(super) search_from: Timestamp,
     pub(super) search_until: Timestamp,
     needs: Needs,
@@ -32,6 +35,7 @@ impl Search {
         let Waiting { pickup, search_from, search_until, needs, barred, offered, .. } = order;
         let mut search = Self {
             pickup,
+            place: None,
             search_from,
             search_until,
             needs,
@@ -45,6 +49,11 @@ impl Search {
             search.bar(driver, until);
         }
         search
+    }
+
+    /// The same, kept there among all pickups.
+    pub(super) fn kept_at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
     }
 
     /// Keeps the order from a driver. Nothing shortens that: who gave it back stays barred, whatever staff do meanwhile.

@@ -5,7 +5,7 @@ use holodrive_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{live_board::LiveBoard, texts};
+use super::{arrivals::Arrivals, live_board::LiveBoard, texts};
 use crate::{
     dispatch::Change,
     fanout::{Hub, Sequenced},
@@ -26,13 +26,18 @@ impl Topics {
         board: &Arc<LiveBoard>,
         drivers: &Arc<Hub<UserId, DriverEvent>>,
         riders: &Arc<Hub<UserId, RiderEvent>>,
+        arrivals: &Arc<Arrivals>,
     ) -> Self {
         let (board, drivers, riders) = (Arc::clone(board), Arc::clone(drivers), Arc::clone(riders));
+        let arrivals = Arc::clone(arrivals);
         Self {
             board: storage.topic("board", move |change| board.apply(change)),
             drivers: storage
                 .topic("drivers", move |DriverFact { driver_id, event }| drivers.publish(&driver_id, event)),
-            riders: storage.topic("riders", move |fact: RiderFact| fact.tell(&riders)),
+            riders: storage.topic("riders", move |fact: RiderFact| {
+                arrivals.take_in(&fact.order);
+                fact.tell(&riders);
+            }),
         }
     }
 }

@@ -31,15 +31,14 @@ impl LiveBoard {
         result
     }
 
-    /// A driver told where he is; gives the order that he drives. The dispatcher need not wake where nobody waits: this is
-    /// by far the most frequent of all changes.
+    /// A driver told where he is; gives the order that he drives. The dispatcher wakes only where he may get an order: this
+    /// is by far the most frequent of all changes.
     pub(super) fn driver_moved(&self, driver_id: UserId, position: Position) -> Option<OrderId> {
-        let mut board = self.board.lock();
-        board.driver_moved(driver_id, position);
-        if board.has_waiting() {
+        let (trip, may_match) = self.board.lock().driver_moved(driver_id, position);
+        if may_match {
             self.changed.notify_one();
         }
-        board.trip(driver_id)
+        trip
     }
 
     /// Looks at the view, or plans by it.

@@ -6,10 +6,12 @@
 //! | `store` | reading orders, and the history |
 //! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
+//! | `positions`, `arrivals` | where drivers are, and when they come |
 //! | `events`, `texts` | what sockets hear, and the words in it |
 //! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
 
 mod answers;
+mod arrivals;
 mod dispatcher;
 mod driver_socket;
 mod drivers;
@@ -20,6 +22,7 @@ mod http;
 mod live_board;
 mod offers;
 mod positions;
+mod pushes;
 mod record;
 mod rider_socket;
 mod service;
@@ -36,6 +39,7 @@ pub use driver_socket::DriverOrdersEndpoint;
 pub use error::OrderError;
 pub use events::{DriverEvent, RiderEvent};
 pub use http::routes;
+pub use pushes::{DuePush, PushResult};
 pub use record::{LiveOffer, NewOrder, OrderRecord};
 pub use rider_socket::RiderOrdersEndpoint;
 pub use service::{Orders, OrdersParts};

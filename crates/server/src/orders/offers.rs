@@ -101,15 +101,17 @@ impl Orders {
         offers_per_order: usize,
         actor_id: Option<UserId>,
     ) -> Result<bool, OrderError> {
+        let connected = self.driver_hub.has_subscribers(&found.driver_id);
         let new = NewOffer {
             order_id: found.order_id,
             driver_id: found.driver_id,
             distance_km: found.distance_km,
             expires_at: later(tx.now(), self.config.order_offer_timeout),
             unreachable_at: self.config.order_offer_unreachable_timeout.map(|timeout| later(tx.now(), timeout)),
+            push_at: self.push_at(tx, connected),
+            connected,
             offers_per_order,
             considered: &found.considered,
-            connected: self.driver_hub.has_subscribers(&found.driver_id),
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
@@ -122,6 +124,7 @@ impl Orders {
             DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order.seen_by(found.driver_id))) };
         self.tell_driver(tx, found.driver_id, seq, offered);
         self.tell_rider(tx, &order, seq);
+        self.wake_pusher(tx, new.push_at);
         self.count(tx, Metrics::offer_created);
         crate::failpoint::pass("orders.offer_made");
         Ok(true)

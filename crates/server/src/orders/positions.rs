@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::{
+    arrivals::Arrivals,
     service::{Orders, later},
     store,
 };
@@ -32,15 +33,20 @@ pub(super) struct Positions {
     /// The newest position of those drivers whose followers were told too lately to be told again.
     held_back: Mutex<HashMap<UserId, (OrderId, Position)>>,
     unsaved: Mutex<HashMap<UserId, Position>>,
-}
-
-impl Default for Positions {
-    fn default() -> Self {
-        Self { hub: Hub::new(), told: Mutex::default(), held_back: Mutex::default(), unsaved: Mutex::default() }
-    }
+    arrivals: Arc<Arrivals>,
 }
 
 impl Positions {
+    pub(super) fn new(arrivals: Arc<Arrivals>) -> Self {
+        Self {
+            hub: Hub::new(),
+            told: Mutex::default(),
+            held_back: Mutex::default(),
+            unsaved: Mutex::default(),
+            arrivals,
+        }
+    }
+
     /// Tells an order's followers where its driver is, now or as soon as they may be told again.
     pub(super) fn tell_followers(&self, driver_id: UserId, order_id: OrderId, position: Position) {
         if !self.hub.has_subscribers(&order_id) {
@@ -49,10 +55,18 @@ impl Positions {
         let mut held_back = self.held_back.lock();
         if self.is_due(driver_id, order_id, position.at) {
             held_back.remove(&driver_id);
-            self.hub.publish(&order_id, FollowedPosition::new(driver_id, order_id, position));
+            self.hub.publish(&order_id, self.followed(driver_id, order_id, position));
         } else {
             held_back.insert(driver_id, (order_id, position));
         }
+    }
+
+    /// A position, and when the driver arrives.
+    pub(super) fn followed(&self, driver_id: UserId, order_id: OrderId, position: Position) -> FollowedPosition {
+        let Position { point, at } = position;
+        let eta_seconds = self.arrivals.seconds_of_trip(order_id, driver_id, point);
+        let Point { latitude, longitude } = point;
+        FollowedPosition { driver_id, location: DriverLocation { order_id, latitude, longitude, at, eta_seconds } }
     }
 
     /// Keeps a position to be stored with others.
@@ -83,13 +97,6 @@ pub(super) struct FollowedPosition {
     /// Whose position it is.
     pub(super) driver_id: UserId,
     pub(super) location: DriverLocation,
-}
-
-impl FollowedPosition {
-    pub(super) fn new(driver_id: UserId, order_id: OrderId, position: Position) -> Self {
-        let Position { point: Point { latitude, longitude }, at } = position;
-        Self { driver_id, location: DriverLocation { order_id, latitude, longitude, at } }
-    }
 }
 
 impl Sequenced for FollowedPosition {

@@ -73,6 +73,7 @@ impl OrderRecord {
             latitude_to: self.to.latitude,
             longitude_to: self.to.longitude,
             distance_to_pickup_km: driver_at.map(|at| rounded_km(at.distance_km(self.from))),
+            eta_seconds: None,
             expires_at: self.offers.iter().map(|offer| offer.expires_at).max(),
             remaining_ms: None,
             rider_id: self.rider_id,

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::{
     DriverOrdersEndpoint, RiderOrdersEndpoint,
+    arrivals::Arrivals,
     error::OrderError,
     events::{DriverEvent, DriverEventKind, DriverFact, RiderEvent, RiderFact, Topics},
     live_board::LiveBoard,
     positions::Positions,
+    pushes::PushAlarm,
     record::{NewOrder, OrderRecord},
     store,
     texts::RiderNotice,
@@ -19,6 +21,7 @@ use crate::{
     chat::Chat,
     config::{Config, DispatchMode, DispatchStrategy},
     dispatch::{Board, Change, NEVER, Needs, Radius, Rules, StrategyKind, Waiting},
+    eta::Eta,
     fanout::Hub,
     gateway::Endpoint,
     hooks::{DriverOrders, Hook},
@@ -41,6 +44,8 @@ pub struct Orders {
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
     pub(super) topics: Topics,
     pub(super) positions: Positions,
+    pub(super) push_alarm: PushAlarm,
+    pub(super) arrivals: Arc<Arrivals>,
     pub(super) rules: Rules,
     outlet: Outlet,
 }
@@ -61,6 +66,8 @@ pub struct OrdersParts {
     pub metrics: Arc<Metrics>,
     /// Knows what drivers are shown before our own orders, where it is on.
     pub driver_orders: Option<Hook<DriverOrders>>,
+    /// Knows when drivers arrive.
+    pub eta: Eta,
 }
 
 impl Orders {
@@ -69,16 +76,19 @@ impl Orders {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
-        let OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders } = parts;
-        let rules = rules(&config);
+        let OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders, eta } = parts;
+        let rules = Rules::from(&*config);
         let board = Arc::new(LiveBoard::new(rules));
+        let arrivals = Arc::new(Arrivals::new(eta));
         let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
         let orders = Arc::new(Self {
-            topics: Topics::new(&storage, &board, &driver_hub, &rider_hub),
+            topics: Topics::new(&storage, &board, &driver_hub, &rider_hub, &arrivals),
             board,
             driver_hub,
             rider_hub,
-            positions: Positions::default(),
+            push_alarm: PushAlarm::default(),
+            positions: Positions::new(Arc::clone(&arrivals)),
+            arrivals,
             rules,
             outlet: Outlet::default(),
             config,
@@ -160,7 +170,9 @@ impl Orders {
     /// The order as its driver, or whoever it is offered to, sees it.
     pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
         let driver = order.driver_id.or(order.offers.first().map(|offer| offer.driver_id));
-        order.view(driver.and_then(|driver| self.board.driver_at(driver)))
+        let seen = driver.and_then(|driver| Some((driver, self.board.driver_at(driver)?)));
+        let eta_seconds = seen.and_then(|(driver, at)| self.arrivals.seconds(order, driver, at));
+        holodrive_protocol::Order { eta_seconds, ..order.view(seen.map(|(_, at)| at)) }
     }
 
     /// After the commit, tells the rider's connections how the order stands.
@@ -214,10 +226,12 @@ impl Orders {
     /// Runs on the writer, so that no change comes between what is read and what is heard.
     fn fill_board(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
         self.board.update(Board::forget_orders);
+        self.arrivals.forget_trips();
         for driver in store::drivers(tx)? {
             self.restore_driver(&driver);
         }
         for order in store::unfinished(tx)? {
+            self.arrivals.take_in(&order.view(None));
             self.restore_order(tx, &order)?;
         }
         Ok(())
@@ -245,22 +259,24 @@ pub(super) fn load_order(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRecord, Or
     store::find(tx, id)?.ok_or(OrderError::NotFound)
 }
 
-fn rules(config: &Config) -> Rules {
-    Rules {
-        automatic: config.dispatch_mode == DispatchMode::Auto,
-        strategy: match config.dispatch_strategy {
-            DispatchStrategy::Sequential => StrategyKind::Sequential,
-            DispatchStrategy::Broadcast => StrategyKind::Broadcast(config.dispatch_broadcast_offers),
-            DispatchStrategy::Batch => StrategyKind::Batch(config.dispatch_batch_interval),
-        },
-        radius: Radius {
-            start_km: config.dispatch_start_radius_km,
-            growth_km_per_minute: config.dispatch_radius_growth,
-            limit_km: config.dispatch_radius_km,
-        },
-        age_weight_km: config.dispatch_age_weight,
-        stale_after: config.driver_stale_after,
-        offers_per_driver: config.order_offers_per_driver,
+impl From<&Config> for Rules {
+    fn from(config: &Config) -> Self {
+        Self {
+            automatic: config.dispatch_mode == DispatchMode::Auto,
+            strategy: match config.dispatch_strategy {
+                DispatchStrategy::Sequential => StrategyKind::Sequential,
+                DispatchStrategy::Broadcast => StrategyKind::Broadcast(config.dispatch_broadcast_offers),
+                DispatchStrategy::Batch => StrategyKind::Batch(config.dispatch_batch_interval),
+            },
+            radius: Radius {
+                start_km: config.dispatch_start_radius_km,
+                growth_km_per_minute: config.dispatch_radius_growth,
+                limit_km: config.dispatch_radius_km,
+            },
+            age_weight_km: config.dispatch_age_weight,
+            stale_after: config.driver_stale_after,
+            offers_per_driver: config.order_offers_per_driver,
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl Endpoint for TrackingEndpoint {
         if let Some((driver_id, position)) =
             driver_id.and_then(|id| Some((id, self.orders.board.look(|board| board.position(id))?)))
         {
-            subscription.subscriber().deliver(&FollowedPosition::new(driver_id, order_id, position));
+            subscription.subscriber().deliver(&self.orders.positions.followed(driver_id, order_id, position));
         }
         Ok(TrackingSession { _subscription: subscription })
     }

@@ -78,6 +78,8 @@ pub(super) struct NewOffer<'n> {
     pub(super) distance_km: Option<f64>,
     pub(super) expires_at: Timestamp,
     pub(super) unreachable_at: Option<Timestamp>,
+    /// When the driver is to be told by push.
+    pub(super) push_at: Option<Timestamp>,
     /// Live offers that the order may have with this one.
     pub(super) offers_per_order: usize,
     /// Who came into question.
@@ -98,8 +100,8 @@ pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<(Offer
         return Ok(None);
     }
     let sql = "INSERT INTO holodrive_offer \
-        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, slot) \
-        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7) RETURNING id";
+        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, slot, push_at) \
+        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8) RETURNING id";
     let params = [
         new.order_id.into(),
         new.driver_id.into(),
@@ -108,6 +110,7 @@ pub(super) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<(Offer
         new.expires_at.into(),
         new.unreachable_at.into(),
         slot.into(),
+        new.push_at.into(),
     ];
     let offer_id = returned(tx.query_one(sql, &params)?)?;
     let mut details = json!({

@@ -13,10 +13,12 @@ use crate::{
     clock::{SharedClock, SystemClock},
     config::Config,
     console,
+    eta::Eta,
     gateway::{Gateway, PathPattern, TrustedProxies},
     hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
+    push::{self, Pusher, Ways},
     storage::{Storage, StorageOptions},
     telemetry::Metrics,
 };
@@ -28,14 +30,15 @@ pub fn open_storage(config: &Config, clock: SharedClock, metrics: Arc<Metrics>) 
 
 /// Everything that a server runs on.
 pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
-    let clock: SharedClock = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::new());
     let origins = AllowedOrigins::parse(config.allowed_origins.iter().map(String::as_str))?;
-    let storage = open_storage(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
+    let storage = open_storage(&config, Arc::new(SystemClock), Arc::clone(&metrics))?;
+    let clock = Arc::clone(storage.clock());
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
     accounts.check_tables().await?;
-    let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, presence } =
+    let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, push: push_hook, presence } =
         Hooks::new(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
+    let ways = Ways::new(&config, &clock, push_hook)?;
     let notifications = Notifications::new(storage.clone(), mark_as_read);
     let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), chat_hooks);
     let orders = Orders::load(OrdersParts {
@@ -46,8 +49,10 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         chat: Arc::clone(&chat),
         metrics: Arc::clone(&metrics),
         driver_orders: driver_orders_hook,
+        eta: Eta::new(&config, &metrics)?,
     })
     .await?;
+    let pusher = Pusher::new(Arc::clone(&orders), storage.clone(), Arc::clone(&metrics), ways);
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
     let channel_layer = ChannelLayer::new(&config, &metrics, &clock)?;
     if let Some(layer) = &channel_layer {
@@ -84,6 +89,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications,
         chat,
         orders,
+        pusher,
         presence,
         gateway: Arc::new(gateway),
         channel_layer,
@@ -96,7 +102,12 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
 
 /// The routes of the HTTP API, without last slashes.
 pub(super) fn routes() -> Router<Arc<App>> {
-    api::routes().merge(notifications::routes()).merge(chat::routes()).merge(orders::routes()).merge(console::routes())
+    api::routes()
+        .merge(notifications::routes())
+        .merge(chat::routes())
+        .merge(orders::routes())
+        .merge(push::routes())
+        .merge(console::routes())
 }
 
 #[cfg(test)]

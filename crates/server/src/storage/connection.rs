@@ -106,6 +106,14 @@ impl Transaction<'_> {
         }
     }
 
+    /// What the server's clock showed when it began to write: after it was alone, so times grow in the order of the commits.
+    pub(super) fn told(&self) -> Option<Timestamp> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(transaction) => transaction.told(),
+        }
+    }
+
     /// Its statements, at this moment.
     pub(super) fn tx(&mut self, now: Timestamp) -> Tx<'_> {
         let engine = match self {

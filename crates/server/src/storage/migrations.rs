@@ -7,6 +7,7 @@ use holodrive_protocol::Timestamp;
 
 use super::{
     Dialect, Row, StorageError, StorageOptions, Tx, UserKey,
+    clock::DatabaseClock,
     connection::{Access, Connection, Transaction},
     table::UserTable,
 };
@@ -27,11 +28,12 @@ const MIGRATIONS: &[Migration] = &[
     (4, "notification_index", include_str!("../../migrations/0004_notification_index.sql")),
     (5, "commit", include_str!("../../migrations/0005_commit.sql")),
     (6, "offer_slots", include_str!("../../migrations/0006_offer_slots.sql")),
+    (7, "push", include_str!("../../migrations/0007_push.sql")),
 ];
 
 /// Brings the schema up to date; gives the table of the users.
-pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
-    apply(options, now).map_err(|error| match error {
+pub(super) fn run(options: &StorageOptions, clock: &DatabaseClock) -> Result<UserTable, StorageError> {
+    apply(options, clock).map_err(|error| match error {
         StorageError::Denied(why) => StorageError::Setup(format!(
             "the database cannot be migrated: {why}; GRANT that to its role, or let another role run `holodrive migrate`"
         )),
@@ -39,9 +41,10 @@ pub(super) fn run(options: &StorageOptions, now: Timestamp) -> Result<UserTable,
     })
 }
 
-fn apply(options: &StorageOptions, now: Timestamp) -> Result<UserTable, StorageError> {
+fn apply(options: &StorageOptions, clock: &DatabaseClock) -> Result<UserTable, StorageError> {
     let mut connection = Connection::open(&StorageOptions { timeout: LIMIT, ..options.clone() })?;
     let mut transaction = connection.begin(Access::Write)?;
+    let now = clock.begin(transaction.told());
     if let (Dialect::Postgres, Some(schema)) = (transaction.dialect(), &options.schema) {
         make_schema(&mut transaction, schema)?;
     }

@@ -7,6 +7,7 @@
 //! answers after the commit. What a write wants to tell the world goes to [`Tx::publish`]: every node on the database
 //! hears of it, in commit order and only when the commit succeeded ([`outbox`]).
 
+mod clock;
 mod connection;
 pub mod datetime;
 mod dialect;
@@ -28,6 +29,7 @@ mod writer;
 
 use std::{sync::Arc, thread, time::Duration};
 
+pub use clock::TimeSource;
 pub use dialect::{Dialect, UserKey};
 pub use error::StorageError;
 pub use inspect::Inspection;
@@ -39,7 +41,7 @@ pub use tx::Tx;
 pub(crate) use tx::placeholders;
 pub use value::{Columns, FromValue, Row, Value};
 
-use self::{connection::Connection, writer::Guard};
+use self::{clock::DatabaseClock, connection::Connection, writer::Guard};
 use crate::{
     clock::SharedClock,
     config::{Config, DatabaseUrl},
@@ -61,6 +63,8 @@ pub struct StorageOptions {
     pub readers: usize,
     /// Writes that share one commit at the most.
     pub write_batch: usize,
+    /// Whose clock counts.
+    pub time: TimeSource,
 }
 
 impl From<&Config> for StorageOptions {
@@ -72,6 +76,7 @@ impl From<&Config> for StorageOptions {
             user_table: config.auth_user_table.clone(),
             readers: config.database_readers as usize,
             write_batch: config.write_batch as usize,
+            time: TimeSource::Database,
         }
     }
 }
@@ -89,7 +94,7 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Opens the database, brings its schema up to date and starts the writer.
+    /// Opens the database, brings its schema up to date and starts the writer. `clock` is this node's.
     ///
     /// # Errors
     /// When the database cannot be reached or opened, does not take what durability needs, or a migration fails.
@@ -100,7 +105,9 @@ impl Storage {
     }
 
     fn open_here(options: &StorageOptions, clock: SharedClock, metrics: Arc<Metrics>) -> Result<Self, StorageError> {
-        let user_table = Arc::new(migrations::run(options, clock.now())?);
+        let time = Arc::new(DatabaseClock::new(clock, options.time));
+        let user_table = Arc::new(migrations::run(options, &time)?);
+        let clock: SharedClock = Arc::clone(&time) as _;
         let readers = readers::Readers::open(options, &clock)?;
         let outbox = Arc::new(outbox::Outbox::new());
         let postgres = match &options.database {
@@ -109,7 +116,7 @@ impl Storage {
         };
         let batch_max = if postgres.is_some() { postgres::WRITE_BATCH_MAX } else { usize::MAX };
         let (connection, batch) = (Connection::open(options)?, options.write_batch.min(batch_max));
-        let writer = writer::Writer::start(connection, batch, clock.clone(), metrics, Arc::clone(&outbox))?;
+        let writer = writer::Writer::start(connection, batch, time, metrics, Arc::clone(&outbox))?;
         Ok(Self { writer, readers, outbox, clock, user_table, postgres })
     }
 
@@ -176,7 +183,7 @@ impl Storage {
         self.outbox.topic(name, hear)
     }
 
-    /// The clock of this database.
+    /// The clock of this database: with PostgreSQL the server's, for all nodes the same, whatever their own clocks show.
     pub fn clock(&self) -> &SharedClock {
         &self.clock
     }

@@ -15,11 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     StorageError, Tx,
+    clock::DatabaseClock,
     connection::{Access, Connection},
     outbox::{News, Outbox},
     tx::AfterCommit,
 };
-use crate::{clock::SharedClock, telemetry::Metrics};
+use crate::telemetry::Metrics;
 
 /// Writes that may wait; a sender that finds the queue full waits as well, and so stops reading from its socket.
 const QUEUE: usize = 4_096;
@@ -53,7 +54,7 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         batch: usize,
-        clock: SharedClock,
+        clock: Arc<DatabaseClock>,
         metrics: Arc<Metrics>,
         outbox: Arc<Outbox>,
     ) -> Result<Self, StorageError> {
@@ -101,7 +102,7 @@ struct Worker {
     connection: Connection,
     /// Writes in one transaction: bounds how long the first of them waits for the last.
     batch: usize,
-    clock: SharedClock,
+    clock: Arc<DatabaseClock>,
     metrics: Arc<Metrics>,
     outbox: Arc<Outbox>,
     healthy: Arc<AtomicBool>,
@@ -146,11 +147,11 @@ impl Worker {
         if let Err(error) = self.settle() {
             return refuse(batch, &error);
         }
-        let now = self.clock.now();
         let mut transaction = match self.connection.begin(Access::Write) {
             Ok(transaction) => transaction,
             Err(error) => return refuse(batch, &error),
         };
+        let now = self.clock.begin(transaction.told());
         let mut tx = transaction.tx(now);
         let mut news = self.outbox.begin(&mut tx)?;
         for job in batch {

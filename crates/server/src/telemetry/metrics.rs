@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::{
-    HookMetrics,
-    labels::{CloseCode, HttpMethod, OfferOutcome, Refusal},
+    HookMetrics, PushMetrics,
+    labels::{CloseCode, HttpMethod, OfferOutcome, Refusal, RoutingOutcome},
 };
 
 /// The media type of [`Metrics::encode`].
@@ -40,6 +40,7 @@ pub struct Metrics {
     offer_lateness: Histogram,
     live_offers: Gauge,
     waiting_orders: Gauge,
+    routing: Family<ByRouting, Counter>,
     commit_batches: Histogram,
     commit_failures: Counter,
     layer_messages: Counter,
@@ -52,6 +53,7 @@ pub struct Metrics {
     requests: Family<ByAnswer, Counter>,
     request_durations: Family<ByRoute, Histogram, fn() -> Histogram>,
     hooks: HookMetrics,
+    pushes: PushMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,6 +76,11 @@ struct ByCloseCode {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByOutcome {
     outcome: OfferOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByRouting {
+    outcome: RoutingOutcome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,6 +113,7 @@ impl Metrics {
             offer_lateness: latency_histogram(),
             live_offers: Gauge::default(),
             waiting_orders: Gauge::default(),
+            routing: Family::default(),
             commit_batches: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             commit_failures: Counter::default(),
             layer_messages: Counter::default(),
@@ -118,6 +126,7 @@ impl Metrics {
             requests: Family::default(),
             request_durations: Family::new_with_constructor(latency_histogram),
             hooks: HookMetrics::new(),
+            pushes: PushMetrics::default(),
         };
         // A series that is there from the start, at zero, lets alerts tell the first event.
         for outcome in OfferOutcome::ALL {
@@ -129,6 +138,7 @@ impl Metrics {
         metrics.register_channel_layer();
         metrics.register_requests();
         metrics.hooks.register(&mut metrics.registry);
+        metrics.pushes.register(&mut metrics.registry);
         metrics
     }
 
@@ -190,6 +200,18 @@ impl Metrics {
         self.waiting_orders.set(orders);
     }
 
+    /// There is a routing service: its series are there from now on, at zero.
+    pub fn routing_is_on(&self) {
+        for outcome in RoutingOutcome::ALL {
+            self.routing.get_or_create_owned(&ByRouting { outcome: *outcome });
+        }
+    }
+
+    /// The routing service was asked for a travel time.
+    pub fn routing_asked(&self, outcome: RoutingOutcome) {
+        self.routing.get_or_create(&ByRouting { outcome }).inc();
+    }
+
     /// A transaction with that many writes is about to be committed.
     #[expect(clippy::cast_precision_loss, reason = "a batch has a few hundred writes")]
     pub fn commit_batch(&self, writes: usize) {
@@ -245,6 +267,11 @@ impl Metrics {
         &self.hooks
     }
 
+    /// Those of pushes.
+    pub fn pushes(&self) -> &PushMetrics {
+        &self.pushes
+    }
+
     /// Everything, in the text format of `/metrics`.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -274,6 +301,7 @@ impl Metrics {
         registry.register_with_unit("offer_lateness", help, Unit::Seconds, self.offer_lateness.clone());
         registry.register("live_offers", "Offers that drivers hold now", self.live_offers.clone());
         registry.register("waiting_orders", "Orders without a driver now", self.waiting_orders.clone());
+        registry.register("routing_requests", "Travel times asked of the routing service", self.routing.clone());
     }
 
     fn register_storage(&mut self) {

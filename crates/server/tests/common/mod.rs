@@ -7,7 +7,7 @@ use holodrive::{
     accounts::{Accounts, AccountsOptions},
     clock::{Clock, ManualClock},
     config::{Config, DatabaseUrl},
-    storage::{Storage, StorageError, StorageOptions, Tx, Value, datetime},
+    storage::{Storage, StorageError, StorageOptions, TimeSource, Tx, Value, datetime},
     telemetry::Metrics,
 };
 use holodrive_protocol::{Timestamp, UserId};
@@ -83,7 +83,7 @@ impl Site {
         let all = [&[("SECRET_KEY", secret), ("SECRET_KEY_FALLBACKS", fallback)], settings].concat();
         let config = Config::for_tests(folder.path(), &all).unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
-        let options = StorageOptions::from(&config);
+        let options = StorageOptions { time: TimeSource::Given, ..StorageOptions::from(&config) };
         let storage = Storage::open(&options, clock.clone(), Arc::new(Metrics::default())).unwrap();
         let accounts = Accounts::new(storage.clone(), AccountsOptions::from(&config)).unwrap();
         let site = Self { accounts, storage, clock, _folder: folder };

@@ -1,12 +1,12 @@
 //! The table of HTTP calls.
 
 use holodrive_protocol::{
-    Order, OrderEvent, OrderStatus,
+    Order, OrderEvent, OrderStatus, UserId,
     chat::{ChatMessage, Conversation},
     http::{
-        AccessToken, Alive, AssignOrder, Candidates, CreateConversation, CreateNotification, CreateOrder, DriverOrders,
-        Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, SendMessage, SetDriverLocation,
-        SetDriverStatus, TokenPair, VerifyToken,
+        AccessToken, Alive, AssignOrder, Candidates, CreateConversation, CreateNotification, CreateOrder, Device,
+        DriverOrders, Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, RegisterDevice,
+        SendMessage, SetDriverLocation, SetDriverStatus, TokenPair, VerifyToken,
     },
     notifications::{DeliveryStep, Notification, NotificationStatus},
 };
@@ -33,6 +33,7 @@ pub(super) fn groups() -> Vec<Group> {
         group("Driver", "Offers and trips, for drivers.", driver()),
         group("Conversations", "Chat between rider, driver and support.", conversations()),
         group("Notifications", "What users are told.", notifications()),
+        group("Devices", "Phones that are told of an offer by push while their app sleeps.", devices()),
         group("Service", "Health, metrics and these documents.", service()),
     ]
 }
@@ -177,6 +178,27 @@ fn notifications() -> Vec<Operation> {
                 its connection has ended.",
             )
             .answers::<Page<DeliveryStep>>(200, "All steps, oldest first"),
+    ]
+}
+
+fn devices() -> Vec<Operation> {
+    vec![
+        Operation::put("/api/devices/", "Register a device")
+            .by(
+                UserOrBackend,
+                "One's own, after each login and whenever FCM or APNs gives the app another token; staff and back ends for \
+                 `user_id`. A device that another user had is this user's from now on. Logging out removes none: the app \
+                 does. A user has ten at most; the one that was registered longest ago goes.",
+            )
+            .takes::<RegisterDevice>()
+            .answers::<Device>(200, "The device; its token is not shown again"),
+        Operation::get("/api/devices/", "List devices")
+            .by(UserOrBackend, "One's own; staff and back ends with `user_id`.")
+            .query::<UserId>("user_id", "For staff and back ends: whose devices.")
+            .answers::<Page<Device>>(200, "All of them, the latest one first"),
+        Operation::delete("/api/devices/{id}/", "Remove a device")
+            .by(UserOrBackend, "One's own; staff and back ends anybody's.")
+            .answers_nothing("It gets no more pushes"),
     ]
 }
 

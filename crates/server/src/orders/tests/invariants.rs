@@ -195,6 +195,8 @@ impl Stand {
             ("in_progress", "completed") => "completed",
             ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",
             ("searching", "no_driver") => "no_driver",
+            // A push changes nothing, and what came of it may be put down when the offer is over.
+            (status, "pushed" | "push_failed") if !status.is_empty() => status,
             _ => return None,
         };
         Some(Self { status, live_offers })

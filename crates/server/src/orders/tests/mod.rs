@@ -1,7 +1,9 @@
 use super::transitions::TripStep;
 
+mod arrivals;
 mod back_end;
 mod broadcasts;
+mod clocks;
 mod deadlines;
 mod death;
 mod deeds;

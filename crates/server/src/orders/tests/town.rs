@@ -13,13 +13,14 @@ use super::invariants::{self, Look};
 use crate::{
     accounts::{Accounts, AccountsOptions, User},
     chat::Chat,
-    clock::{Clock, ManualClock},
+    clock::{Clock, ManualClock, SharedClock},
     config::Config,
     dispatch::Point,
+    eta::Eta,
     gateway::{Close, Opening, testing::Peer},
     hooks::Hooks,
     notifications::Notifications,
-    storage::{Storage, StorageOptions, Tx},
+    storage::{Storage, StorageOptions, TimeSource, Tx},
     telemetry::Metrics,
 };
 
@@ -51,7 +52,7 @@ impl Town {
         let settings = [&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "0")], settings].concat();
         let config = Arc::new(Config::for_tests(folder.path(), &settings).unwrap());
         let clock = Arc::new(ManualClock::at("2027-01-01T00:00:00+00:00".parse().unwrap()));
-        let orders = open(&config, &clock).await;
+        let orders = open(&config, Arc::clone(&clock) as _, TimeSource::Given).await;
         let (rider, staff) = (add_user(&orders, "rider", false).await, add_user(&orders, "staff", true).await);
         let endpoint = DriverOrdersEndpoint::new(Arc::clone(&orders));
         Self { orders, clock, rider, staff, endpoint, config, folder: Arc::new(folder) }
@@ -64,7 +65,7 @@ impl Town {
 
     /// [`Town::node`], with a clock of its own.
     pub(super) async fn node_by(&self, clock: &Arc<ManualClock>) -> Self {
-        let orders = open(&self.config, clock).await;
+        let orders = open(&self.config, Arc::clone(clock) as _, TimeSource::Given).await;
         Self {
             endpoint: DriverOrdersEndpoint::new(Arc::clone(&orders)),
             orders,
@@ -84,6 +85,12 @@ impl Town {
     /// Hears what other nodes have committed.
     pub(super) async fn catch_up(&self) {
         self.write(|_, _| Ok(())).await.unwrap();
+    }
+
+    /// Another process on the same database, whose machine has this clock; the database's own clock counts.
+    pub(super) async fn another_node(&self, clock: SharedClock, settings: &[(&str, &str)]) -> Arc<Orders> {
+        let config = Arc::new(Config::for_tests(self.folder.path(), settings).unwrap());
+        open(&config, clock, TimeSource::Database).await
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -303,17 +310,18 @@ pub(super) async fn accept(orders: &Arc<Orders>, order: OrderId, driver: &Arc<Us
     write(orders, move |orders, tx| orders.accept(tx, order, &driver, None)).await
 }
 
-async fn open(config: &Arc<Config>, clock: &Arc<ManualClock>) -> Arc<Orders> {
+async fn open(config: &Arc<Config>, clock: SharedClock, time: TimeSource) -> Arc<Orders> {
     let metrics = Arc::new(Metrics::new());
-    let storage =
-        Storage::open(&StorageOptions::from(&**config), Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
+    let options = StorageOptions { time, ..StorageOptions::from(&**config) };
+    let storage = Storage::open(&options, Arc::clone(&clock), Arc::clone(&metrics)).unwrap();
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&**config)).unwrap());
-    let hooks = Hooks::new(config, Arc::clone(clock) as _, Arc::clone(&metrics)).unwrap();
+    let hooks = Hooks::new(config, clock, Arc::clone(&metrics)).unwrap();
     let notifications = Notifications::new(storage.clone(), hooks.mark_as_read);
     let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), hooks.chat);
     let config = Arc::clone(config);
-    let driver_orders = hooks.driver_orders;
-    Orders::load(OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders }).await.unwrap()
+    let (driver_orders, eta) = (hooks.driver_orders, Eta::new(&config, &metrics).unwrap());
+    let parts = OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders, eta };
+    Orders::load(parts).await.unwrap()
 }
 
 async fn add_user(orders: &Arc<Orders>, name: &str, is_staff: bool) -> Arc<User> {

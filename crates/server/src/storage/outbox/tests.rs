@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::{
     clock::ManualClock,
     config::Config,
-    storage::{Storage, StorageError, StorageOptions, Topic, Tx},
+    storage::{Storage, StorageError, StorageOptions, TimeSource, Topic, Tx},
     telemetry::Metrics,
 };
 
@@ -35,7 +35,7 @@ impl Node {
     fn command(folder: &Path) -> Self {
         let config = Config::for_tests(folder, &[]).unwrap();
         let clock = Arc::new(ManualClock::at("2027-01-01T00:00:00+00:00".parse().unwrap()));
-        let options = StorageOptions::from(&config);
+        let options = StorageOptions { time: TimeSource::Given, ..StorageOptions::from(&config) };
         let storage = Storage::open(&options, clock.clone(), Arc::new(Metrics::new())).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = Arc::clone(&heard);

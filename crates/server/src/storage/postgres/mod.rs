@@ -24,6 +24,8 @@ pub(super) const NOTIFY: &str = "NOTIFY holodrive_outbox";
 /// Makes the transaction the only one that writes. The lock goes with the schema: two services may share a database.
 const LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('holodrive writer of ' || COALESCE(current_schema(), ''), 0))";
+/// The transaction's number, and what the server's clock shows, in microseconds: once the lock is had.
+const BEGUN: &str = "SELECT txid_current(), (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint";
 /// Hears it.
 const LISTEN: &str = "LISTEN holodrive_outbox";
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{runtime::Runtime, task::JoinHandle, time::timeout};
 use tokio_postgres::{
-    Client, Error, SimpleQueryMessage, Statement,
+    Client, Error, SimpleQueryMessage, SimpleQueryRow, Statement,
     error::SqlState,
     types::{ToSql, Type},
 };
@@ -97,14 +97,14 @@ impl Session {
     pub(in crate::storage) fn begin(&mut self, access: Access) -> Result<Transaction<'_>, StorageError> {
         self.forget_deferred();
         self.connect()?;
-        let id = match Transaction::open(self, access) {
+        let begun = match Transaction::open(self, access) {
             Err(_) if self.live.is_none() => {
                 self.connect()?;
                 Transaction::open(self, access)?
             }
             opened => opened?,
         };
-        Ok(Transaction::new(self, id))
+        Ok(Transaction::new(self, begun))
     }
 
     pub(in crate::storage) fn changes(&self) -> u64 {
@@ -197,14 +197,14 @@ impl Session {
         self.exchange(async |client, _| client.batch_execute(sql).await)
     }
 
-    /// The first column of the last row that statements without parameters give.
-    pub(super) fn ask(&mut self, sql: &str) -> Result<Option<String>, StorageError> {
+    /// The last row that statements without parameters give.
+    pub(super) fn ask(&mut self, sql: &str) -> Result<Option<SimpleQueryRow>, StorageError> {
         let messages = self.exchange(async |client, _| client.simple_query(sql).await)?;
-        let rows = messages.iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0),
+        let rows = messages.into_iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
         });
-        Ok(rows.last().map(str::to_owned))
+        Ok(rows.last())
     }
 
     /// Says what was deferred and `work`, and waits for the answers, but not for ever.

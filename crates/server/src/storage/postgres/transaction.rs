@@ -5,9 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use holodrive_protocol::Timestamp;
+use tokio_postgres::SimpleQueryRow;
 use uuid::Uuid;
 
-use super::{LOCK, Session};
+use super::{BEGUN, LOCK, Session};
 use crate::storage::{StorageError, connection::Access};
 
 /// Each statement sees what was committed before it, whatever the server's default is: the lock may be long in coming.
@@ -20,29 +22,51 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// A transaction of a session; what is not committed is undone.
 pub(in crate::storage) struct Transaction<'s> {
     session: &'s mut Session,
-    /// The server's number for it, where it writes.
-    id: Option<i64>,
+    /// What is known of it, where it writes.
+    begun: Option<Begun>,
     /// Rows that the session had changed before.
     changes: u64,
     is_open: bool,
 }
 
+/// What the server says of a transaction that writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    /// Its number.
+    id: i64,
+    /// When it was alone.
+    at: Timestamp,
+}
+
+impl Begun {
+    fn read(row: &SimpleQueryRow) -> Result<Self, StorageError> {
+        let number = |index| row.get(index).and_then(|text| text.parse().ok()).ok_or(StorageError::Column { index });
+        Ok(Self { id: number(0)?, at: Timestamp::from_micros(number(1)?) })
+    }
+}
+
 impl<'s> Transaction<'s> {
-    /// Begins, and gives the server's number where it writes.
-    pub(super) fn open(session: &mut Session, access: Access) -> Result<Option<i64>, StorageError> {
+    /// Begins.
+    pub(super) fn open(session: &mut Session, access: Access) -> Result<Option<Begun>, StorageError> {
         let opened = match access {
             Access::Read => session.batch(BEGIN_READ).map(|()| None),
             Access::Write => session
-                .ask(&format!("{BEGIN_WRITE}; {LOCK}; SELECT txid_current()"))
-                .and_then(|id| id.and_then(|id| id.parse().ok()).map(Some).ok_or(StorageError::Column { index: 0 })),
+                .ask(&format!("{BEGIN_WRITE}; {LOCK}; {BEGUN}"))
+                .and_then(|row| row.ok_or(StorageError::Column { index: 0 }))
+                .and_then(|row| Begun::read(&row).map(Some)),
         };
         // Without the lock, or with it and nobody to use it, the transaction must not stay.
         opened.inspect_err(|_| session.roll_back())
     }
 
-    pub(super) fn new(session: &'s mut Session, id: Option<i64>) -> Self {
+    pub(super) fn new(session: &'s mut Session, begun: Option<Begun>) -> Self {
         let changes = session.changes();
-        Self { session, id, changes, is_open: true }
+        Self { session, begun, changes, is_open: true }
+    }
+
+    /// What the server's clock showed when it was alone, where it writes.
+    pub(in crate::storage) fn told(&self) -> Option<Timestamp> {
+        self.begun.map(|begun| begun.at)
     }
 
     pub(in crate::storage) fn session(&mut self) -> &mut Session {
@@ -56,7 +80,7 @@ impl<'s> Transaction<'s> {
         if !self.session.in_transaction() {
             return Err(StorageError::Unavailable);
         }
-        let Some(id) = self.id else { return self.session.batch("COMMIT") };
+        let Some(Begun { id, .. }) = self.begun else { return self.session.batch("COMMIT") };
         let mark = self.leave_mark();
         self.session.defer("COMMIT");
         let is_committed = match self.session.is_committed(id) {
@@ -110,7 +134,8 @@ impl Session {
 
     /// Whether the transaction that this connection has just ended was committed.
     fn is_committed(&mut self, id: i64) -> Result<bool, StorageError> {
-        Ok(self.ask(&format!("SELECT txid_status({id})"))?.as_deref() == Some("committed"))
+        let fate = self.ask(&format!("SELECT txid_status({id})"))?;
+        Ok(fate.is_some_and(|row| row.get(0) == Some("committed")))
     }
 
     /// Finds out what became of the commit whose answer was lost. The lock is had once the server is through with it.
@@ -124,7 +149,7 @@ impl Session {
         let find = format!("{BEGIN_WRITE}; {LOCK}; SELECT id FROM holodrive_commit WHERE id = '{mark}'; COMMIT");
         let found = self.ask(&find).inspect_err(|_| self.roll_back())?;
         self.unsettled = None;
-        Ok(found == Some(mark.to_string()))
+        Ok(found.is_some_and(|row| row.get(0) == Some(&mark.to_string())))
     }
 
     /// [`Session::settle`], as often as there is time.

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     clock::Clock,
     config::Config,
-    storage::{StorageOptions, migrations},
+    storage::{StorageOptions, TimeSource, migrations},
 };
 
 /// Tells another time whenever it is asked: each transaction has its own.
@@ -38,14 +38,14 @@ fn scene(batch: usize) -> Scene {
 fn make_scene(batch: usize) -> Scene {
     let folder = tempfile::tempdir().unwrap();
     let options = StorageOptions::from(&Config::for_tests(folder.path(), &[]).unwrap());
-    migrations::run(&options, Timestamp::from_micros(0)).unwrap();
+    let clock = || Arc::new(DatabaseClock::new(Arc::new(Ticking(AtomicI64::new(0))), TimeSource::Given));
+    migrations::run(&options, &clock()).unwrap();
     let mut connection = Connection::open(&options).unwrap();
     let mut transaction = connection.begin(Access::Write).unwrap();
     transaction.batch("CREATE TABLE thing (id BIGINT)").unwrap();
     transaction.commit().unwrap();
-    let clock = Arc::new(Ticking(AtomicI64::new(0)));
     let (metrics, outbox) = (Arc::new(Metrics::new()), Arc::new(Outbox::new()));
-    Scene { writer: Writer::start(connection, batch, clock, metrics, outbox).unwrap(), _folder: folder }
+    Scene { writer: Writer::start(connection, batch, clock(), metrics, outbox).unwrap(), _folder: folder }
 }
 
 /// Lets writes wait for another one, until all of them do.
