@@ -154,6 +154,17 @@ def test_no_attempt_comes_after_the_end(start, google):
     assert "offer_expired" not in kinds(server, order)
 
 
+def test_a_phone_that_never_came_is_told_that_it_is_over(start, google):
+    server = start(ORDER_OFFER_UNREACHABLE_TIMEOUT=2, ORDER_OFFER_TIMEOUT=60)
+    order = offer(server, with_app(server, google)[0])
+    push, gone = google.fcm.wait_for(2)
+    assert gone["token"] == push["token"]
+    assert gone["data"] == {**{name: push["data"][name] for name in ("order_id", "order_code", "offer_id")}, "type": "order_gone"}
+    assert (gone["android"]["priority"], gone["android"]["collapse_key"]) == ("NORMAL", push["android"]["collapse_key"])
+    assert "sound" not in gone["apns"]["payload"]["aps"]
+    assert kinds(server, order) == ["created", "offered", "pushed", "offer_revoked"]
+
+
 def test_nobody_waits_for_a_service_that_hangs(start, google):
     server = start(ORDER_OFFER_TIMEOUT=60)
     hold = threading.Event()
