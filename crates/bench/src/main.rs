@@ -3,11 +3,14 @@
 //! Each run prepares a database of its own, starts the server binary on it, and loads it from this process. What is
 //! told is what a client on the same machine sees.
 
+mod chart;
 mod chat;
+mod cities;
 mod compare;
 mod connections;
 mod deadlines;
 mod disk;
+mod dispatching;
 mod document;
 mod fleet;
 mod instructions;
@@ -18,6 +21,7 @@ mod numbers;
 mod process;
 mod progress;
 mod server;
+mod simulate;
 mod site;
 mod socket;
 
@@ -42,6 +46,8 @@ struct Cli {
 enum Benchmark {
     /// How late offers end
     Deadlines(deadlines::Args),
+    /// How soon a driver has a new order, among thousands who drive around
+    Dispatch(dispatching::Args),
     /// What the index of drivers in memory takes for a move, for a search, and in bytes
     Fleet(fleet::Args),
     /// What an idle connection costs in memory
@@ -54,6 +60,8 @@ enum Benchmark {
     Million(million::Args),
     /// The same work on this server and on others, in turns
     Compare(compare::Args),
+    /// What dispatch rules are worth: a city with real demand, in simulated time
+    Simulate(Box<simulate::Args>),
     /// One scenario of these on a server that runs already
     Load(compare::load::Args),
 }
@@ -66,12 +74,14 @@ async fn main() -> ExitCode {
     }
     let outcome = match benchmark {
         Benchmark::Deadlines(args) => deadlines::run(&place, args).await,
+        Benchmark::Dispatch(args) => dispatching::run(&place, args).await,
         Benchmark::Fleet(args) => fleet::run(&args),
         Benchmark::Connections(args) => connections::run(&place, args).await,
         Benchmark::Chat(args) => chat::run(&place, args).await,
         Benchmark::Instructions(args) => instructions::run(&place, args).await,
         Benchmark::Million(args) => million::run(&place, args).await,
         Benchmark::Load(args) => compare::load::run(&place, &args),
+        Benchmark::Simulate(args) => simulate::run(&place, *args).await,
         Benchmark::Compare(args) => compare::run(place, args).await,
     };
     match outcome {

@@ -1,7 +1,6 @@
 //! HoloDrive beside what one could pick instead: the same work, in turns, on the same machine.
 
 mod catalogue;
-mod chart;
 mod columns;
 pub(crate) mod load;
 pub(crate) mod machine;

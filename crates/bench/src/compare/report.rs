@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 use super::{
     catalogue::{Entry, SCENARIOS},
-    chart::{self, Bar},
     columns::Column,
     peers::Peer,
     results::Results,
     targets::Gate,
 };
 use crate::{
+    chart::bars::{self, Bar},
     document,
     numbers::{number, or_dash, ratio_number},
 };
@@ -66,7 +66,7 @@ fn chart_of(entry: &Entry, results: &Results) -> String {
     let bars: Vec<_> = ranked(entry, results).into_iter().map(bar).collect();
     let better = if entry.less_is_better { "less is better" } else { "more is better" };
     let ratio = to.map(|to| format!("; × is the ratio to {}", to.label())).unwrap_or_default();
-    chart::draw(entry.title, &format!("{unit}; {better}{ratio}"), &bars)
+    bars::draw(entry.title, &format!("{unit}; {better}{ratio}"), &bars)
 }
 
 fn ratio_text(results: &Results, peer: Peer, to: Option<Peer>, figure: &str) -> String {

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use holodrive_protocol::{
@@ -20,11 +23,13 @@ pub(super) struct Offer {
     /// When `new_order` arrived.
     pub(super) offered_at: i64,
     pub(super) expires_at: i64,
+    /// Whether nobody had the order before.
+    pub(super) is_first: bool,
     /// When `order_timeout` arrived, each time that it did.
     pub(super) ended_at: Vec<i64>,
 }
 
-/// How far the first offers of all drivers are.
+/// How far the first offers of all orders are.
 #[derive(Default)]
 pub(super) struct Tally {
     live: AtomicUsize,
@@ -32,12 +37,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Drivers who got an offer.
+    /// Orders that were offered.
     pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)
     }
 
-    /// Drivers whose first offer has ended.
+    /// Orders whose first offer has ended.
     pub(super) fn ended(&self) -> usize {
         self.ended.load(Ordering::Relaxed)
     }
@@ -45,16 +50,17 @@ impl Tally {
 
 pub(super) struct Driver {
     socket: Socket,
+    offer_timeout: Duration,
     offers: Vec<Offer>,
 }
 
 impl Driver {
     /// Tells where he is; when this returns, the server knows.
-    pub(super) async fn at_his_place(mut socket: Socket, n: usize) -> anyhow::Result<Self> {
+    pub(super) async fn at_his_place(mut socket: Socket, n: usize, offer_timeout: Duration) -> anyhow::Result<Self> {
         let (latitude, longitude) = place_of(n)?;
         socket.send(&DriverClientMessage::Location { latitude, longitude }).await?;
         socket.settle().await?;
-        Ok(Self { socket, offers: Vec::new() })
+        Ok(Self { socket, offer_timeout, offers: Vec::new() })
     }
 
     /// Listens until it is told to stop.
@@ -81,7 +87,9 @@ impl Driver {
 
     fn offered(&mut self, order: &Order, at: i64, tally: &Tally) -> anyhow::Result<()> {
         let expires_at = order.expires_at.ok_or_else(|| anyhow::anyhow!("an offer without a deadline"))?;
-        if self.offers.is_empty() {
+        // A second one would end after twice that time.
+        let is_first = expires_at < order.created_at.after(self.offer_timeout * 3 / 2);
+        if is_first {
             tally.live.fetch_add(1, Ordering::Relaxed);
         }
         self.offers.push(Offer {
@@ -89,6 +97,7 @@ impl Driver {
             created_at: order.created_at.as_micros(),
             offered_at: at,
             expires_at: expires_at.as_micros(),
+            is_first,
             ended_at: Vec::new(),
         });
         Ok(())
@@ -98,9 +107,9 @@ impl Driver {
         let position = self.offers.iter().position(|offer| offer.order_id == order_id);
         let position =
             position.ok_or_else(|| anyhow::anyhow!("order {order_id} ended for a driver who never had it"))?;
-        let ended_at = &mut self.offers[position].ended_at;
+        let Offer { ended_at, is_first, .. } = &mut self.offers[position];
         ended_at.push(at);
-        if position == 0 && ended_at.len() == 1 {
+        if *is_first && ended_at.len() == 1 {
             tally.ended.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! How late offers end: many of them live at once, ending one after another.
 //!
-//! Every driver holds one offer. As offers end, their orders go to other drivers, as in real life; that is load, but
-//! measured is the first offer of each driver.
+//! As offers end, their orders go to other drivers, as in real life; that is load, but measured is the first offer of each
+//! order.
 
 mod driver;
 mod orders;
@@ -31,9 +31,15 @@ const SETTLE: Duration = Duration::from_secs(3);
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
-    /// Offers that are live at once, each with a driver of its own
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Offers that are live at once
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     offers: u32,
+    /// Offers that a driver may hold
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    offers_per_driver: u32,
+    /// Drivers, each on a socket of his own [default: as few as can hold all offers]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    drivers: Option<u32>,
     /// Seconds within which they are made, and later end
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     within: u32,
@@ -47,6 +53,13 @@ impl Args {
         self.offers as usize
     }
 
+    fn drivers(self) -> anyhow::Result<usize> {
+        let fewest = self.offers.div_ceil(self.offers_per_driver);
+        let drivers = self.drivers.unwrap_or(fewest);
+        anyhow::ensure!(drivers >= fewest, "{drivers} drivers cannot hold that many offers: --drivers {fewest}");
+        Ok(drivers as usize)
+    }
+
     fn within(self) -> Duration {
         Duration::from_secs(self.within.into())
     }
@@ -57,10 +70,11 @@ impl Args {
 }
 
 pub(crate) async fn run(place: &Place, args: Args) -> anyhow::Result<()> {
-    process::require_open_files(args.count())?;
+    let drivers = args.drivers()?;
+    process::require_open_files(drivers)?;
     say(&disk::describe(&place.dir)?)?;
     let site = Site::prepare(place, &settings(args))?;
-    let drivers = site.add_members("driver", args.count(), Some("Driver")).await?;
+    let drivers = site.add_members("driver", drivers, Some("Driver")).await?;
     let riders = site.add_members("rider", args.count(), None).await?;
     let server = Server::start(place, &site)?;
     let report = measure(&server, &drivers, &riders, args).await?;
@@ -75,16 +89,17 @@ fn settings(args: Args) -> Vec<(&'static str, String)> {
         ("ORDER_SEARCH_TIMEOUT", (args.offer_timeout().as_secs() * 10).to_string()),
         // Nobody gets the same order again, so that driver and order name an offer.
         ("ORDER_REOFFER_AFTER", (args.offer_timeout().as_secs() * 10).to_string()),
-        ("ORDER_OFFERS_PER_DRIVER", "1".to_owned()),
-        // Every driver is within reach of every order, so that each gets one.
+        ("ORDER_OFFERS_PER_DRIVER", args.offers_per_driver.to_string()),
+        // Every driver is within reach of every order, at any time.
         ("DISPATCH_RADIUS_KM", "100".to_owned()),
+        ("DISPATCH_START_RADIUS_KM", "100".to_owned()),
     ]
 }
 
 async fn measure(server: &Server, drivers: &[Member], riders: &[Member], args: Args) -> anyhow::Result<Report> {
     let sockets = connect_all(server.address(), "/ws/driver/orders/", drivers).await?;
     let (tally, (stop, stopped)) = (Arc::new(Tally::default()), watch::channel(()));
-    let mut running = start_drivers(sockets, &tally, &stopped).await?;
+    let mut running = start_drivers(sockets, args.offer_timeout(), &tally, &stopped).await?;
     let mut report = Report::new(args.count())?;
 
     let began = server.process().cpu_time()?;
@@ -107,12 +122,13 @@ async fn measure(server: &Server, drivers: &[Member], riders: &[Member], args: A
 /// Sends every driver to his place, and lets him listen.
 async fn start_drivers(
     sockets: Vec<Socket>,
+    offer_timeout: Duration,
     tally: &Arc<Tally>,
     stopped: &watch::Receiver<()>,
 ) -> anyhow::Result<JoinSet<anyhow::Result<Vec<Offer>>>> {
     let mut running = JoinSet::new();
     for (n, socket) in sockets.into_iter().enumerate() {
-        let driver = Driver::at_his_place(socket, n).await?;
+        let driver = Driver::at_his_place(socket, n, offer_timeout).await?;
         running.spawn(driver.listen(Arc::clone(tally), stopped.clone()));
     }
     Ok(running)

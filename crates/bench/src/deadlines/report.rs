@@ -120,14 +120,14 @@ impl Report {
         Latencies::of(ended.map(|(expires_at, ended_at)| u64::try_from(ended_at - expires_at).unwrap_or(0)))
     }
 
-    /// The first offer of each driver.
+    /// The first offer of each order.
     fn first(&self) -> impl Iterator<Item = &Offer> + Clone {
-        self.offers.iter().filter_map(|offers| offers.first())
+        self.offers.iter().flatten().filter(|offer| offer.is_first)
     }
 
     /// Offers of orders that another driver had before.
     fn later(&self) -> usize {
-        self.offers.iter().map(|offers| offers.len().saturating_sub(1)).sum()
+        self.offers.iter().flatten().filter(|offer| !offer.is_first).count()
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn offer(ended_at: &[i64]) -> Offer {
-        Offer { order_id: 1, created_at: 0, offered_at: 1, expires_at: 10, ended_at: ended_at.to_vec() }
+        Offer { order_id: 1, created_at: 0, offered_at: 1, expires_at: 10, is_first: true, ended_at: ended_at.to_vec() }
     }
 
     #[test]

@@ -21,9 +21,10 @@ mod talking;
 mod text;
 
 pub(crate) use chat::{Kind, Pace};
-pub(crate) use crew::Crew;
+pub(crate) use crew::{Crew, Schedule, Work as LineWork};
 pub(crate) use figures::Figures;
 pub(crate) use kernel::KernelMemory;
+pub(crate) use lines::{Door, Lines, Path};
 pub(crate) use net::SOURCE_ADDRESSES;
 pub(crate) use observed::{Observed, available_kib, load_average, own_cpu_time};
 pub(crate) use opening::{each, newcomers, quiet_crew};

@@ -180,8 +180,9 @@ impl Board {
         self.free_place(found.driver_id);
     }
 
-    /// A driver has an order.
+    /// A driver has an order, also one that could have had more offers.
     pub fn trip_started(&mut self, driver_id: UserId, order_id: OrderId) {
+        self.stop_search(order_id);
         self.fleet.update(driver_id, |driver| driver.trip = Some(order_id));
     }
 

@@ -41,6 +41,8 @@ impl Orders {
         let order = load_order(tx, order_id)?;
         let order = self.open_conversation(tx, order, driver.id)?;
         self.change_board(tx, Change::OfferEnded(offer_id));
+        // Where it could have been offered to more.
+        self.change_board(tx, Change::StopSearch(order_id));
         self.change_board(tx, Change::TripStarted(driver.id, order_id));
         self.count(tx, |metrics| metrics.offer_ended(OfferOutcome::Accepted));
         let view = Box::new(self.view(&order));

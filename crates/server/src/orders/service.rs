@@ -77,7 +77,7 @@ impl Orders {
     /// When the database cannot be read.
     pub async fn load(parts: OrdersParts) -> Result<Arc<Self>, StorageError> {
         let OrdersParts { config, storage, accounts, notifications, chat, metrics, driver_orders, eta } = parts;
-        let rules = rules(&config);
+        let rules = Rules::from(&*config);
         let board = Arc::new(LiveBoard::new(rules));
         let arrivals = Arc::new(Arrivals::new(eta));
         let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
@@ -259,22 +259,24 @@ pub(super) fn load_order(tx: &mut Tx<'_>, id: OrderId) -> Result<OrderRecord, Or
     store::find(tx, id)?.ok_or(OrderError::NotFound)
 }
 
-fn rules(config: &Config) -> Rules {
-    Rules {
-        automatic: config.dispatch_mode == DispatchMode::Auto,
-        strategy: match config.dispatch_strategy {
-            DispatchStrategy::Sequential => StrategyKind::Sequential,
-            DispatchStrategy::Broadcast => StrategyKind::Broadcast(config.dispatch_broadcast_offers),
-            DispatchStrategy::Batch => StrategyKind::Batch(config.dispatch_batch_interval),
-        },
-        radius: Radius {
-            start_km: config.dispatch_start_radius_km,
-            growth_km_per_minute: config.dispatch_radius_growth,
-            limit_km: config.dispatch_radius_km,
-        },
-        age_weight_km: config.dispatch_age_weight,
-        stale_after: config.driver_stale_after,
-        offers_per_driver: config.order_offers_per_driver,
+impl From<&Config> for Rules {
+    fn from(config: &Config) -> Self {
+        Self {
+            automatic: config.dispatch_mode == DispatchMode::Auto,
+            strategy: match config.dispatch_strategy {
+                DispatchStrategy::Sequential => StrategyKind::Sequential,
+                DispatchStrategy::Broadcast => StrategyKind::Broadcast(config.dispatch_broadcast_offers),
+                DispatchStrategy::Batch => StrategyKind::Batch(config.dispatch_batch_interval),
+            },
+            radius: Radius {
+                start_km: config.dispatch_start_radius_km,
+                growth_km_per_minute: config.dispatch_radius_growth,
+                limit_km: config.dispatch_radius_km,
+            },
+            age_weight_km: config.dispatch_age_weight,
+            stale_after: config.driver_stale_after,
+            offers_per_driver: config.order_offers_per_driver,
+        }
     }
 }
 

@@ -79,11 +79,15 @@ impl Origin {
         Self { x, y, cosine: point.latitude.degrees().to_radians().cos() }
     }
 
-    /// Nothing in the cell is nearer than this, in kilometres.
-    ///
-    /// The haversine formula adds up a term of the latitudes and one of the longitudes: neither can be smaller than at
-    /// the cell's nearest side, nor the cosine in the second one than at the side next to a pole. Sine and cosine are
-    /// replaced by the beginnings of their series, which are never greater.
+    /// The point is no nearer than this, in kilometres: the distance but for a tiny part, in a tenth of the time.
+    pub(super) fn nearly_km(&self, point: Point) -> f64 {
+        let (x, y) = plane(point);
+        let eastward = (x - self.x).abs();
+        self.km((y - self.y).abs(), eastward.min(AROUND - eastward), point.latitude.microdegrees())
+    }
+
+    /// Nothing in the cell is nearer than this, in kilometres: no latitude and no longitude in it differs by less than
+    /// those of its nearest sides, and no cosine is smaller than that of the side next to a pole.
     pub(super) fn at_least_km(&self, cell: Cell) -> f64 {
         let side = 1 << (LEAF_BITS + FANOUT_BITS * cell.level);
         let (south, west) = (i64::from(cell.row) * side, i64::from(cell.column) * side);
@@ -93,7 +97,13 @@ impl Origin {
         // Or the other way around the globe.
         let eastward = eastward.min(AROUND - (east - west) - eastward);
         let polar = (UPWARD / 2 - south).max(north - UPWARD / 2);
-        let haversine = sine(upward).powi(2) + self.cosine * cosine(polar) * sine(eastward).powi(2);
+        self.km(upward, eastward, polar)
+    }
+
+    /// At most the distance by the haversine formula, of a point at that latitude. Sine and cosine are replaced by the
+    /// beginnings of their series, which are never greater.
+    fn km(&self, upward: i64, eastward: i64, latitude: i64) -> f64 {
+        let haversine = sine(upward).powi(2) + self.cosine * cosine(latitude) * sine(eastward).powi(2);
         (2.0 * EARTH_RADIUS_KM * haversine.sqrt() * ROUNDING.0 - ROUNDING.1).max(0.0)
     }
 }

@@ -127,6 +127,11 @@ proptest! {
     #[test]
     fn no_cell_is_taken_for_farther_than_what_is_in_it(from in anywhere(), to in anywhere()) {
         let (origin, km) = (Origin::new(from), from.distance_km(to));
+        let nearly = origin.nearly_km(to);
+        prop_assert!(nearly <= km, "{nearly} for {km} km");
+        if km < 100.0 && to.latitude.degrees().abs() < 60.0 {
+            prop_assert!(nearly > 0.999 * km - 1e-6, "{nearly} for {km} km");
+        }
         let cells = std::iter::successors(Some(Cell::leaf(to)), |cell| cell.parent().map(|(parent, _)| parent));
         for cell in cells {
             let at_least = origin.at_least_km(cell);

@@ -35,9 +35,14 @@ impl<K: Copy + Ord> Grid<K> {
         while let Some(Step { km, to }) = ahead.pop() {
             match to {
                 To::Entry(entry) => visit(entry.key, km)?,
+                To::Nearly(entry) => {
+                    let km = from.distance_km(entry.point);
+                    ahead.extend((km <= radius_km).then_some(Step { km, to: To::Entry(entry) }));
+                }
                 To::Cell(leaf) if leaf.is_leaf() => {
-                    let entries = self.entries_in(leaf).map(|entry| Step::to_entry(entry, from));
-                    ahead.extend(entries.filter(|step| step.km <= radius_km));
+                    let entries = self.entries_in(leaf);
+                    let steps = entries.map(|entry| Step { km: origin.nearly_km(entry.point), to: To::Nearly(entry) });
+                    ahead.extend(steps.filter(|step| step.km <= radius_km));
                 }
                 To::Cell(cell) => {
                     let cells = cell.children(self.branches.get(&cell).copied().unwrap_or(0));
@@ -64,24 +69,20 @@ struct Step<'g, K> {
 
 enum To<'g, K> {
     Cell(Cell),
+    /// Most entries are never reached: their distances are not worth being computed exactly.
+    Nearly(&'g Entry<K>),
     Entry(&'g Entry<K>),
 }
 
-impl<'g, K> Step<'g, K> {
-    fn to_entry(entry: &'g Entry<K>, from: Point) -> Self {
-        Self { km: from.distance_km(entry.point), to: To::Entry(entry) }
-    }
-}
-
 impl<K: Ord> Ord for Step<'_, K> {
-    /// The nearest is the greatest, as the heap wants it. A cell comes before a key that is as far away: it may hold a
-    /// smaller one.
+    /// The nearest is the greatest, as the heap wants it. What is not exact comes before a key that is as far away: it may
+    /// hold a smaller one.
     fn cmp(&self, other: &Self) -> Ordering {
         other.km.total_cmp(&self.km).then_with(|| match (&self.to, &other.to) {
             (To::Entry(entry), To::Entry(other)) => other.key.cmp(&entry.key),
-            (To::Cell(_), To::Entry(_)) => Ordering::Greater,
-            (To::Entry(_), To::Cell(_)) => Ordering::Less,
-            (To::Cell(_), To::Cell(_)) => Ordering::Equal,
+            (_, To::Entry(_)) => Ordering::Greater,
+            (To::Entry(_), _) => Ordering::Less,
+            _ => Ordering::Equal,
         })
     }
 }

@@ -136,3 +136,14 @@ async fn a_restart_goes_on_with_all_of_them() {
     assert_eq!(town.status(order).await, Searching);
     town.check_invariants().await;
 }
+
+#[tokio::test]
+async fn nobody_is_looked_for_once_the_order_is_taken_although_more_could_have_been_asked() {
+    let (town, drivers) = town_with(2).await;
+    let order = town.create().await;
+    town.settle().await;
+    assert_eq!(town.orders.board.look(|board| board.counts()), (2, 1), "there is room for a third");
+    town.accept(order, &drivers[0]).await.unwrap();
+    assert_eq!(town.orders.board.look(|board| board.counts()), (0, 0));
+    town.check_invariants().await;
+}

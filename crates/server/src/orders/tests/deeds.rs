@@ -73,6 +73,23 @@ pub(super) fn deed(drivers: usize) -> impl Strategy<Value = Deed> {
 }
 
 impl Deed {
+    /// What kind of deed it is.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Accept(..) => "accept",
+            Self::Decline(..) => "decline",
+            Self::Release(..) => "release",
+            Self::Step(..) => "step",
+            Self::Assign(..) => "assign",
+            Self::Cancel(..) => "cancel",
+            Self::Poll(_) => "poll",
+            Self::Status(..) => "status",
+            Self::Locate(..) => "locate",
+            Self::Sweep => "sweep",
+        }
+    }
+
     /// The order that is meant, by what can be seen now: most often one's own, sometimes any. `None` for who sees nothing
     /// to do.
     pub(super) fn aim(self, cast: &Cast, tx: &mut Tx<'_>) -> Result<Option<OrderId>, StorageError> {

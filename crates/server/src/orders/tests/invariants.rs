@@ -160,47 +160,45 @@ fn entry(mut row: Columns) -> Entry {
 
 fn replay_one(history: &[Entry]) -> Result<(), String> {
     let (id, status, _) = &history[0];
-    let mut order = Replay::default();
+    let mut at = Stand::default();
     for kind in history.iter().filter_map(|(.., kind)| kind.as_deref()) {
-        order = order.clone().next(kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {order:?}"))?;
+        at = at.after(kind).ok_or_else(|| format!("I8: order {id}: {kind} cannot follow {at:?}"))?;
     }
-    if order.status != status {
-        return Err(format!("I8: order {id} is {status}, its history says {order:?}"));
-    }
-    Ok(())
+    let is_told = at.status == status && (at.live_offers > 0) == (status == "pending");
+    if is_told { Ok(()) } else { Err(format!("I8: order {id} is {status}, its history says {at:?}")) }
 }
 
-/// An order as its history tells of it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Replay {
+/// Where an order stands by its history.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stand {
     pub(super) status: &'static str,
-    /// Live offers.
-    live: u32,
+    live_offers: usize,
 }
 
-impl Replay {
-    /// The table of transitions.
-    pub(super) fn next(self, kind: &str) -> Option<Self> {
-        let Self { status, live } = self;
-        let (status, live) = match (status, kind) {
-            ("", "created") => ("searching", live),
-            ("searching" | "pending", "offered") => ("pending", live + 1),
-            ("pending", "delivered") => (status, live),
+impl Stand {
+    /// The table of transitions; `None` where there is none of that kind.
+    pub(super) fn after(self, kind: &str) -> Option<Self> {
+        let live_offers = match kind {
+            "offered" => self.live_offers + 1,
+            "accepted" | "offer_declined" | "offer_expired" | "offer_revoked" => self.live_offers.checked_sub(1)?,
+            _ => self.live_offers,
+        };
+        let status = match (self.status, kind) {
+            ("", "created") | ("accepted" | "arrived", "released") => "searching",
+            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") if live_offers == 0 => "searching",
+            ("searching" | "pending", "offered")
+            | ("pending", "delivered" | "offer_declined" | "offer_expired" | "offer_revoked") => "pending",
+            // Those who had it offered at the same time.
+            ("pending", "accepted") | ("accepted", "offer_revoked") => "accepted",
+            ("accepted", "arrived") => "arrived",
+            ("arrived", "started") => "in_progress",
+            ("in_progress", "completed") => "completed",
+            ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",
+            ("searching", "no_driver") => "no_driver",
             // A push changes nothing, and what came of it may be put down when the offer is over.
-            (_, "pushed" | "push_failed") if !status.is_empty() => (status, live),
-            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") if live == 1 => ("searching", 0),
-            ("pending", "offer_declined" | "offer_expired" | "offer_revoked") => (status, live.checked_sub(1)?),
-            ("pending", "accepted") => ("accepted", live.checked_sub(1)?),
-            // Where it was offered to others, too.
-            ("accepted", "offer_revoked") => (status, live.checked_sub(1)?),
-            ("accepted", "arrived") if live == 0 => ("arrived", 0),
-            ("accepted" | "arrived", "released") if live == 0 => ("searching", 0),
-            ("arrived", "started") => ("in_progress", 0),
-            ("in_progress", "completed") => ("completed", 0),
-            ("searching" | "accepted" | "arrived", "cancelled") if live == 0 => ("cancelled", 0),
-            ("searching", "no_driver") => ("no_driver", 0),
+            (status, "pushed" | "push_failed") if !status.is_empty() => status,
             _ => return None,
         };
-        Some(Self { status, live })
+        Some(Self { status, live_offers })
     }
 }

@@ -11,6 +11,7 @@ mod dispatching;
 mod driver_screens;
 mod interleavings;
 mod invariants;
+mod million;
 mod pushes;
 mod races;
 mod refusals;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     super::{events::RiderEvent, store},
-    invariants::Replay,
+    invariants::Stand,
     scene::Visit,
     town::Town,
 };
@@ -61,12 +61,12 @@ async fn check_log(town: &Town, log: &[RiderEvent], updates: &[Value]) {
     let sql = "SELECT id, order_id, type FROM holodrive_order_event ORDER BY id";
     let rows = town.write(move |_, tx| Ok(tx.query(sql, &[])?)).await.unwrap();
     let mut untold: BTreeMap<i64, (OrderId, String, &str)> = BTreeMap::new();
-    let mut orders: HashMap<OrderId, Replay> = HashMap::new();
+    let mut stands: HashMap<OrderId, Stand> = HashMap::new();
     for mut row in rows.into_iter().map(Row::columns) {
         let (seq, id, kind): (_, OrderId, String) = (row.take().unwrap(), row.take().unwrap(), row.take().unwrap());
-        let order = orders.remove(&id).unwrap_or_default().next(&kind).unwrap();
-        untold.insert(seq, (id, kind, order.status));
-        orders.insert(id, order);
+        let stand = stands.entry(id).or_default();
+        *stand = stand.after(&kind).unwrap();
+        untold.insert(seq, (id, kind, stand.status));
     }
     for (event, order) in log.iter().zip(updates) {
         let (id, _, status) = untold.remove(&event.seq).unwrap();

@@ -6,10 +6,11 @@
 
 use super::{
     super::events::{DriverEventKind, DriverFact},
+    million,
     simulation::simulate,
     town::Town,
 };
-use crate::storage::Rewrite;
+use crate::{storage::Rewrite, testing::on_threads};
 
 /// Seeds within which each must be caught.
 const SEEDS: u64 = 60;
@@ -115,6 +116,13 @@ fn forget_ends_of_others(town: &Town) {
 #[test]
 fn check_then_save_is_caught() {
     Sabotage::CheckThenSave.is_caught();
+}
+
+#[test]
+fn check_then_save_is_caught_on_threads_too() {
+    let report = on_threads(million::run(100_000, Some(Sabotage::CheckThenSave)));
+    let noticed = report.violations.iter().any(|violation| violation.starts_with("I"));
+    assert!(noticed, "{:#?}", report.violations);
 }
 
 #[test]

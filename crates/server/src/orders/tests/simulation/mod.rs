@@ -39,7 +39,8 @@ const SEEDS: u64 = 40;
 /// Smaller schedules that are tried for one that fails.
 const SHRINKS: u32 = 200;
 
-fn runner(seed: u64, shrinks: u32) -> TestRunner {
+/// The source of everything that is random in a run with this seed.
+pub(super) fn runner(seed: u64, shrinks: u32) -> TestRunner {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: shrinks, ..Config::default() };
@@ -67,7 +68,8 @@ fn play(schedule: Schedule, sabotage: Option<Sabotage>) -> Vec<String> {
     runtime.block_on(World::play(schedule, sabotage))
 }
 
-fn number(variable: &str) -> Option<u64> {
+/// A setting of a test run.
+pub(super) fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is no number")))
 }

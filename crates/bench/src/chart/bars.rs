@@ -1,9 +1,9 @@
-//! A bar chart as SVG, readable on light and dark pages.
+//! A bar chart.
 
 use std::fmt::Write;
 
-const WIDTH: f64 = 760.0;
-const TOP: f64 = 64.0;
+use super::{INK, OWN, TOP, escape, framed};
+
 const ROW: f64 = 32.0;
 const BAR: f64 = 20.0;
 /// Where bars begin; the names stand before.
@@ -24,43 +24,28 @@ pub(crate) struct Bar {
 /// A chart with its title and what is measured, in the given order.
 pub(crate) fn draw(title: &str, unit: &str, bars: &[Bar]) -> String {
     let most = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-    #[expect(clippy::cast_precision_loss, reason = "a chart has few bars")]
-    let height = TOP + ROW * bars.len() as f64 + 16.0;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"14\" role=\"img\" aria-label=\"{title}\">\n\
-         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n\
-         <text x=\"16\" y=\"26\" font-size=\"17\" font-weight=\"600\" fill=\"#1f2328\">{title}</text>\n\
-         <text x=\"16\" y=\"46\" fill=\"#59636e\">{unit}</text>\n",
-        title = escape(title),
-        unit = escape(unit),
-    );
-    let mut y = TOP;
+    let (mut svg, mut y) = (String::new(), TOP);
     for bar in bars {
         draw_bar(&mut svg, bar, y, most);
         y += ROW;
     }
-    svg + "</svg>\n"
+    framed(title, unit, y + 16.0, &svg)
 }
 
 fn draw_bar(svg: &mut String, bar: &Bar, y: f64, most: f64) {
     let (length, text) = ((bar.value.max(0.0) / most * LONGEST).max(1.0), y + BAR * 0.75);
-    let (colour, weight) = if bar.own { ("#0f766e", 600) } else { ("#9aa4b2", 400) };
+    let (colour, weight) = if bar.own { (OWN, 600) } else { ("#9aa4b2", 400) };
     // Writing to a string does not fail.
     let _ = writeln!(
         svg,
-        "<text x=\"{name_at}\" y=\"{text}\" text-anchor=\"end\" font-weight=\"{weight}\" fill=\"#1f2328\">{label}</text>\
+        "<text x=\"{name_at}\" y=\"{text}\" text-anchor=\"end\" font-weight=\"{weight}\" fill=\"{INK}\">{label}</text>\
          <rect x=\"{LEFT}\" y=\"{y}\" width=\"{length:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{colour}\"/>\
-         <text x=\"{value_at:.1}\" y=\"{text}\" font-weight=\"{weight}\" fill=\"#1f2328\">{value}</text>",
+         <text x=\"{value_at:.1}\" y=\"{text}\" font-weight=\"{weight}\" fill=\"{INK}\">{value}</text>",
         name_at = LEFT - 8.0,
         label = escape(&bar.label),
         value_at = LEFT + length + 8.0,
         value = escape(&bar.text),
     );
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

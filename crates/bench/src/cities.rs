@@ -1,5 +1,7 @@
 //! Where the drivers are, and how they move.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use holodrive::dispatch::Point;
 use holodrive_protocol::{Latitude, Longitude};
@@ -10,10 +12,10 @@ const SIDE: i64 = 270_000;
 const STEP: i64 = 300;
 
 /// Numbers that look random and are the same in every run: splitmix64 (Steele, Lea, Flood, 2014).
-pub(super) struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(0)
     }
 
@@ -25,8 +27,14 @@ impl Numbers {
     }
 
     /// One of `0..end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end).unwrap_or(1).max(1)).unwrap_or(0)
+    }
+
+    /// Evenly from half of that time to one and a half times as long.
+    pub(crate) fn about(&mut self, time: Duration) -> Duration {
+        let thousandths = u32::try_from(500 + self.below(1_001)).unwrap_or(1_000);
+        time * thousandths / 1_000
     }
 
     /// One of `-limit..=limit`.
@@ -36,19 +44,19 @@ impl Numbers {
 }
 
 /// Cities all over the inhabited globe, denser in the middle.
-pub(super) struct Cities {
+pub(crate) struct Cities {
     centres: Vec<(i64, i64)>,
 }
 
 impl Cities {
-    pub(super) fn new(count: u32) -> Self {
+    pub(crate) fn new(count: u32) -> Self {
         let mut numbers = Numbers::new();
         let centre = || (numbers.around_zero(55_000_000), numbers.around_zero(180_000_000));
         Self { centres: std::iter::repeat_with(centre).take(count as usize).collect() }
     }
 
     /// A place in one of them.
-    pub(super) fn place(&self, numbers: &mut Numbers) -> anyhow::Result<Point> {
+    pub(crate) fn place(&self, numbers: &mut Numbers) -> anyhow::Result<Point> {
         let centre = self.centres[numbers.below(self.centres.len())];
         // The sum of two is more often near the middle than one.
         let mut offset = || numbers.around_zero(SIDE / 4) + numbers.around_zero(SIDE / 4);
@@ -57,7 +65,7 @@ impl Cities {
 }
 
 /// Where a car is four seconds later.
-pub(super) fn step(from: Point, numbers: &mut Numbers) -> anyhow::Result<Point> {
+pub(crate) fn step(from: Point, numbers: &mut Numbers) -> anyhow::Result<Point> {
     let (north, east) = (numbers.around_zero(STEP), numbers.around_zero(STEP));
     point(from.latitude.microdegrees() + north, from.longitude.microdegrees() + east)
 }

@@ -1,0 +1,171 @@
+//! All rules on the same days.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use holodrive::config::Config;
+
+use super::{
+    args::{Args, LOOSE, Supply, TIGHT},
+    core,
+    demand::{self, Demand, Trip},
+    live,
+    metrics::{Metrics, over},
+    outcome::Outcome,
+    people::{Mood, People},
+    rules::{BASELINE, OURS, Rule},
+    scenario::Scenario,
+};
+use crate::{progress, server::Place};
+
+/// How many points more ours must serve where drivers are tight.
+const LEAD: f64 = 10.0;
+/// What chance may do where drivers are loose.
+const TOLERANCE: f64 = 0.5;
+
+/// One rule in one supply, on every day.
+pub(crate) struct Case {
+    pub(crate) rule: Rule,
+    pub(crate) supply: Supply,
+    pub(crate) runs: Vec<Metrics>,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// The trips of each seed.
+pub(crate) struct Days(Vec<Vec<Trip>>);
+
+impl Days {
+    /// From the operator's file, or from the demand of the city.
+    pub(crate) fn load(args: &Args) -> anyhow::Result<Self> {
+        let days: Vec<_> = match &args.data.demand {
+            Some(file) => {
+                let trips = demand::read_operators_trips(file)?;
+                (0..args.seeds()).map(|_| trips.clone()).collect()
+            }
+            None => {
+                let city = Demand::load(&args.data.data, &args.hours)?;
+                (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
+            }
+        };
+        Ok(Self(days))
+    }
+
+    /// Each day with so many drivers.
+    pub(crate) fn scenarios(&self, supply: &Supply, args: &Args) -> anyhow::Result<Vec<Scenario>> {
+        let scenario = |(seed, trips): (u64, &Vec<Trip>)| {
+            Scenario::new(seed, trips.clone(), supply.drivers, args.warm_up).context("there are no requests")
+        };
+        (1..).zip(&self.0).map(scenario).collect()
+    }
+
+    /// Writes the first day's trips in the form that is read.
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+        demand::write_trips(file, self.0.first().map_or(&[], Vec::as_slice))
+    }
+}
+
+/// Runs every rule in every supply on every day.
+pub(crate) fn compare(args: &Args, days: &Days) -> anyhow::Result<Vec<Case>> {
+    let (rules, mut cases, mut jobs) = (args.rules()?, Vec::new(), Vec::new());
+    for supply in args.supplies() {
+        for rule in &rules {
+            let config = Arc::new(rule.config()?);
+            let scenarios = days.scenarios(&supply, args)?;
+            jobs.extend(scenarios.into_iter().map(|scenario| Job {
+                scenario,
+                config: Arc::clone(&config),
+                mood: rule.mood,
+            }));
+            cases.push(Case { rule: rule.clone(), supply: supply.clone(), runs: Vec::new(), outcomes: Vec::new() });
+        }
+    }
+    let seeds = jobs.len() / cases.len().max(1);
+    for (number, (outcome, took)) in run_all(&jobs, &args.people).into_iter().enumerate() {
+        let case = &mut cases[number / seeds];
+        case.runs.push(Metrics::new(&outcome, took));
+        case.outcomes.push(outcome);
+    }
+    Ok(cases)
+}
+
+/// The same with a real server for each run, one after the other.
+pub(crate) async fn compare_live(place: &Place, args: &Args, days: &Days) -> anyhow::Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for supply in args.supplies() {
+        for rule in args.rules()? {
+            let mut case = Case { rule, supply: supply.clone(), runs: Vec::new(), outcomes: Vec::new() };
+            for scenario in days.scenarios(&supply, args)? {
+                let began = Instant::now();
+                let outcome = live::run(place, scenario, &args.people, &case.rule, args.speed).await?;
+                case.runs.push(Metrics::new(&outcome, began.elapsed()));
+                case.outcomes.push(outcome);
+            }
+            cases.push(case);
+        }
+    }
+    Ok(cases)
+}
+
+/// One run.
+struct Job {
+    scenario: Scenario,
+    config: Arc<Config>,
+    mood: Mood,
+}
+
+/// Runs on all cores; gives the outcomes in the order of the jobs, each with the time that it took.
+fn run_all(jobs: &[Job], people: &People) -> Vec<(Outcome, Duration)> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || {
+        while let Some((number, job)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, jobs.get(n)?)))
+        {
+            let began = Instant::now();
+            let outcome = core::run(&job.scenario, people, &job.config, job.mood);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.insert(number, (outcome, began.elapsed()));
+            progress::show("simulated", done.len(), jobs.len());
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..cores.min(jobs.len())).for_each(|_| _ = scope.spawn(work)));
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}
+
+/// Whether what must be shown is shown.
+pub(crate) fn check(cases: &[Case]) -> anyhow::Result<()> {
+    for case in cases {
+        let violations = case.outcomes.iter().flat_map(|outcome| &outcome.violations.first).cloned();
+        let violations: Vec<_> = violations.collect();
+        anyhow::ensure!(violations.is_empty(), "{}, {}: {}", case.rule.name, case.supply.name, violations.join("; "));
+    }
+    let lead = lead(cases, TIGHT)?;
+    anyhow::ensure!(
+        lead >= LEAD,
+        "where drivers are tight {OURS} serves {lead:.1} points more than {BASELINE}, not {LEAD:.0}"
+    );
+    let lead = self::lead(cases, LOOSE)?;
+    anyhow::ensure!(
+        lead >= -TOLERANCE,
+        "where drivers are loose {OURS} serves {:.1} points less than {BASELINE}",
+        -lead
+    );
+    Ok(())
+}
+
+/// How many points more ours serves than the baseline.
+fn lead(cases: &[Case], supply: &str) -> anyhow::Result<f64> {
+    let served = |rule: &str| {
+        let case = cases.iter().find(|case| case.rule.name == rule && case.supply.name == supply);
+        let case = case.with_context(|| format!("--check needs the rule {rule} and the supply {supply}"))?;
+        Ok::<_, anyhow::Error>(over(&case.runs, |run| run.served).0)
+    };
+    Ok(served(OURS)? - served(BASELINE)?)
+}

@@ -1,0 +1,286 @@
+//! A driver at his phone.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use holodrive::dispatch::Point;
+use holodrive_protocol::{
+    Order, OrderId, Timestamp,
+    driver::{DriverClientMessage, DriverServerMessage},
+};
+use tokio::{sync::watch, time::sleep_until};
+
+use super::{City, api::Step, record::OfferEnd};
+use crate::{
+    simulate::{events::Events, outcome::End, people::Answer},
+    site::Member,
+    socket::{Arrival, Socket},
+};
+
+/// What a driver has resolved to do.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Accept(OrderId),
+    Decline(OrderId),
+    Step(Step),
+    LoseNetwork {
+        until: Timestamp,
+    },
+    Connect,
+    /// The phone is back: it tells where it is, and reads what has come meanwhile.
+    LookUp,
+}
+
+/// An offer that the phone shows.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    expires_at: Timestamp,
+    is_unreachable: bool,
+}
+
+/// A trip under way.
+#[derive(Clone, Copy, Debug)]
+struct Ride {
+    order_id: OrderId,
+    trip: usize,
+    since: Timestamp,
+}
+
+/// A driver.
+pub(super) struct Driver {
+    number: u64,
+    member: Member,
+    city: Arc<City>,
+    at: Point,
+    socket: Option<Socket>,
+    /// Until when nothing is read from the socket, and so nothing proved to be received.
+    dark_until: Timestamp,
+    agenda: Events<Deed>,
+    shown: BTreeMap<OrderId, Shown>,
+    /// How often he was asked for each order.
+    asked: BTreeMap<OrderId, u64>,
+    ride: Option<Ride>,
+}
+
+impl Driver {
+    pub(super) fn new(number: u64, member: Member, socket: Socket, city: Arc<City>) -> Self {
+        let (at, scenario) = (city.scenario.start(number), &city.scenario);
+        let mut agenda = Events::default();
+        for (lost, back) in city.people.outages(scenario.seed, number, scenario.begins, scenario.ends) {
+            agenda.add(lost, Deed::LoseNetwork { until: back });
+            agenda.add(back, Deed::Connect);
+        }
+        Self {
+            number,
+            member,
+            at,
+            socket: Some(socket),
+            dark_until: scenario.begins,
+            agenda,
+            shown: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            ride: None,
+            city,
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(super) async fn work(mut self, mut stopped: watch::Receiver<()>) -> anyhow::Result<()> {
+        self.tell_position().await;
+        loop {
+            let wake_at = self.agenda.next_at().map(|at| self.city.pace.instant(at));
+            let is_dark = self.city.pace.now() < self.dark_until;
+            tokio::select! {
+                arrival = hear(&mut self.socket), if !is_dark => match arrival {
+                    Ok(arrival) => self.on_message(&arrival)?,
+                    Err(_) => self.lost(),
+                },
+                () = wake(wake_at) => self.act().await?,
+                _ = stopped.changed() => return Ok(()),
+            }
+        }
+    }
+
+    fn on_message(&mut self, arrival: &Arrival) -> anyhow::Result<()> {
+        use DriverServerMessage as M;
+        match arrival.parse() {
+            Some(M::InitialOrders { orders, .. }) => {
+                // What he had seen before he has made up his mind about.
+                let before = std::mem::take(&mut self.shown);
+                for order in &orders {
+                    match before.get(&order.id).filter(|shown| Some(shown.expires_at) == order.expires_at) {
+                        Some(shown) => _ = self.shown.insert(order.id, *shown),
+                        None => self.consider(order)?,
+                    }
+                }
+            }
+            Some(M::NewOrder { order, .. }) => {
+                if self.shown.contains_key(&order.id) {
+                    let (number, id) = (self.number, order.id);
+                    self.city.record.violation(|| format!("driver {number} was told twice that order {id} is offered"));
+                }
+                self.consider(&order)?;
+            }
+            Some(M::OrderAccepted { order, .. }) => self.take_up(&order)?,
+            Some(M::OrderDeclined { order_id, .. }) => self.offer_ended(order_id, Some(OfferEnd::Declined)),
+            Some(M::OrderTimeout { order_id, .. }) => self.offer_ended(order_id, None),
+            Some(M::OrderCancelledByRider { order_id, .. } | M::OrderCancelled { order_id, .. }) => {
+                self.cancelled(order_id)
+            }
+            Some(M::ConnectionEstablished { .. } | M::ActiveRideSnapshot { .. }) => {}
+            // An answer that came too late.
+            None if arrival.is("error") => {}
+            None => anyhow::bail!("a driver did not expect {}", arrival.text),
+        }
+        Ok(())
+    }
+
+    /// Makes up his mind about an offer.
+    fn consider(&mut self, order: &Order) -> anyhow::Result<()> {
+        let (now, trip) = (self.city.pace.now(), super::trip_of(order)?);
+        let expires_at = order.expires_at.ok_or_else(|| anyhow::anyhow!("an offer without a deadline"))?;
+        let time = self.asked.entry(order.id).or_default();
+        *time += 1;
+        let number = trip as u64 + 1;
+        let answer = self.city.people.answer(self.city.scenario.seed, self.number, number, *time, self.city.mood);
+        self.shown.insert(order.id, Shown { expires_at, is_unreachable: answer == Answer::Unreachable });
+        self.city.record.offered(trip);
+        match answer {
+            Answer::Accept(after) => self.agenda.add(now.after(after), Deed::Accept(order.id)),
+            Answer::Decline(after) => self.agenda.add(now.after(after), Deed::Decline(order.id)),
+            Answer::Silence => {}
+            Answer::Unreachable => {
+                self.dark_until = now.after(self.city.people.unreachable_for());
+                self.agenda.add(self.dark_until, Deed::LookUp);
+            }
+        }
+        Ok(())
+    }
+
+    fn offer_ended(&mut self, order_id: OrderId, end: Option<OfferEnd>) {
+        let Some(shown) = self.shown.remove(&order_id) else {
+            let number = self.number;
+            return self
+                .city
+                .record
+                .violation(|| format!("driver {number} was told the end of order {order_id}, which he had not"));
+        };
+        let has_expired = crate::socket::now_micros() >= shown.expires_at.as_micros();
+        let told = if has_expired { OfferEnd::Expired } else { OfferEnd::Withdrawn };
+        let told = if shown.is_unreachable && !has_expired { OfferEnd::Unreachable } else { told };
+        self.city.record.offer_ended(end.unwrap_or(told));
+    }
+
+    /// The rider left, or did so while this driver took the order.
+    fn cancelled(&mut self, order_id: OrderId) {
+        if self.ride.is_some_and(|ride| ride.order_id == order_id) {
+            self.free();
+        } else {
+            self.offer_ended(order_id, Some(OfferEnd::Withdrawn));
+        }
+    }
+
+    /// He has the order, and drives to the pickup.
+    fn take_up(&mut self, order: &Order) -> anyhow::Result<()> {
+        let (now, trip) = (self.city.pace.now(), super::trip_of(order)?);
+        self.shown.remove(&order.id);
+        if let Some(ride) = self.ride {
+            let (number, id) = (self.number, order.id);
+            self.city
+                .record
+                .violation(|| format!("driver {number} was given order {id} beside order {}", ride.order_id));
+        }
+        let wanted = self.city.scenario.trips[trip];
+        let (after, approach) = (now.since(wanted.requested_at), self.city.people.drive(self.at, wanted.from));
+        let end = End::Accepted { after, pickup_km: self.at.distance_km(wanted.from), wait: after + approach };
+        self.city.record.accepted(order.id, self.number, trip, end);
+        self.ride = Some(Ride { order_id: order.id, trip, since: now });
+        let (arrives, ride) = (now.after(approach), self.city.people.ride(wanted.from, wanted.to));
+        self.agenda.add(arrives, Deed::Step(Step::Arrive));
+        self.agenda.add(arrives, Deed::Step(Step::Start));
+        self.agenda.add(arrives.after(ride), Deed::Step(Step::Complete));
+        Ok(())
+    }
+
+    async fn act(&mut self) -> anyhow::Result<()> {
+        while let Some(deed) = self.agenda.due(self.city.pace.now()) {
+            let is_dark = self.socket.is_none() || self.city.pace.now() < self.dark_until;
+            match deed {
+                Deed::LoseNetwork { until } => {
+                    self.dark_until = self.dark_until.max(until);
+                    self.socket = None;
+                }
+                Deed::Connect => self.connect().await?,
+                Deed::LookUp => self.tell_position().await,
+                Deed::Accept(_) | Deed::Decline(_) | Deed::Step(_) if is_dark => self.agenda.add(self.dark_until, deed),
+                Deed::Accept(order_id) => self.send(&DriverClientMessage::AcceptOrder { order_id }).await,
+                Deed::Decline(order_id) => self.send(&DriverClientMessage::DeclineOrder { order_id }).await,
+                Deed::Step(step) => self.step(step).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> anyhow::Result<()> {
+        if self.socket.is_none() {
+            self.socket = Some(Socket::connect(&self.city.address, super::PATH, &self.member.token).await?);
+            self.tell_position().await;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: Step) -> anyhow::Result<()> {
+        let Some(Ride { order_id, trip, .. }) = self.ride else { return Ok(()) };
+        if step == Step::Complete {
+            self.at = self.city.scenario.trips[trip].to;
+            self.tell_position().await;
+        }
+        let done = self.city.api.step(&self.member, order_id, step).await?;
+        if !done || step == Step::Complete {
+            self.free();
+        }
+        Ok(())
+    }
+
+    fn free(&mut self) {
+        if let Some(Ride { since, .. }) = self.ride.take() {
+            let scenario = &self.city.scenario;
+            let counted = self.city.pace.now().min(scenario.ends).since(since.max(scenario.measured_from));
+            self.city.record.drove(self.number, counted);
+        }
+    }
+
+    async fn tell_position(&mut self) {
+        let Point { latitude, longitude } = self.at;
+        self.send(&DriverClientMessage::Location { latitude, longitude }).await;
+    }
+
+    /// Without a network nothing is told.
+    async fn send(&mut self, message: &DriverClientMessage) {
+        if let Some(socket) = &mut self.socket
+            && socket.send(message).await.is_err()
+        {
+            self.lost();
+        }
+    }
+
+    /// The server has closed the connection, as it does when a phone does not answer for long.
+    fn lost(&mut self) {
+        self.socket = None;
+        self.agenda.add(self.city.pace.now().max(self.dark_until), Deed::Connect);
+    }
+}
+
+/// The next message; never without a socket.
+async fn hear(socket: &mut Option<Socket>) -> anyhow::Result<Arrival> {
+    match socket {
+        Some(socket) => socket.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wake(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
