@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from apns_server import TOPIC, ApnsServer
 from certificates import Authority, pem
@@ -150,8 +151,6 @@ def test_the_check_tells_whether_apple_takes_our_key(start, apple, settings):
     server = start()
     assert "ok    push            APNs answers, and takes our credentials" in server.cli("check", check=False).stdout
     assert apple.accepted == []
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     settings["APNS_KEY"].write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
     report = server.cli("check", check=False).stdout
     assert "FAIL  push            APNs cannot be used: 403 InvalidProviderToken" in report

@@ -126,10 +126,10 @@ async fn who_was_told_of_it_and_never_came_is_told_that_it_is_over() {
     let town = town(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5"), ("ORDER_OFFERS_PER_DRIVER", "9")]).await;
     let (silent, declines, comes) = (town.driver("a").await, town.driver("b").await, town.driver("c").await);
     let missed = pushed_to(&town, &silent).await;
-    let declined = pushed_to(&town, &declines).await;
+    let refused = pushed_to(&town, &declines).await;
     pushed_to(&town, &comes).await;
     town.poll(&comes).await;
-    town.decline(declined, &declines).await.unwrap();
+    town.decline(refused, &declines).await.unwrap();
     town.clock.advance(seconds(5));
     town.sweep().await;
     let push = take_one(&town).await;
