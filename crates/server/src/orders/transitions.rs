@@ -12,7 +12,10 @@ use std::collections::HashSet;
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, order::Considered};
 use serde_json::json;
 
-use super::store::{record_event, returned};
+use super::{
+    pins::Pin,
+    store::{SearchTimes, record_event, returned},
+};
 use crate::storage::{Row, StorageError, Tx, Value};
 
 /// Key of an entry of the history that holds a list of [`Considered`]; it is for staff.
@@ -140,14 +143,17 @@ pub(super) fn accept(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
+    pin: Option<&Pin>,
 ) -> Result<Option<(OfferId, i64)>, StorageError> {
     let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, push_at = NULL, \
         delivered_at = COALESCE(delivered_at, $3) \
         WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id";
     let params = [order_id.into(), driver_id.into(), tx.now().into()];
     let Some(offer_id) = tx.query_one(sql, &params)?.map(Row::first).transpose()? else { return Ok(None) };
-    let sql = "UPDATE holodrive_order SET status = 'accepted', driver_id = $2 WHERE id = $1 AND status = 'pending'";
-    must_change(tx.execute(sql, &params[..2])?)?;
+    let sql = "UPDATE holodrive_order SET status = 'accepted', driver_id = $2, start_pin = $3 \
+        WHERE id = $1 AND status = 'pending'";
+    let params = [order_id.into(), driver_id.into(), pin.map(Pin::digits).into()];
+    must_change(tx.execute(sql, &params)?)?;
     let event = record_event(tx, order_id, "accepted", Some(driver_id), &json!({"offer_id": offer_id}))?;
     Ok(Some((offer_id, event)))
 }
@@ -194,33 +200,60 @@ pub(super) struct EndedOffer {
     pub(super) event: i64,
 }
 
-/// accepted, arrived → searching, by its driver; the search begins anew. `None` when he does not have it.
-pub(super) fn release(
+/// Who ends a driver's part in an order that is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenBack {
+    /// The driver himself.
+    Released,
+    /// Staff, or a back end without a user.
+    Unassigned { actor_id: Option<UserId> },
+}
+
+impl GivenBack {
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Unassigned { .. } => "unassigned",
+        }
+    }
+}
+
+/// accepted, arrived → searching; the search begins anew. `None` when the driver does not have it.
+pub(super) fn give_back(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
-    search_until: Timestamp,
+    search: SearchTimes,
+    by: GivenBack,
 ) -> Result<Option<i64>, StorageError> {
-    let sql = "UPDATE holodrive_order SET status = 'searching', driver_id = NULL, search_until = $3 \
-        WHERE id = $1 AND driver_id = $2 AND status IN ('accepted', 'arrived')";
-    if tx.execute(sql, &[order_id.into(), driver_id.into(), search_until.into()])? == 0 {
+    let sql = "UPDATE holodrive_order SET status = 'searching', driver_id = NULL, start_pin = NULL, search_from = $3, \
+        search_until = $4 WHERE id = $1 AND driver_id = $2 AND status IN ('accepted', 'arrived')";
+    if tx.execute(sql, &[order_id.into(), driver_id.into(), search.from.into(), search.until.into()])? == 0 {
         return Ok(None);
     }
     let sql = "UPDATE holodrive_offer SET state = 'released', ended_at = $2 WHERE order_id = $1 AND state = 'accepted'";
     must_change(tx.execute(sql, &[order_id.into(), tx.now().into()])?)?;
-    record_event(tx, order_id, "released", Some(driver_id), &json!({"driver_id": driver_id})).map(Some)
+    let actor_id = match by {
+        GivenBack::Released => Some(driver_id),
+        GivenBack::Unassigned { actor_id } => actor_id,
+    };
+    record_event(tx, order_id, by.event(), actor_id, &json!({"driver_id": driver_id})).map(Some)
 }
 
-/// A step of the trip, by its driver, from exactly the step before. `None` when the order does not stand there.
+/// A step of the trip, by its driver, from exactly the step before; to start, with the PIN where the order has one. `None` when
+/// the order does not stand there.
 pub(super) fn step(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
     step: TripStep,
+    pin: Option<&Pin>,
 ) -> Result<Option<i64>, StorageError> {
     let (from, to) = step.statuses();
-    let sql = "UPDATE holodrive_order SET status = $3 WHERE id = $1 AND driver_id = $2 AND status = $4";
-    let params: [Value; 4] = [order_id.into(), driver_id.into(), to.as_str().into(), from.as_str().into()];
+    let sql = "UPDATE holodrive_order SET status = $3 WHERE id = $1 AND driver_id = $2 AND status = $4 \
+        AND (status <> 'arrived' OR start_pin IS NULL OR start_pin = $5)";
+    let pin = pin.map(Pin::digits);
+    let params = [order_id.into(), driver_id.into(), to.as_str().into(), from.as_str().into(), pin.into()];
     if tx.execute(sql, &params)? == 0 {
         return Ok(None);
     }

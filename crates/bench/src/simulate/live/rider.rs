@@ -41,5 +41,8 @@ fn order(scenario: &Scenario, trip: usize, rider: &Member) -> CreateOrder {
         longitude_to: wanted.to.longitude,
         order_type: None,
         rider_id: Some(rider.id),
+        pickup_at: None,
+        vehicle_class: None,
+        seats: None,
     }
 }
