@@ -112,7 +112,7 @@ INVARIANTS = {
     "an offer whose history does not begin once, and end once when it has ended":
         "SELECT f.id FROM holodrive_offer f WHERE f.state || '|' || ("
         " SELECT coalesce(group_concat(type, ' '), '') FROM (SELECT e.type FROM holodrive_order_event e"
-        " WHERE e.order_id = f.order_id AND json_extract(e.details, '$.offer_id') = f.id AND e.type <> 'delivered'"
+        " WHERE e.order_id = f.order_id AND json_extract(e.details, '$.offer_id') = f.id AND e.type NOT IN ('delivered', 'pushed', 'push_failed')"
         " ORDER BY e.id) AS history)"
         " NOT IN ('live|offered', 'accepted|offered accepted', 'released|offered accepted',"
         " 'declined|offered offer_declined', 'expired|offered offer_expired', 'revoked|offered offer_revoked')",
@@ -121,7 +121,7 @@ INVARIANTS = {
         " SELECT CASE e.type WHEN 'created' THEN 'searching' WHEN 'offered' THEN 'pending'"
         " WHEN 'started' THEN 'in_progress' WHEN 'released' THEN 'searching' WHEN 'offer_declined' THEN 'searching'"
         " WHEN 'offer_expired' THEN 'searching' WHEN 'offer_revoked' THEN 'searching' ELSE e.type END"
-        " FROM holodrive_order_event e WHERE e.order_id = o.id AND e.type <> 'delivered' ORDER BY e.id DESC LIMIT 1), '')",
+        " FROM holodrive_order_event e WHERE e.order_id = o.id AND e.type NOT IN ('delivered', 'pushed', 'push_failed') ORDER BY e.id DESC LIMIT 1), '')",
 }
 LIVE_OVERDUE = "SELECT id FROM holodrive_offer WHERE state = 'live' AND expires_at < ?"
 OFFERS_OF_DRIVER = "SELECT order_id, created_at, expires_at, ended_at FROM holodrive_offer WHERE driver_id = ?"

@@ -181,6 +181,27 @@ def test_connections_come_and_go(hooks, user, received, hook):
     assert hooks.send(hook, {**data, "object_id": None})[0] == 200
 
 
+def test_an_offer_is_pushed(hooks, user, monkeypatch):
+    pushed = []
+
+    async def push(_, driver, offer):
+        pushed.append((driver, offer))
+
+    data = {"driver_id": key(user), "order": {"id": 7, "order_code": "ORD-000007"}, "offer_id": 9, "ttl_seconds": 17,
+            "expires_at": "2026-11-22T13:15:22.970153+00:00", "attempt": 1}
+    with override_settings(HOLODRIVE={**settings.HOLODRIVE, "HANDLERS": "holodrive.hooks.Handlers"}):
+        assert hooks.send("push", data)[1]["code"] == "not_implemented"
+    monkeypatch.setattr("project.realtime.Handlers.push", push)
+    assert hooks.send("push", data) == (200, {})
+    [(driver, offer)] = pushed
+    assert (driver, offer.id, offer.order["id"], offer.ttl_seconds, offer.attempt) == (user, 9, 7, 17, 1)
+    assert offer.expires_at.microsecond == 970153
+    for wrong in ({"order": None}, {"ttl_seconds": "17"}, {"expires_at": "soon"}, {"offer_id": None}):
+        assert hooks.send("push", {**data, **wrong})[1]["code"] == "invalid"
+    monkeypatch.setattr("project.realtime.Handlers.push", lambda *_: 1 / 0)
+    assert hooks.send("push", data)[0] == 500
+
+
 def test_an_unknown_user(hooks, user):
     unknown = 10**9 if isinstance(user.pk, int) else str(uuid.uuid4())
     status, body = hooks.send("chat_message", {**message(user), "user_id": unknown})

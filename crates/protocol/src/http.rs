@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Latitude, Longitude, Order, UserId, chat::ConversationKind, order::Considered, socket::OfferExpiredReason,
+    Latitude, Longitude, Order, Timestamp, UserId, chat::ConversationKind, order::Considered,
+    socket::OfferExpiredReason,
 };
 
 /// Any answer that is not 2xx.
@@ -20,6 +21,9 @@ pub struct ErrorBody {
     /// With `offer_expired`: why the offer can no longer be accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<OfferExpiredReason>,
+    /// With `wrong_pin`: how many more may be tried for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_left: Option<u32>,
     /// With `token_not_valid`: what is wrong with the access token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<TokenProblem>,
@@ -138,6 +142,15 @@ pub struct CreateOrder {
     /// What is ordered; `pickup` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_type: Option<String>,
+    /// When the rider wants to be picked up, at most 30 days ahead; as soon as may be by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pickup_at: Option<Timestamp>,
+    /// A class of vehicle, 1 to 50 characters; any by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle_class: Option<String>,
+    /// Seats for passengers, 1 to 60; any number by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<u32>,
     /// For staff and back ends: who rides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rider_id: Option<UserId>,
@@ -148,6 +161,34 @@ pub struct CreateOrder {
 pub struct AssignOrder {
     /// Who is to be offered the order.
     pub driver_id: UserId,
+}
+
+/// `POST /api/driver/orders/{id}/start/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StartTrip {
+    /// The four digits that the rider was shown, where `ORDER_START_PIN` is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+}
+
+/// `PUT /api/drivers/{id}/vehicle/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetDriverVehicle {
+    /// The classes that it serves: up to 20, each of 1 to 50 characters.
+    pub classes: Vec<String>,
+    /// Seats for passengers, 1 to 60.
+    pub seats: u32,
+}
+
+/// Answer of `GET` and `PUT /api/drivers/{id}/vehicle/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DriverVehicle {
+    /// Whose it is.
+    pub driver_id: UserId,
+    /// The classes that it serves.
+    pub classes: Vec<String>,
+    /// Seats for passengers; null where nobody said what he drives.
+    pub seats: Option<u32>,
 }
 
 /// Answer of `GET /api/orders/{id}/candidates/`.
@@ -190,6 +231,68 @@ pub struct SetDriverLocation {
     pub latitude: Latitude,
     /// Degrees east.
     pub longitude: Longitude,
+}
+
+/// Who brings a push to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    /// Firebase Cloud Messaging.
+    Fcm,
+    /// Apple Push Notification service.
+    Apns,
+}
+
+impl Platform {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fcm => "fcm",
+            Self::Apns => "apns",
+        }
+    }
+}
+
+/// `PUT /api/devices/`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegisterDevice {
+    /// Who brings pushes to it.
+    pub platform: Platform,
+    /// What FCM or APNs gave the app: up to 2,048 visible ASCII characters; hexadecimal digits for APNs.
+    pub token: String,
+    /// For people, such as `Pixel 9`; up to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// For staff and back ends: whose device it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+/// Without the token, which is no matter for logs.
+impl std::fmt::Debug for RegisterDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { platform, token: _, name, user_id } = self;
+        f.debug_struct("RegisterDevice")
+            .field("platform", platform)
+            .field("name", name)
+            .field("user_id", user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A device that a user registered. Its token is not shown again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Device {
+    /// Its key.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Who brings pushes to it.
+    pub platform: Platform,
+    /// For people.
+    pub name: Option<String>,
+    /// When its app last registered it.
+    pub registered_at: Timestamp,
 }
 
 /// `POST /api/conversations/`: `kind` `support`, or `participant_ids` (staff and back ends).

@@ -16,6 +16,7 @@ use crate::{
     hooks::Presence,
     notifications::Notifications,
     orders::Orders,
+    push::Pusher,
     storage::Storage,
     telemetry::Metrics,
 };
@@ -42,6 +43,8 @@ pub struct App {
     pub chat: Arc<Chat>,
     /// Orders and drivers.
     pub orders: Arc<Orders>,
+    /// Wakes the phones of drivers, where there is a way to them.
+    pub pusher: Option<Arc<Pusher>>,
     /// Tells the back end who is connected, where it wants to know.
     pub presence: Option<Arc<Presence>>,
     /// Everything about sockets.

@@ -24,6 +24,7 @@ pub mod gateway;
 pub mod hooks;
 pub mod notifications;
 pub mod orders;
+pub mod push;
 pub mod resume;
 pub mod server;
 mod shards;

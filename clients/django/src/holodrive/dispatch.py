@@ -19,7 +19,7 @@ from django.utils.functional import Promise
 from django.utils.timezone import is_naive, make_aware
 
 from . import signals
-from .hooks import Connection, Handlers, NotFound, Refused, StoredMessage, call
+from .hooks import Connection, Handlers, NotFound, Offer, Refused, StoredMessage, call
 from .models import HookAnswer
 
 JsonObject = dict[str, Any]
@@ -93,6 +93,15 @@ def disconnected(handlers: Handlers, data: Mapping[str, Any]) -> JsonObject:
     return {}
 
 
+def push(handlers: Handlers, data: Mapping[str, Any]) -> JsonObject:
+    order = data.get("order")
+    if not isinstance(order, dict):
+        raise invalid("order is no object")
+    times = moment(data.get("expires_at")), integer(data, "ttl_seconds"), integer(data, "attempt")
+    call(handlers.push, user(data, "driver_id"), Offer(integer(data, "offer_id"), order, *times))
+    return {}
+
+
 ROUTES: Final[Mapping[str, Route]] = {
     "driver_orders": Route(driver_orders, stores=False),
     "chat_access": Route(chat_access, stores=False),
@@ -101,6 +110,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "mark_as_read": Route(mark_as_read, stores=True),
     "connected": Route(connected, stores=True),
     "disconnected": Route(disconnected, stores=True),
+    "push": Route(push, stores=False),
 }
 
 

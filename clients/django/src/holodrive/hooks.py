@@ -61,6 +61,18 @@ class StoredMessage:
     message: str | None = None
 
 
+@dataclass(frozen=True)
+class Offer:
+    """An offer that has not reached its driver's device. `order` is as in `initial_orders`; after `expires_at`, in `ttl_seconds`,
+    nobody wants the push any more. `attempt` counts from one."""
+
+    id: int
+    order: Mapping[str, Any]
+    expires_at: datetime
+    ttl_seconds: int
+    attempt: int
+
+
 class Handlers:
     """Answers the hooks. Each method may be `async`. Raise `Refused` or `NotFound` to say no; Django's
     `PermissionDenied`, `Http404`, `DoesNotExist` and `ValidationError` do the same. Any other exception counts as a
@@ -106,6 +118,11 @@ class Handlers:
         """Stores that the user has read a notification of his."""
         raise self.not_implemented()
 
+    def push(self, driver: AbstractBaseUser, offer: Offer) -> Any:
+        """Wakes the app on the driver's phone, so that it connects and finds the offer in `initial_orders`. It may be called twice
+        for one offer: give the push a collapse key such as `order-{id}`. An exception has the server ask again."""
+        raise self.not_implemented()
+
     def connected(self, user: AbstractBaseUser, connection: Connection) -> Any:
         """A connection was opened. Nothing by default; the signal `user_connected` follows."""
 
@@ -113,7 +130,8 @@ class Handlers:
         """It is gone. Nothing by default; the signal `user_disconnected` follows."""
 
     def not_implemented(self) -> NotFound:
-        """What the methods say that have no sensible default: the server's tables are the server's to write."""
+        """What the methods say that have no sensible default: the server's tables are the server's to write, and the way to a
+        phone is yours."""
         method = f"{type(self).__qualname__}.{self.hook.name}"
         return NotFound(f"{method} is not implemented: write it, or take it out of the server's HOOKS", "not_implemented")
 
@@ -123,4 +141,4 @@ def call(method: Any, *arguments: Any) -> Any:
     return (async_to_sync(method) if inspect.iscoroutinefunction(method) else method)(*arguments)
 
 
-__all__ = ["Connection", "Handlers", "Hook", "NotFound", "Refused", "StoredMessage", "call"]
+__all__ = ["Connection", "Handlers", "Hook", "NotFound", "Offer", "Refused", "StoredMessage", "call"]

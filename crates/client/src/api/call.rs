@@ -44,6 +44,11 @@ impl Call {
         Self::new(Method::PUT, path)
     }
 
+    /// What is gone stays gone: a repetition is told so by a 404.
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
     /// Sent without a credential.
     pub(super) fn anonymous(self) -> Self {
         Self { anonymous: true, idempotency_key: None, ..self }
@@ -170,7 +175,13 @@ async fn refusal(call: &Call, status: StatusCode, response: Response) -> Error {
 fn foreign_refusal(status: StatusCode, text: &str) -> Error {
     let excerpt: String = text.chars().take(EXCERPT_CHARS).collect();
     let detail = if excerpt.is_empty() { status.to_string() } else { excerpt };
-    let body =
-        ErrorBody { detail, code: "unknown".to_owned(), errors: BTreeMap::new(), reason: None, messages: Vec::new() };
+    let body = ErrorBody {
+        detail,
+        code: "unknown".to_owned(),
+        errors: BTreeMap::new(),
+        reason: None,
+        attempts_left: None,
+        messages: Vec::new(),
+    };
     Error::Refused { status: status.as_u16(), body: Box::new(body) }
 }

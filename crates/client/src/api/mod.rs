@@ -4,6 +4,7 @@ mod accounts;
 mod builder;
 mod call;
 mod chat;
+mod devices;
 mod driver;
 mod notifications;
 mod orders;

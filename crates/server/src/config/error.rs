@@ -39,6 +39,12 @@ pub enum ConfigError {
     /// Hooks could be asked by anybody.
     #[error("HOOKS_URL is set, so HOOKS_SECRET must be, too: the same as in the back end")]
     NoHooksSecret,
+    /// A part of what APNs asks for is missing.
+    #[error("{missing} is not set: APNS_KEY, APNS_KEY_ID, APNS_TEAM_ID and APNS_TOPIC belong together")]
+    IncompleteApns {
+        /// The setting.
+        missing: &'static str,
+    },
     /// The generated secret key cannot be read or written.
     #[error("{}: {problem} (or set SECRET_KEY)", .file.display())]
     SecretKeyFile {

@@ -1,6 +1,6 @@
 //! The kinds of value that a setting can have: what each allows, and how its text is read.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use ipnet::IpNet;
@@ -86,6 +86,12 @@ pub(super) const RENAMES: Kind<Vec<Rename>> =
 pub(super) const HTTP_URL: Kind<Option<String>> =
     Kind::url("empty or https://… or http://…", |text| none_or(text, |text| parse::url(text, &["https", "http"])));
 
+pub(super) const REQUIRED_HTTP_URL: Kind<String> =
+    Kind::url("https://… or http://…", |text| parse::url(text, &["https", "http"]));
+
+pub(super) const OPTIONAL_FILE: Kind<Option<PathBuf>> =
+    Kind::plain("the path of a file, or empty", |text| none_or(text, |text| parse::text(text).map(PathBuf::from)));
+
 pub(super) const SECRET: Kind<Secret> =
     Kind::masked("a text that is not empty", |text| parse::text(text).map(Secret::new));
 
@@ -141,8 +147,8 @@ pub(super) const TOKEN_CLASSES: Kind<Vec<TokenClass>> =
     });
 
 pub(super) const HOOKS: Kind<Vec<HookName>> = Kind::plain(
-    "any of driver_orders, chat_access, chat_message, read_message, mark_as_read, connected and disconnected, with commas \
-     between them",
+    "any of driver_orders, chat_access, chat_message, read_message, mark_as_read, connected, disconnected and push, \
+     with commas between them",
     |text| list(text, HookName::named),
 );
 

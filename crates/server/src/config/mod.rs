@@ -25,6 +25,8 @@ use std::{
     thread::available_parallelism,
 };
 
+use crate::hooks::HookName;
+
 pub use error::ConfigError;
 pub use flags::{flags, given_flags};
 pub use parse::lifetime;
@@ -42,6 +44,9 @@ impl Config {
         let mut config = Self::resolve(sources)?;
         if config.hooks_url.is_some() && config.hooks_secret.is_none() {
             return Err(ConfigError::NoHooksSecret);
+        }
+        if let Some(missing) = config.missing_for_apns() {
+            return Err(ConfigError::IncompleteApns { missing });
         }
         if config.source_of("websocket_url") == Source::Default {
             config.announce_port(config.websocket_port);
@@ -102,6 +107,23 @@ impl Config {
     /// How many event loops there are: `EVENT_LOOPS`, or one for each core.
     pub fn loops(&self) -> io::Result<usize> {
         self.event_loops.map_or_else(|| available_parallelism().map(usize::from), Ok)
+    }
+
+    /// Whether there is a way to tell a driver whose app sleeps of an offer.
+    pub fn pushes(&self) -> bool {
+        let webhook = self.hooks_url.is_some() && self.hooks.contains(&HookName::Push);
+        webhook || self.fcm_credentials.is_some() || self.apns_key.is_some()
+    }
+
+    fn missing_for_apns(&self) -> Option<&'static str> {
+        let parts = [
+            ("APNS_KEY", self.apns_key.is_some()),
+            ("APNS_KEY_ID", self.apns_key_id.is_some()),
+            ("APNS_TEAM_ID", self.apns_team_id.is_some()),
+            ("APNS_TOPIC", self.apns_topic.is_some()),
+        ];
+        let some_are_set = parts.iter().any(|(_, is_set)| *is_set);
+        parts.into_iter().find(|(_, is_set)| some_are_set && !is_set).map(|(name, _)| name)
     }
 
     /// Every setting in effect, in the order of the table, fit to be shown.

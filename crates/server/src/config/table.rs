@@ -1,7 +1,7 @@
 //! The table of all settings. Everything else about them derives from here: the type [`Config`], names
 //! of variables and flags, defaults, `holodrive --help` and `docs/configuration.md`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
@@ -132,6 +132,10 @@ settings! {
         orders_per_rider: Option<u32> = COUNT_OR_OFF("0");
         /// Time until an order that nobody takes ends as `no_driver`.
         order_search_timeout: Duration = SECONDS("900");
+        /// How long before `pickup_at` the search for a driver begins.
+        order_schedule_lead: Duration = SECONDS_OR_ZERO("900");
+        /// Whether a driver needs the PIN that the rider is shown to start the trip.
+        order_start_pin: bool = SWITCH("false");
         /// Time without a socket, a poll or a position after which an online driver gets no offers.
         driver_stale_after: Duration = SECONDS("60");
         /// `auto` offers to drivers by itself; `manual` leaves it to `assign`.
@@ -233,11 +237,32 @@ settings! {
         hooks_secret: Option<Secret> = OPTIONAL_SECRET("");
         /// The hooks that are on.
         hooks: Vec<HookName> =
-            HOOKS("driver_orders,chat_access,chat_message,read_message,mark_as_read,connected,disconnected");
+            HOOKS("driver_orders,chat_access,chat_message,read_message,mark_as_read,connected,disconnected,push");
         /// Time that the back end has to answer one attempt.
         hooks_timeout: Duration = SECONDS("5");
         /// Further attempts after one that failed.
         hooks_retries: u32 = RETRIES("2");
+    }
+
+    "Push" {
+        /// How long an offer may be on its way to a connected driver's device before the device is told by push; a driver who
+        /// is not connected is told at once.
+        push_after: Duration = SECONDS_OR_ZERO("3");
+        /// The file with the key of a Google service account that may send through Firebase Cloud Messaging. None: nothing is sent
+        /// by FCM.
+        fcm_credentials: Option<PathBuf> = OPTIONAL_FILE("");
+        /// Where FCM is.
+        fcm_url: String = REQUIRED_HTTP_URL("https://fcm.googleapis.com");
+        /// The file with Apple's key for push notifications (`AuthKey_….p8`). None: nothing is sent by APNs.
+        apns_key: Option<PathBuf> = OPTIONAL_FILE("");
+        /// Its key id, of 10 characters. Required with `APNS_KEY`.
+        apns_key_id: Option<String> = OPTIONAL_TEXT("");
+        /// The id of the developer team. Required with `APNS_KEY`.
+        apns_team_id: Option<String> = OPTIONAL_TEXT("");
+        /// The bundle id of the app. Required with `APNS_KEY`.
+        apns_topic: Option<String> = OPTIONAL_TEXT("");
+        /// Where APNs is; `https://api.sandbox.push.apple.com` for apps that are being developed.
+        apns_url: String = REQUIRED_HTTP_URL("https://api.push.apple.com");
     }
 
     "Logging" {

@@ -31,8 +31,8 @@ pub use name::HookName;
 pub use presence::{Presence, Visit};
 pub use probe::{Finding, probe};
 pub use questions::{
-    Access, Allowed, DriverOrders, MarkAsRead, NoAnswer, OrderObject, PostMessage, Posted, ReadMessage, Seat,
-    ShownOrders,
+    Access, Allowed, DriverOrders, MarkAsRead, NoAnswer, OrderObject, PostMessage, Posted, PushOffer, ReadMessage,
+    Seat, ShownOrders,
 };
 
 use crate::{clock::SharedClock, config::Config, telemetry::Metrics};
@@ -50,6 +50,8 @@ pub struct Hooks {
     pub chat: ChatHooks,
     /// Stores that a notification was read.
     pub mark_as_read: Option<Hook<MarkAsRead>>,
+    /// Brings an offer to a driver whose app sleeps.
+    pub push: Option<Hook<PushOffer>>,
     /// Tells who is connected.
     pub presence: Option<Arc<Presence>>,
 }
@@ -87,6 +89,7 @@ impl Hooks {
             driver_orders: Hook::new(back_end, on),
             chat,
             mark_as_read: Hook::new(back_end, on),
+            push: Hook::new(back_end, on),
             presence: Presence::new(back_end, on),
         }
     }

@@ -15,11 +15,13 @@ pub enum HookName {
     Connected,
     /// A connection is gone.
     Disconnected,
+    /// An offer has not reached its driver's device.
+    Push,
 }
 
 impl HookName {
     /// All there are, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DriverOrders,
         Self::ChatAccess,
         Self::ChatMessage,
@@ -27,6 +29,7 @@ impl HookName {
         Self::MarkAsRead,
         Self::Connected,
         Self::Disconnected,
+        Self::Push,
     ];
 
     /// Its name in settings, addresses and metrics.
@@ -39,6 +42,7 @@ impl HookName {
             Self::MarkAsRead => "mark_as_read",
             Self::Connected => "connected",
             Self::Disconnected => "disconnected",
+            Self::Push => "push",
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is asked, and what an answer must hold.
 
-use holodrive_protocol::{ConversationId, MessageId, NotificationId, Timestamp, UserId};
+use holodrive_protocol::{ConversationId, MessageId, NotificationId, OfferId, Order, Timestamp, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
@@ -126,6 +126,23 @@ pub struct MarkAsRead {
     pub user_id: UserId,
 }
 
+/// An offer has not reached its driver's device: tell him.
+#[derive(Clone, Debug, Serialize)]
+pub struct PushOffer {
+    /// His user key.
+    pub driver_id: UserId,
+    /// What is offered.
+    pub order: Order,
+    /// The offer.
+    pub offer_id: OfferId,
+    /// Until when he may accept.
+    pub expires_at: Timestamp,
+    /// Whole seconds until then, at least one.
+    pub ttl_seconds: u64,
+    /// How often this offer was to be pushed, this time included.
+    pub attempt: u32,
+}
+
 impl Question for DriverOrders {
     const HOOK: HookName = HookName::DriverOrders;
     type Answer = ShownOrders;
@@ -147,6 +164,11 @@ impl Question for PostMessage {
 
 impl Question for ReadMessage {
     const HOOK: HookName = HookName::ReadMessage;
+    type Answer = NoAnswer;
+}
+
+impl Question for PushOffer {
+    const HOOK: HookName = HookName::Push;
     type Answer = NoAnswer;
 }
 

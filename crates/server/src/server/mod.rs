@@ -130,6 +130,9 @@ fn background(app: &Arc<App>) -> Background {
     background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("tracking", move || Arc::clone(&orders).tell_positions_for_ever());
+    if let Some(pusher) = app.pusher.clone() {
+        background.spawn("pusher", move || Arc::clone(&pusher).push_for_ever());
+    }
     if let Some(layer) = app.channel_layer.clone() {
         background.spawn("channel layer", move || Arc::clone(&layer).run());
     }

@@ -18,6 +18,7 @@ use crate::{
     hooks::Hooks,
     notifications::{self, Notifications, NotificationsEndpoint},
     orders::{self, DriverOrdersEndpoint, Orders, OrdersParts, RiderOrdersEndpoint, TrackingEndpoint},
+    push::{self, Pusher, Ways},
     storage::{Storage, StorageOptions},
     telemetry::Metrics,
 };
@@ -35,8 +36,9 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
     let clock = Arc::clone(storage.clock());
     let accounts = Arc::new(Accounts::new(storage.clone(), AccountsOptions::from(&*config))?);
     accounts.check_tables().await?;
-    let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, presence } =
+    let Hooks { driver_orders: driver_orders_hook, chat: chat_hooks, mark_as_read, push: push_hook, presence } =
         Hooks::new(&config, Arc::clone(&clock), Arc::clone(&metrics))?;
+    let ways = Ways::new(&config, &clock, push_hook)?;
     let notifications = Notifications::new(storage.clone(), mark_as_read);
     let chat = Chat::new(storage.clone(), Arc::clone(&accounts), Arc::clone(&notifications), chat_hooks);
     let orders = Orders::load(OrdersParts {
@@ -50,6 +52,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         eta: Eta::new(&config, &metrics)?,
     })
     .await?;
+    let pusher = Pusher::new(Arc::clone(&orders), storage.clone(), Arc::clone(&metrics), ways);
     let driver_orders = DriverOrdersEndpoint::new(Arc::clone(&orders));
     let channel_layer = ChannelLayer::new(&config, &metrics, &clock)?;
     if let Some(layer) = &channel_layer {
@@ -86,6 +89,7 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
         notifications,
         chat,
         orders,
+        pusher,
         presence,
         gateway: Arc::new(gateway),
         channel_layer,
@@ -98,7 +102,12 @@ pub(super) async fn build(config: Arc<Config>) -> anyhow::Result<Arc<App>> {
 
 /// The routes of the HTTP API, without last slashes.
 pub(super) fn routes() -> Router<Arc<App>> {
-    api::routes().merge(notifications::routes()).merge(chat::routes()).merge(orders::routes()).merge(console::routes())
+    api::routes()
+        .merge(notifications::routes())
+        .merge(chat::routes())
+        .merge(orders::routes())
+        .merge(push::routes())
+        .merge(console::routes())
 }
 
 #[cfg(test)]

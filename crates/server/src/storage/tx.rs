@@ -155,6 +155,11 @@ impl<'t> Tx<'t> {
         self.after_commit(move || hear(event));
     }
 
+    /// Whether no other node is on the database.
+    pub fn is_alone(&self) -> bool {
+        self.outgoing.is_none()
+    }
+
     fn changes(&self) -> u64 {
         on_engine!(&self.engine, statements => statements.changes())
     }

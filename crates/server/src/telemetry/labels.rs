@@ -69,6 +69,20 @@ label! {
 }
 
 label! {
+    /// What became of an attempt to push.
+    pub PushOutcome {
+        /// The service took it.
+        Sent = "sent",
+        /// The device is not reached under its token any more.
+        Unregistered = "unregistered",
+        /// It was refused for good.
+        Failed = "failed",
+        /// The service was away, slow or busy: it is tried again while there is time.
+        Delayed = "delayed",
+    }
+}
+
+label! {
     /// What became of a question to the routing service.
     pub RoutingOutcome {
         /// It knows how long it takes.

@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 
 use super::{
-    HookMetrics,
+    HookMetrics, PushMetrics,
     labels::{CloseCode, HttpMethod, OfferOutcome, Refusal, RoutingOutcome},
 };
 
@@ -53,6 +53,7 @@ pub struct Metrics {
     requests: Family<ByAnswer, Counter>,
     request_durations: Family<ByRoute, Histogram, fn() -> Histogram>,
     hooks: HookMetrics,
+    pushes: PushMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -125,6 +126,7 @@ impl Metrics {
             requests: Family::default(),
             request_durations: Family::new_with_constructor(latency_histogram),
             hooks: HookMetrics::new(),
+            pushes: PushMetrics::default(),
         };
         // A series that is there from the start, at zero, lets alerts tell the first event.
         for outcome in OfferOutcome::ALL {
@@ -136,6 +138,7 @@ impl Metrics {
         metrics.register_channel_layer();
         metrics.register_requests();
         metrics.hooks.register(&mut metrics.registry);
+        metrics.pushes.register(&mut metrics.registry);
         metrics
     }
 
@@ -262,6 +265,11 @@ impl Metrics {
     /// Those of the requests to the back end.
     pub fn hooks(&self) -> &HookMetrics {
         &self.hooks
+    }
+
+    /// Those of pushes.
+    pub fn pushes(&self) -> &PushMetrics {
+        &self.pushes
     }
 
     /// Everything, in the text format of `/metrics`.

@@ -133,7 +133,8 @@ mod tests {
         let trips = demand().trips(&(1..2), 4_000.0, 1);
         assert!((3_700..4_300).contains(&trips.len()), "{}", trips.len());
         assert!(trips.is_sorted_by_key(|trip| trip.requested_at));
-        let (early, late): (Vec<_>, Vec<_>) = trips.iter().partition(|trip| trip.requested_at < at(5 * QUARTER));
+        let (early, late): (Vec<&Trip>, Vec<&Trip>) =
+            trips.iter().partition(|trip| trip.requested_at < at(5 * QUARTER));
         assert!(early.iter().all(|trip| trip.requested_at >= at(4 * QUARTER) && trip.from.latitude.degrees() < 0.2));
         assert!(late.iter().all(|trip| trip.requested_at >= at(7 * QUARTER) && trip.from.latitude.degrees() > 0.9));
         assert!((early.len().abs_diff(late.len() * 3)) < 400, "three of four");

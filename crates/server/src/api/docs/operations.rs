@@ -1,12 +1,13 @@
 //! The table of HTTP calls.
 
 use holodrive_protocol::{
-    Order, OrderEvent, OrderStatus,
+    Order, OrderEvent, OrderStatus, UserId,
     chat::{ChatMessage, Conversation},
     http::{
-        AccessToken, Alive, AssignOrder, Candidates, CreateConversation, CreateNotification, CreateOrder, DriverOrders,
-        Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, SendMessage, SetDriverLocation,
-        SetDriverStatus, TokenPair, VerifyToken,
+        AccessToken, Alive, AssignOrder, Candidates, CreateConversation, CreateNotification, CreateOrder, Device,
+        DriverOrders, DriverVehicle, Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken,
+        RegisterDevice, SendMessage, SetDriverLocation, SetDriverStatus, SetDriverVehicle, StartTrip, TokenPair,
+        VerifyToken,
     },
     notifications::{DeliveryStep, Notification, NotificationStatus},
 };
@@ -33,6 +34,7 @@ pub(super) fn groups() -> Vec<Group> {
         group("Driver", "Offers and trips, for drivers.", driver()),
         group("Conversations", "Chat between rider, driver and support.", conversations()),
         group("Notifications", "What users are told.", notifications()),
+        group("Devices", "Phones that are told of an offer by push while their app sleeps.", devices()),
         group("Service", "Health, metrics and these documents.", service()),
     ]
 }
@@ -74,7 +76,7 @@ fn orders() -> Vec<Operation> {
         Operation::post("/api/orders/", "Order a ride")
             .by(UserOrBackend, "Any user for himself; staff and back ends for `rider_id`.")
             .takes::<CreateOrder>()
-            .answers::<Order>(201, "The order; the search for a driver has begun"),
+            .answers::<Order>(201, "The order; the search for a driver has begun, or does so before `pickup_at`"),
         Operation::get("/api/orders/", "List orders")
             .by(User, "Those that one rides or drives, newest first; staff see all.")
             .query::<OrderStatus>("status", "Only orders that stand there.")
@@ -98,6 +100,9 @@ fn orders() -> Vec<Operation> {
             .by(UserOrBackend, "Staff and back ends; whatever radius, cool-down and the limit of offers say.")
             .takes::<AssignOrder>()
             .answers::<Order>(200, "The order, offered to him"),
+        Operation::post("/api/orders/{id}/unassign/", "Take an order away from its driver")
+            .by(UserOrBackend, "Staff and back ends, before the trip starts; the order searches again.")
+            .answers::<Order>(200, "The order after the step"),
     ]
 }
 
@@ -115,7 +120,15 @@ fn driver() -> Vec<Operation> {
         step("/api/driver/orders/{id}/decline/", "Decline an offer"),
         step("/api/driver/orders/{id}/release/", "Give an accepted order back"),
         step("/api/driver/orders/{id}/arrive/", "Be at the pickup"),
-        step("/api/driver/orders/{id}/start/", "Start the trip"),
+        Operation::post("/api/driver/orders/{id}/start/", "Start the trip")
+            .by(
+                User,
+                "The driver. Where `ORDER_START_PIN` is on with the rider's `pin`: 409 is `wrong_pin` with `attempts_left`, or \
+                 `invalid_transition`; 429 after five wrong ones in ten minutes.",
+            )
+            .takes::<StartTrip>()
+            .answers::<Order>(200, "The order after the step")
+            .refuses(&[429]),
         step("/api/driver/orders/{id}/complete/", "Complete the trip"),
         Operation::put("/api/driver/status/", "Go online or offline")
             .by(User, "Drivers.")
@@ -125,6 +138,13 @@ fn driver() -> Vec<Operation> {
             .by(User, "Drivers.")
             .takes::<SetDriverLocation>()
             .answers_nothing("It counts"),
+        Operation::get("/api/drivers/{id}/vehicle/", "Show what a driver drives")
+            .by(UserOrBackend, "Staff and back ends.")
+            .answers::<DriverVehicle>(200, "The vehicle; without classes and seats where nobody said"),
+        Operation::put("/api/drivers/{id}/vehicle/", "Say what a driver drives")
+            .by(UserOrBackend, "Staff and back ends. He is then offered orders that ask for such a vehicle, too.")
+            .takes::<SetDriverVehicle>()
+            .answers::<DriverVehicle>(200, "The vehicle"),
     ]
 }
 
@@ -177,6 +197,27 @@ fn notifications() -> Vec<Operation> {
                 its connection has ended.",
             )
             .answers::<Page<DeliveryStep>>(200, "All steps, oldest first"),
+    ]
+}
+
+fn devices() -> Vec<Operation> {
+    vec![
+        Operation::put("/api/devices/", "Register a device")
+            .by(
+                UserOrBackend,
+                "One's own, after each login and whenever FCM or APNs gives the app another token; staff and back ends for \
+                 `user_id`. A device that another user had is this user's from now on. Logging out removes none: the app \
+                 does. A user has ten at most; the one that was registered longest ago goes.",
+            )
+            .takes::<RegisterDevice>()
+            .answers::<Device>(200, "The device; its token is not shown again"),
+        Operation::get("/api/devices/", "List devices")
+            .by(UserOrBackend, "One's own; staff and back ends with `user_id`.")
+            .query::<UserId>("user_id", "For staff and back ends: whose devices.")
+            .answers::<Page<Device>>(200, "All of them, the latest one first"),
+        Operation::delete("/api/devices/{id}/", "Remove a device")
+            .by(UserOrBackend, "One's own; staff and back ends anybody's.")
+            .answers_nothing("It gets no more pushes"),
     ]
 }
 

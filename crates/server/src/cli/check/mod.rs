@@ -4,6 +4,7 @@ mod database;
 mod descriptors;
 mod hooks;
 mod network;
+mod push;
 mod secrets;
 
 use std::fmt;
@@ -64,6 +65,7 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     network::check(config, &mut report);
     descriptors::check(config, &mut report);
     hooks::check(config, &mut report);
+    push::check(config, &mut report);
     print(&report.to_string())?;
     match report.failures() {
         0 => Ok(()),
