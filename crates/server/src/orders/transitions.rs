@@ -12,7 +12,10 @@ use std::collections::HashSet;
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, order::Considered};
 use serde_json::json;
 
-use super::store::{record_event, returned};
+use super::{
+    pins::Pin,
+    store::{SearchTimes, record_event, returned},
+};
 use crate::storage::{Row, StorageError, Tx, Value};
 
 /// Key of an entry of the history that holds a list of [`Considered`]; it is for staff.
@@ -140,14 +143,17 @@ pub(super) fn accept(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
+    pin: Option<&Pin>,
 ) -> Result<Option<(OfferId, i64)>, StorageError> {
-    let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, \
+    let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, push_at = NULL, \
         delivered_at = COALESCE(delivered_at, $3) \
         WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id";
     let params = [order_id.into(), driver_id.into(), tx.now().into()];
     let Some(offer_id) = tx.query_one(sql, &params)?.map(Row::first).transpose()? else { return Ok(None) };
-    let sql = "UPDATE holodrive_order SET status = 'accepted', driver_id = $2 WHERE id = $1 AND status = 'pending'";
-    must_change(tx.execute(sql, &params[..2])?)?;
+    let sql = "UPDATE holodrive_order SET status = 'accepted', driver_id = $2, start_pin = $3 \
+        WHERE id = $1 AND status = 'pending'";
+    let params = [order_id.into(), driver_id.into(), pin.map(Pin::digits).into()];
+    must_change(tx.execute(sql, &params)?)?;
     let event = record_event(tx, order_id, "accepted", Some(driver_id), &json!({"offer_id": offer_id}))?;
     Ok(Some((offer_id, event)))
 }
@@ -163,9 +169,12 @@ pub(super) fn end_offer(
         OfferEnd::Revoked(reason) => Some(reason.as_str()),
         OfferEnd::Declined | OfferEnd::Expired => None,
     };
-    let sql = "UPDATE holodrive_offer SET state = $2, reason = $3, ended_at = $4 \
+    // A phone that was told of it and never showed up is told that it is over, unless its owner said so himself.
+    let sql = "UPDATE holodrive_offer SET state = $2, reason = $3, ended_at = $4, \
+        push_at = CASE WHEN pushed_at IS NOT NULL AND delivered_at IS NULL THEN CAST($5 AS BIGINT) END \
         WHERE id = $1 AND state = 'live' RETURNING order_id, driver_id, expires_at";
-    let params = [offer_id.into(), end.state().into(), reason.into(), tx.now().into()];
+    let push_at = (end != OfferEnd::Declined).then(|| tx.now());
+    let params = [offer_id.into(), end.state().into(), reason.into(), tx.now().into(), push_at.into()];
     let Some(row) = tx.query_one(sql, &params)? else { return Ok(None) };
     let mut row = row.columns();
     let (order_id, driver_id, expires_at): (OrderId, UserId, Timestamp) = (row.take()?, row.take()?, row.take()?);
@@ -191,33 +200,60 @@ pub(super) struct EndedOffer {
     pub(super) event: i64,
 }
 
-/// accepted, arrived → searching, by its driver; the search begins anew. `None` when he does not have it.
-pub(super) fn release(
+/// Who ends a driver's part in an order that is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenBack {
+    /// The driver himself.
+    Released,
+    /// Staff, or a back end without a user.
+    Unassigned { actor_id: Option<UserId> },
+}
+
+impl GivenBack {
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Unassigned { .. } => "unassigned",
+        }
+    }
+}
+
+/// accepted, arrived → searching; the search begins anew. `None` when the driver does not have it.
+pub(super) fn give_back(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
-    search_until: Timestamp,
+    search: SearchTimes,
+    by: GivenBack,
 ) -> Result<Option<i64>, StorageError> {
-    let sql = "UPDATE holodrive_order SET status = 'searching', driver_id = NULL, search_until = $3 \
-        WHERE id = $1 AND driver_id = $2 AND status IN ('accepted', 'arrived')";
-    if tx.execute(sql, &[order_id.into(), driver_id.into(), search_until.into()])? == 0 {
+    let sql = "UPDATE holodrive_order SET status = 'searching', driver_id = NULL, start_pin = NULL, search_from = $3, \
+        search_until = $4 WHERE id = $1 AND driver_id = $2 AND status IN ('accepted', 'arrived')";
+    if tx.execute(sql, &[order_id.into(), driver_id.into(), search.from.into(), search.until.into()])? == 0 {
         return Ok(None);
     }
     let sql = "UPDATE holodrive_offer SET state = 'released', ended_at = $2 WHERE order_id = $1 AND state = 'accepted'";
     must_change(tx.execute(sql, &[order_id.into(), tx.now().into()])?)?;
-    record_event(tx, order_id, "released", Some(driver_id), &json!({"driver_id": driver_id})).map(Some)
+    let actor_id = match by {
+        GivenBack::Released => Some(driver_id),
+        GivenBack::Unassigned { actor_id } => actor_id,
+    };
+    record_event(tx, order_id, by.event(), actor_id, &json!({"driver_id": driver_id})).map(Some)
 }
 
-/// A step of the trip, by its driver, from exactly the step before. `None` when the order does not stand there.
+/// A step of the trip, by its driver, from exactly the step before; to start, with the PIN where the order has one. `None` when
+/// the order does not stand there.
 pub(super) fn step(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
     step: TripStep,
+    pin: Option<&Pin>,
 ) -> Result<Option<i64>, StorageError> {
     let (from, to) = step.statuses();
-    let sql = "UPDATE holodrive_order SET status = $3 WHERE id = $1 AND driver_id = $2 AND status = $4";
-    let params: [Value; 4] = [order_id.into(), driver_id.into(), to.as_str().into(), from.as_str().into()];
+    let sql = "UPDATE holodrive_order SET status = $3 WHERE id = $1 AND driver_id = $2 AND status = $4 \
+        AND (status <> 'arrived' OR start_pin IS NULL OR start_pin = $5)";
+    let pin = pin.map(Pin::digits);
+    let params = [order_id.into(), driver_id.into(), to.as_str().into(), from.as_str().into(), pin.into()];
     if tx.execute(sql, &params)? == 0 {
         return Ok(None);
     }
@@ -285,7 +321,7 @@ pub(super) fn give_up(
 
 /// The driver's device has the offer. `false` when it is not live, or was delivered before.
 pub(super) fn deliver(tx: &mut Tx<'_>, offer_id: OfferId, driver_id: UserId) -> Result<bool, StorageError> {
-    let sql = "UPDATE holodrive_offer SET delivered_at = $3 \
+    let sql = "UPDATE holodrive_offer SET delivered_at = $3, push_at = NULL \
         WHERE id = $1 AND driver_id = $2 AND state = 'live' AND delivered_at IS NULL RETURNING order_id";
     let row = tx.query_one(sql, &[offer_id.into(), driver_id.into(), tx.now().into()])?;
     let Some(order_id) = row.map(Row::first).transpose()? else { return Ok(false) };
@@ -320,7 +356,7 @@ pub(super) fn overdue_offers(
 /// Orders whose search has run out.
 pub(super) fn overdue_searches(tx: &mut Tx<'_>, limit: usize) -> Result<Vec<OrderId>, StorageError> {
     let sql = format!(
-        "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY id LIMIT $2 {}",
+        "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY search_until LIMIT $2 {}",
         tx.dialect().skip_locked()
     );
     tx.query(&sql, &[tx.now().into(), limit.into()])?.into_iter().map(Row::first).collect()

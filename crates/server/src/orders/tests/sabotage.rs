@@ -53,7 +53,7 @@ impl Sabotage {
                     "WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id",
                     "WHERE id = (SELECT MAX(id) FROM holodrive_offer WHERE order_id = $1 AND driver_id = $2) RETURNING id",
                 ),
-                ("driver_id = $2 WHERE id = $1 AND status = 'pending'", "driver_id = $2 WHERE id = $1"),
+                ("start_pin = $3 WHERE id = $1 AND status = 'pending'", "start_pin = $3 WHERE id = $1"),
             ],
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
             Self::UnlockedDispatchers => &[(
