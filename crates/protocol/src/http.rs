@@ -21,6 +21,9 @@ pub struct ErrorBody {
     /// With `offer_expired`: why the offer can no longer be accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<OfferExpiredReason>,
+    /// With `wrong_pin`: how many more may be tried for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_left: Option<u32>,
     /// With `token_not_valid`: what is wrong with the access token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<TokenProblem>,
@@ -139,6 +142,15 @@ pub struct CreateOrder {
     /// What is ordered; `pickup` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_type: Option<String>,
+    /// When the rider wants to be picked up, at most 30 days ahead; as soon as may be by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pickup_at: Option<Timestamp>,
+    /// A class of vehicle, 1 to 50 characters; any by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle_class: Option<String>,
+    /// Seats for passengers, 1 to 60; any number by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<u32>,
     /// For staff and back ends: who rides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rider_id: Option<UserId>,
@@ -149,6 +161,34 @@ pub struct CreateOrder {
 pub struct AssignOrder {
     /// Who is to be offered the order.
     pub driver_id: UserId,
+}
+
+/// `POST /api/driver/orders/{id}/start/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StartTrip {
+    /// The four digits that the rider was shown, where `ORDER_START_PIN` is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+}
+
+/// `PUT /api/drivers/{id}/vehicle/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetDriverVehicle {
+    /// The classes that it serves: up to 20, each of 1 to 50 characters.
+    pub classes: Vec<String>,
+    /// Seats for passengers, 1 to 60.
+    pub seats: u32,
+}
+
+/// Answer of `GET` and `PUT /api/drivers/{id}/vehicle/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DriverVehicle {
+    /// Whose it is.
+    pub driver_id: UserId,
+    /// The classes that it serves.
+    pub classes: Vec<String>,
+    /// Seats for passengers; null where nobody said what he drives.
+    pub seats: Option<u32>,
 }
 
 /// Answer of `GET /api/orders/{id}/candidates/`.

@@ -82,6 +82,16 @@ pub struct Order {
     pub order_type: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When the rider wants to be picked up; left out where that is as soon as may be. Drivers are asked
+    /// `ORDER_SCHEDULE_LEAD` before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pickup_at: Option<Timestamp>,
+    /// The class of vehicle that is asked for; left out where any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle_class: Option<String>,
+    /// The seats for passengers that are asked for; left out where any number will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<u32>,
     /// The pickup, in words.
     pub address_from: String,
     /// The destination, in words.
@@ -111,6 +121,10 @@ pub struct Order {
     pub driver_id: Option<UserId>,
     /// Where rider and driver talk.
     pub conversation_id: Option<ConversationId>,
+    /// For the rider and for staff, where `ORDER_START_PIN` is on, from `accepted` until the trip starts: four digits that the
+    /// driver has to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
 }
 
 impl Order {

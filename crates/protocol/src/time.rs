@@ -42,6 +42,12 @@ impl Timestamp {
         Duration::from_micros(if micros > 0 { micros.unsigned_abs() } else { 0 })
     }
 
+    /// The moment so much earlier; the first one there is where that is before it.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// The moment so much later; the last one there is where that is beyond it.
     #[must_use]
     pub fn after(self, time: Duration) -> Self {

@@ -11,6 +11,7 @@ use std::{
 use holodrive::{
     app::App,
     config::Config,
+    dispatch::Needs,
     dispatch::Point,
     orders::{NewOrder, OrderError},
     server::Server,
@@ -117,7 +118,8 @@ async fn order(app: &Arc<App>, rider_id: UserId) -> OrderId {
     let here =
         Point { latitude: Latitude::from_degrees(41.3).unwrap(), longitude: Longitude::from_degrees(69.2).unwrap() };
     let (address_from, address_to) = ("Amir Temur 1".to_owned(), "Navoi 2".to_owned());
-    let new = NewOrder { rider_id, order_type: "pickup".to_owned(), address_from, address_to, from: here, to: here };
+    let (order_type, pickup_at, needs) = ("pickup".to_owned(), None, Needs::default());
+    let new = NewOrder { rider_id, order_type, address_from, address_to, from: here, to: here, pickup_at, needs };
     let orders = Arc::clone(&app.orders);
     let made = app.storage.write(move |tx| orders.create(tx, &new)).await;
     made.map_err(|error: OrderError| error.to_string()).unwrap().id

@@ -65,6 +65,9 @@ fn order(rider_id: UserId, n: usize) -> anyhow::Result<CreateOrder> {
         latitude_to,
         longitude_to,
         order_type: None,
+        pickup_at: None,
+        vehicle_class: None,
+        seats: None,
         rider_id: Some(rider_id),
     })
 }

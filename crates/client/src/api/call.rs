@@ -175,7 +175,13 @@ async fn refusal(call: &Call, status: StatusCode, response: Response) -> Error {
 fn foreign_refusal(status: StatusCode, text: &str) -> Error {
     let excerpt: String = text.chars().take(EXCERPT_CHARS).collect();
     let detail = if excerpt.is_empty() { status.to_string() } else { excerpt };
-    let body =
-        ErrorBody { detail, code: "unknown".to_owned(), errors: BTreeMap::new(), reason: None, messages: Vec::new() };
+    let body = ErrorBody {
+        detail,
+        code: "unknown".to_owned(),
+        errors: BTreeMap::new(),
+        reason: None,
+        attempts_left: None,
+        messages: Vec::new(),
+    };
     Error::Refused { status: status.as_u16(), body: Box::new(body) }
 }

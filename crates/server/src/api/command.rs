@@ -47,7 +47,7 @@ impl Command {
     ///
     /// With an `Idempotency-Key` the answer is stored in the same transaction; when the same request comes again within
     /// 24 hours, `effect` does not run and the stored answer is given. An error of `effect` undoes what it wrote; a 4xx is
-    /// stored as the answer all the same, a 5xx never is. What the handler refuses before calling this is not stored.
+    /// stored as the answer all the same, unless it asks to try again later; a 5xx never is. What the handler refuses before calling this is not stored.
     ///
     /// # Errors
     /// What `effect` says; 409 `idempotency_conflict` where the key was used for another request.

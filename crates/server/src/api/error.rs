@@ -27,7 +27,14 @@ impl ApiError {
     /// An error with a text for people and a code for programs.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         let (detail, code) = (detail.into(), code.to_owned());
-        let body = ErrorBody { detail, code, errors: BTreeMap::new(), reason: None, messages: Vec::new() };
+        let body = ErrorBody {
+            detail,
+            code,
+            errors: BTreeMap::new(),
+            reason: None,
+            attempts_left: None,
+            messages: Vec::new(),
+        };
         Self { status, body: Box::new(body), retry_after: None }
     }
 
@@ -72,6 +79,13 @@ impl ApiError {
     pub fn offer_expired(reason: OfferExpiredReason) -> Self {
         let mut error = Self::conflict("offer_expired", "this offer can no longer be accepted");
         error.body.reason = Some(reason);
+        error
+    }
+
+    /// 409 `wrong_pin`, with how many more may be tried.
+    pub fn wrong_pin(attempts_left: u32) -> Self {
+        let mut error = Self::conflict("wrong_pin", "this is not the PIN that the rider was shown");
+        error.body.attempts_left = Some(attempts_left);
         error
     }
 

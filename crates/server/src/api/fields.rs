@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive, sync::Arc};
 
 use axum::extract::{FromRequest, Request};
-use holodrive_protocol::{Latitude, Longitude, UserId};
+use holodrive_protocol::{Latitude, Longitude, Timestamp, UserId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -68,6 +68,22 @@ impl Fields {
     /// Like [`Fields::text`], for a field that may be missing or null.
     pub fn optional_text(&mut self, name: &str, characters: RangeInclusive<usize>) -> Option<String> {
         self.optional(name, |value| text(value, &characters))
+    }
+
+    /// So many texts, each of so many characters.
+    pub fn texts(
+        &mut self,
+        name: &str,
+        count: RangeInclusive<usize>,
+        characters: RangeInclusive<usize>,
+    ) -> Vec<String> {
+        let read = |value| items(value, &count)?.into_iter().map(|item| text(item, &characters)).collect();
+        self.required(name, read).unwrap_or_default()
+    }
+
+    /// A moment with its offset, for a field that may be missing or null.
+    pub fn optional_timestamp(&mut self, name: &str) -> Option<Timestamp> {
+        self.optional(name, timestamp)
     }
 
     /// A whole number within a range; a decimal text counts too.
@@ -215,7 +231,21 @@ fn user_id(value: Value) -> Result<UserId, Problem> {
     serde_json::from_value(value).map_err(|_| "Must be a user id: an integer or a UUID.".to_owned())
 }
 
+fn timestamp(value: Value) -> Result<Timestamp, Problem> {
+    serde_json::from_value(value).map_err(|_| {
+        "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+            .to_owned()
+    })
+}
+
 fn user_ids(value: Value, count: &RangeInclusive<usize>) -> Result<Vec<UserId>, Problem> {
+    let items = items(value, count)?;
+    let mut seen = std::collections::HashSet::with_capacity(items.len());
+    let ids = items.into_iter().map(user_id).collect::<Result<Vec<_>, _>>()?;
+    Ok(ids.into_iter().filter(|id| seen.insert(*id)).collect())
+}
+
+fn items(value: Value, count: &RangeInclusive<usize>) -> Result<Vec<Value>, Problem> {
     let Value::Array(items) = value else {
         return Err(format!("Expected a list of items but got type \"{}\".", type_name(&value)));
     };
@@ -228,9 +258,7 @@ fn user_ids(value: Value, count: &RangeInclusive<usize>) -> Result<Vec<UserId>, 
     if items.len() > *count.end() {
         return Err(format!("Ensure this field has no more than {} elements.", count.end()));
     }
-    let mut seen = std::collections::HashSet::with_capacity(items.len());
-    let ids = items.into_iter().map(user_id).collect::<Result<Vec<_>, _>>()?;
-    Ok(ids.into_iter().filter(|id| seen.insert(*id)).collect())
+    Ok(items)
 }
 
 fn choice<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {

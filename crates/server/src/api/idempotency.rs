@@ -48,7 +48,7 @@ impl IdempotencyKey {
         let outcome = storage.write(move |tx| key.run(tx, effect)).await;
         match outcome {
             // The transaction that ran the effect was undone with it, so its answer needs one of its own.
-            Err(error) if error.status.is_client_error() => {
+            Err(error) if error.status.is_client_error() && error.retry_after.is_none() => {
                 storage.write(move |tx| self.run(tx, move |_| Ok(Reply::from(&error)))).await
             }
             outcome => outcome,

@@ -22,6 +22,6 @@ pub use error::ApiError;
 pub use fields::Fields;
 pub use login_limiter::LoginLimiter;
 pub use paging::{PageQuery, QueryFields};
-pub use path_id::PathId;
+pub use path_id::{PathId, PathUserId};
 pub use reply::Reply;
 pub use users::require_users;

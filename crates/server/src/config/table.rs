@@ -132,6 +132,10 @@ settings! {
         orders_per_rider: Option<u32> = COUNT_OR_OFF("0");
         /// Time until an order that nobody takes ends as `no_driver`.
         order_search_timeout: Duration = SECONDS("900");
+        /// How long before `pickup_at` the search for a driver begins.
+        order_schedule_lead: Duration = SECONDS_OR_ZERO("900");
+        /// Whether a driver needs the PIN that the rider is shown to start the trip.
+        order_start_pin: bool = SWITCH("false");
         /// Time without a socket, a poll or a position after which an online driver gets no offers.
         driver_stale_after: Duration = SECONDS("60");
         /// `auto` offers to drivers by itself; `manual` leaves it to `assign`.

@@ -108,6 +108,9 @@ pub(super) fn random_ride(dice: &mut Dice) -> Option<CreateOrder> {
         latitude_to,
         longitude_to,
         order_type: None,
+        pickup_at: None,
+        vehicle_class: None,
+        seats: None,
         rider_id: None,
     })
 }

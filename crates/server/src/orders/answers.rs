@@ -8,6 +8,7 @@ use super::{
     endings::Withdrawal,
     error::OrderError,
     events::DriverEventKind,
+    pins::Pin,
     record::OrderRecord,
     service::{Orders, load_order},
     store,
@@ -34,7 +35,8 @@ impl Orders {
         driver: &User,
         by: Option<ConnectionId>,
     ) -> Result<Accepted, OrderError> {
-        let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id)? else {
+        let pin = self.config.order_start_pin.then(Pin::random);
+        let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id, pin.as_ref())? else {
             return accepted_before(tx, order_id, driver.id);
         };
         tx.after_commit(|| crate::failpoint::pass("orders.accept_committed"));

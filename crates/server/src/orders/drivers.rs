@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holodrive_protocol::{OrderId, UserId, http::DriverStatus};
 
-use super::{error::OrderError, record::OrderRecord, service::Orders, store};
+use super::{driver_store, error::OrderError, record::OrderRecord, service::Orders, store};
 use crate::{
     dispatch::{Change, Point, Position},
     hooks::{DriverOrders, HookError, OrderObject},
@@ -60,7 +60,7 @@ impl Orders {
         driver_id: UserId,
         status: DriverStatus,
     ) -> Result<(), StorageError> {
-        store::set_driver_status(tx, driver_id, status_text(status))?;
+        driver_store::set_driver_status(tx, driver_id, status_text(status))?;
         let now = tx.now();
         self.change_board(tx, Change::DriverStatus(driver_id, Some(status), Some(now)));
         Ok(())
@@ -74,7 +74,7 @@ impl Orders {
         point: Point,
     ) -> Result<(), StorageError> {
         let position = Position { point, at: tx.now() };
-        store::set_driver_position(tx, driver_id, position)?;
+        driver_store::set_driver_position(tx, driver_id, position)?;
         self.change_board(tx, Change::DriverMoved(driver_id, position));
         let orders = Arc::clone(self);
         tx.after_commit(move || {
@@ -101,7 +101,7 @@ impl Orders {
     }
 
     /// Puts a driver as he was before the restart on the dispatcher's board.
-    pub(super) fn restore_driver(&self, driver: &store::StoredDriver) {
+    pub(super) fn restore_driver(&self, driver: &driver_store::StoredDriver) {
         let status = match driver.status.as_deref() {
             Some("online") => Some(DriverStatus::Online),
             Some(_) => Some(DriverStatus::Offline),
@@ -112,6 +112,7 @@ impl Orders {
                 board.driver_moved(driver.driver_id, Position { point, at });
             }
             board.driver_status(driver.driver_id, status, driver.seen_at);
+            board.driver_vehicle(driver.driver_id, driver.vehicle.clone());
         });
     }
 }

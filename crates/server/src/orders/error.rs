@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use holodrive_protocol::{
     OrderId,
     socket::{ErrorCode, ErrorMessage, OfferExpiredReason},
@@ -30,6 +32,18 @@ pub enum OrderError {
     /// The rider has as many open orders as `ORDERS_PER_RIDER` allows.
     #[error("too many open orders: finish or cancel one first")]
     TooManyOrders,
+    /// The rider wants to be picked up in the past, or too far in the future.
+    #[error("must be in the future, and at most 30 days ahead")]
+    PickupTime,
+    /// The rider's PIN is needed to start this order.
+    #[error("ask the rider for the four digits that he is shown")]
+    PinMissing,
+    /// Too many wrong PINs were given for this order.
+    #[error("too many wrong PINs: wait until another may be tried")]
+    TooManyPins {
+        /// How long.
+        wait: Duration,
+    },
 }
 
 impl From<OrderError> for ApiError {
@@ -42,6 +56,11 @@ impl From<OrderError> for ApiError {
             OrderError::DriverBusy => Self::conflict("driver_busy", &error.to_string()),
             OrderError::NotADriver => Self::invalid_field("driver_id", error.to_string()),
             OrderError::TooManyOrders => Self::conflict("too_many_orders", &error.to_string()),
+            OrderError::PickupTime => Self::invalid_field("pickup_at", error.to_string()),
+            OrderError::PinMissing => Self::invalid_field("pin", error.to_string()),
+            OrderError::TooManyPins { wait } => {
+                Self::rate_limited(&error.to_string(), wait.as_secs().saturating_add(1))
+            }
         }
     }
 }
@@ -53,9 +72,7 @@ impl OrderError {
             Self::Storage(_) => (ErrorCode::Unavailable, None),
             Self::OfferExpired(reason) => (ErrorCode::OfferExpired, Some(*reason)),
             Self::NotFound => (ErrorCode::NotFound, None),
-            Self::InvalidTransition(_) | Self::DriverBusy | Self::NotADriver | Self::TooManyOrders => {
-                (ErrorCode::InvalidMessage, None)
-            }
+            _ => (ErrorCode::InvalidMessage, None),
         };
         let text = match &self {
             Self::Storage(_) => "the server cannot reach its database: try again".to_owned(),

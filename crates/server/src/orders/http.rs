@@ -10,26 +10,35 @@ use axum::{
 };
 use holodrive_protocol::{
     Order, OrderEvent, OrderId, OrderStatus, UserId,
-    http::{Candidates, DriverOrders, DriverStatus, Page},
+    http::{Candidates, DriverOrders, DriverStatus, DriverVehicle, Page},
 };
 
 use super::{
     answers::Accepted,
     error::OrderError,
+    pins::{DIGITS, Pin},
     record::{NewOrder, OrderRecord, point},
     service::Orders,
     store::{self, Scope},
     transitions::{CONSIDERED, TripStep},
+    trips::Started,
 };
 use crate::{
     accounts::User,
-    api::{ApiError, Caller, Command, PageQuery, PathId, QueryFields, Reply},
+    api::{ApiError, Caller, Command, PageQuery, PathId, PathUserId, QueryFields, Reply},
     app::App,
+    dispatch::{Needs, Vehicle},
     storage::Tx,
 };
 
 /// The longest address, in characters.
 const ADDRESS_CHARS: usize = 255;
+/// The longest class of vehicle, in characters.
+const VEHICLE_CLASS_CHARS: usize = 50;
+/// Classes that one vehicle serves.
+const VEHICLE_CLASSES: usize = 20;
+/// The most seats for passengers.
+const SEATS: i64 = 60;
 /// The longest `order_type`, in characters.
 const ORDER_TYPE_CHARS: usize = 50;
 
@@ -42,6 +51,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/orders/{id}/candidates", get(candidates))
         .route("/api/orders/{id}/cancel", post(cancel))
         .route("/api/orders/{id}/assign", post(assign))
+        .route("/api/orders/{id}/unassign", post(unassign))
         .route("/api/driver/orders", get(poll))
         .route("/api/driver/orders/{id}/accept", post(accept))
         .route("/api/driver/orders/{id}/decline", post(decline))
@@ -51,6 +61,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/driver/orders/{id}/complete", post(complete))
         .route("/api/driver/status", put(set_status))
         .route("/api/driver/location", put(set_location))
+        .route("/api/drivers/{id}/vehicle", get(show_vehicle).put(set_vehicle))
 }
 
 async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Response, ApiError> {
@@ -63,6 +74,11 @@ async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Res
         address_to: fields.text("address_to", 1..=ADDRESS_CHARS),
         from: point(fields.latitude("latitude_from"), fields.longitude("longitude_from")),
         to: point(fields.latitude("latitude_to"), fields.longitude("longitude_to")),
+        pickup_at: fields.optional_timestamp("pickup_at"),
+        needs: Needs {
+            vehicle_class: fields.optional_text("vehicle_class", 1..=VEHICLE_CLASS_CHARS),
+            seats: fields.optional_integer("seats", 1..=SEATS).and_then(|seats| u32::try_from(seats).ok()),
+        },
     };
     fields.finish()?;
     let orders = Arc::clone(&app.orders);
@@ -72,7 +88,7 @@ async fn create(State(app): State<Arc<App>>, mut command: Command) -> Result<Res
                 return Err(ApiError::invalid_field("rider_id", "There is no such active user."));
             }
             let order = orders.create(tx, &new)?;
-            Ok(Reply::created(orders.view(&order)))
+            Ok(Reply::created(orders.rider_view(&order)))
         })
         .await
 }
@@ -93,20 +109,27 @@ async fn list(
     page: PageQuery,
     query: QueryFields,
 ) -> Result<Json<Page<Order>>, ApiError> {
-    let user = caller.user()?;
+    let user = caller.user()?.clone();
     let scope = if user.is_staff { Scope::All } else { Scope::Of(user.id) };
     let status = query.get("status").map(str::parse::<OrderStatus>).transpose();
     let status = status.map_err(|_| ApiError::invalid_field("status", "There is no such status."))?;
     let before = page.after.unwrap_or(OrderId::MAX);
     let records = app.storage.read(move |tx| store::page(tx, scope, status, before, page.fetch())).await?;
     let Page { results, next } = page.page(records, |order| order.id);
-    Ok(Json(Page { results: results.iter().map(|order| app.orders.view(order)).collect(), next }))
+    Ok(Json(Page { results: results.iter().map(|order| view(&app, order, &user)).collect(), next }))
+}
+
+/// The order as this user may see it.
+fn view(app: &App, order: &OrderRecord, user: &User) -> Order {
+    let may_know_all = user.is_staff || order.rider_id == user.id;
+    if may_know_all { app.orders.rider_view(order) } else { app.orders.view(order) }
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller, PathId(id): PathId) -> Result<Json<Order>, ApiError> {
     let user = caller.user()?.clone();
-    let order = app.storage.read(move |tx| visible(tx, id, &user)).await?;
-    Ok(Json(app.orders.view(&order)))
+    let asker = user.clone();
+    let order = app.storage.read(move |tx| visible(tx, id, &asker)).await?;
+    Ok(Json(view(&app, &order, &user)))
 }
 
 async fn events(
@@ -162,6 +185,12 @@ async fn assign(State(app): State<Arc<App>>, PathId(id): PathId, mut command: Co
     act(&app, &command, move |orders, tx| orders.assign(tx, id, driver_id, actor_id)).await
 }
 
+async fn unassign(State(app): State<Arc<App>>, PathId(id): PathId, command: Command) -> Result<Response, ApiError> {
+    command.caller.require_staff()?;
+    let actor_id = command.caller.user().ok().map(|user| user.id);
+    act(&app, &command, move |orders, tx| orders.unassign(tx, id, actor_id)).await
+}
+
 async fn poll(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<DriverOrders>, ApiError> {
     let driver_id = driver(&app, &caller)?.id;
     let orders = Arc::clone(&app.orders);
@@ -190,8 +219,27 @@ async fn arrive(State(app): State<Arc<App>>, PathId(id): PathId, command: Comman
     step(&app, id, &command, TripStep::Arrive).await
 }
 
-async fn start(State(app): State<Arc<App>>, PathId(id): PathId, command: Command) -> Result<Response, ApiError> {
-    step(&app, id, &command, TripStep::Start).await
+async fn start(State(app): State<Arc<App>>, PathId(id): PathId, mut command: Command) -> Result<Response, ApiError> {
+    let driver_id = driver(&app, &command.caller)?.id;
+    let pin = pin(&mut command);
+    command.fields.finish()?;
+    let orders = Arc::clone(&app.orders);
+    let start = move |tx: &mut Tx<'_>| match orders.start(tx, id, driver_id, pin.as_ref())? {
+        Started::Now(order) => Ok(Reply::ok(orders.view(&order))),
+        // No error, for that would undo the entry that counts the attempt.
+        Started::WrongPin { tries_left } => Ok(Reply::from(&ApiError::wrong_pin(tries_left))),
+    };
+    command.commit(&app.storage, start).await
+}
+
+/// What the rider has told the driver; a slip of the finger costs no attempt.
+fn pin(command: &mut Command) -> Option<Pin> {
+    let typed = command.fields.optional_text("pin", DIGITS..=DIGITS)?;
+    let pin = Pin::typed(&typed);
+    if pin.is_none() {
+        command.fields.refuse("pin", "Must be four digits.");
+    }
+    pin
 }
 
 async fn complete(State(app): State<Arc<App>>, PathId(id): PathId, command: Command) -> Result<Response, ApiError> {
@@ -237,6 +285,30 @@ async fn set_location(State(app): State<Arc<App>>, mut command: Command) -> Resu
             Ok(Reply::no_content())
         })
         .await
+}
+
+async fn show_vehicle(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    PathUserId(id): PathUserId,
+) -> Result<Json<DriverVehicle>, ApiError> {
+    caller.require_staff()?;
+    let orders = Arc::clone(&app.orders);
+    Ok(Json(app.storage.read(move |tx| orders.vehicle(tx, id)).await?))
+}
+
+async fn set_vehicle(
+    State(app): State<Arc<App>>,
+    PathUserId(id): PathUserId,
+    mut command: Command,
+) -> Result<Response, ApiError> {
+    command.caller.require_staff()?;
+    let classes = command.fields.texts("classes", 0..=VEHICLE_CLASSES, 1..=VEHICLE_CLASS_CHARS);
+    let seats = u32::try_from(command.fields.integer("seats", 1..=SEATS)).unwrap_or_default();
+    command.fields.finish()?;
+    let orders = Arc::clone(&app.orders);
+    let vehicle = Vehicle { classes, seats };
+    command.commit(&app.storage, move |tx| Ok(Reply::ok(orders.set_vehicle(tx, id, vehicle)?))).await
 }
 
 fn driver<'c>(app: &App, caller: &'c Caller) -> Result<&'c User, ApiError> {

@@ -3,8 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `transitions` | the state machine: every change of an order or an offer, as conditional statements |
-//! | `store` | reading orders, and the history |
-//! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers` | the rules: what belongs into one transaction, and who is told |
+//! | `store`, `driver_store` | reading orders, and the history; what is known of drivers |
+//! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers`, `vehicles`, `pins` | the rules: what belongs into one transaction, and who is told |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
 //! | `positions`, `arrivals` | where drivers are, and when they come |
 //! | `events`, `texts` | what sockets hear, and the words in it |
@@ -14,6 +14,7 @@ mod answers;
 mod arrivals;
 mod dispatcher;
 mod driver_socket;
+mod driver_store;
 mod drivers;
 mod endings;
 mod error;
@@ -21,6 +22,7 @@ mod events;
 mod http;
 mod live_board;
 mod offers;
+mod pins;
 mod positions;
 mod pushes;
 mod record;
@@ -34,11 +36,13 @@ mod texts;
 mod tracking_socket;
 mod transitions;
 mod trips;
+mod vehicles;
 
 pub use driver_socket::DriverOrdersEndpoint;
 pub use error::OrderError;
 pub use events::{DriverEvent, RiderEvent};
 pub use http::routes;
+pub use pins::Pin;
 pub use pushes::{DuePush, PushResult};
 pub use record::{LiveOffer, NewOrder, OrderRecord};
 pub use rider_socket::RiderOrdersEndpoint;

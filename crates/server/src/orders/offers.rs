@@ -5,6 +5,7 @@ use std::sync::Arc;
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, order::Considered};
 
 use super::{
+    driver_store,
     endings::Withdrawal,
     error::OrderError,
     events::DriverEventKind,
@@ -14,7 +15,7 @@ use super::{
     transitions::{self, NewOffer, OfferEnd, Revocation},
 };
 use crate::{
-    dispatch::{Change, Match, OfferTimes},
+    dispatch::{Change, Match, Needs, OfferTimes},
     storage::{StorageError, Tx},
     telemetry::Metrics,
 };
@@ -38,14 +39,24 @@ impl Orders {
         }
         let now = tx.now();
         let mut barred = self.barred(tx, found.order_id)?.into_iter();
-        let free = !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
+        let free = self.suits(tx, found)?
+            && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
             && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
         let made = free && self.make_offer(tx, found, self.rules.strategy.offers_per_order(), None)?;
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
-    /// Staff offers the order to a driver now, whatever radius, staleness, cool-down and the limit of offers say.
+    /// Whether it is time for this order, and the driver has what it asks for.
+    fn suits(&self, tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
+        let Some(order) = store::find(tx, found.order_id)? else { return Ok(false) };
+        let asks_nothing = order.needs == Needs::default();
+        let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
+        Ok(order.search_from <= tx.now() && order.needs.unmet_by(vehicle.as_ref()).is_none())
+    }
+
+    /// Staff offers the order to a driver now, whatever radius, staleness, cool-down, the limit of offers, the time of the
+    /// pickup and the vehicle say.
     ///
     /// # Errors
     /// [`OrderError::InvalidTransition`] when the order is taken or over, [`OrderError::DriverBusy`],

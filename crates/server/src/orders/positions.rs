@@ -8,8 +8,8 @@ use tokio::time::sleep;
 
 use super::{
     arrivals::Arrivals,
+    driver_store,
     service::{Orders, later},
-    store,
 };
 use crate::{
     dispatch::{Point, Position},
@@ -140,7 +140,9 @@ impl Orders {
         for some in unsaved.chunks(SAVED_AT_ONCE) {
             let positions = some.to_vec();
             let saved = self.storage.write(move |tx| {
-                positions.into_iter().try_for_each(|(driver_id, at)| store::set_driver_position(tx, driver_id, at))
+                positions
+                    .into_iter()
+                    .try_for_each(|(driver_id, at)| driver_store::set_driver_position(tx, driver_id, at))
             });
             if let Err::<(), StorageError>(error) = saved.await {
                 tracing::warn!(%error, "positions could not be stored; they will be with the next ones");

@@ -2,7 +2,8 @@ use holodrive_protocol::{
     ConversationId, Latitude, Longitude, OfferId, Order, OrderId, OrderStatus, Timestamp, UserId, order::order_code,
 };
 
-use crate::dispatch::{Point, rounded_km};
+use super::pins::Pin;
+use crate::dispatch::{Needs, Point, rounded_km};
 
 /// An order as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +28,16 @@ pub struct OrderRecord {
     pub to: Point,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When the rider wants to be picked up, where that is not as soon as may be.
+    pub pickup_at: Option<Timestamp>,
+    /// Nobody is offered it before, unless staff say so.
+    pub search_from: Timestamp,
     /// When the search ends.
     pub search_until: Timestamp,
+    /// What it asks of a vehicle.
+    pub needs: Needs,
+    /// What its driver must be told before the trip starts.
+    pub pin: Option<Pin>,
     /// Where rider and driver talk.
     pub conversation_id: Option<ConversationId>,
     /// The live offers: one at the most, unless orders are broadcast.
@@ -58,7 +67,7 @@ impl OrderRecord {
         Self { offers: self.offer_to(driver_id).into_iter().collect(), ..self.clone() }
     }
 
-    /// The order as the interfaces show it; `driver_at` is where the driver in question was last.
+    /// The order as the interfaces show it to everybody; `driver_at` is where the driver in question was last.
     pub fn view(&self, driver_at: Option<Point>) -> Order {
         Order {
             id: self.id,
@@ -66,6 +75,9 @@ impl OrderRecord {
             status: self.status,
             order_type: self.order_type.clone(),
             created_at: self.created_at,
+            pickup_at: self.pickup_at,
+            vehicle_class: self.needs.vehicle_class.clone(),
+            seats: self.needs.seats,
             address_from: self.address_from.clone(),
             address_to: self.address_to.clone(),
             latitude_from: self.from.latitude,
@@ -79,7 +91,14 @@ impl OrderRecord {
             rider_id: self.rider_id,
             driver_id: self.driver_id,
             conversation_id: self.conversation_id,
+            pin: None,
         }
+    }
+
+    /// What the rider is to tell his driver: while that is on his way or waits.
+    pub(super) fn pin_to_tell(&self) -> Option<String> {
+        let is_needed = matches!(self.status, OrderStatus::Accepted | OrderStatus::Arrived);
+        self.pin.as_ref().filter(|_| is_needed).map(|pin| pin.digits().to_owned())
     }
 }
 
@@ -98,6 +117,10 @@ pub struct NewOrder {
     pub from: Point,
     /// The destination.
     pub to: Point,
+    /// When he wants to be picked up; `None`: as soon as may be.
+    pub pickup_at: Option<Timestamp>,
+    /// What is asked of the vehicle.
+    pub needs: Needs,
 }
 
 /// Puts two coordinates together.

@@ -34,7 +34,7 @@ impl RiderOrdersEndpoint {
     }
 
     fn initial_orders(&self, records: &[OrderRecord]) -> Frame {
-        let orders = records.iter().map(|order| self.orders.view(order)).collect();
+        let orders = records.iter().map(|order| self.orders.rider_view(order)).collect();
         Frame::json(&RiderServerMessage::InitialOrders { orders, message: "Current open orders".to_owned() })
     }
 }

@@ -6,13 +6,14 @@ use serde_json::json;
 use super::{
     DriverOrdersEndpoint, RiderOrdersEndpoint,
     arrivals::Arrivals,
+    driver_store,
     error::OrderError,
     events::{DriverEvent, DriverEventKind, DriverFact, RiderEvent, RiderFact, Topics},
     live_board::LiveBoard,
     positions::Positions,
     pushes::PushAlarm,
     record::{NewOrder, OrderRecord},
-    store,
+    store::{self, SearchTimes},
     texts::RiderNotice,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     channel_layer::Outlet,
     chat::Chat,
     config::{Config, DispatchMode, DispatchStrategy},
-    dispatch::{Board, Change, NEVER, Needs, Radius, Rules, StrategyKind, Waiting},
+    dispatch::{Board, Change, NEVER, Radius, Rules, StrategyKind, Waiting},
     eta::Eta,
     fanout::Hub,
     gateway::Endpoint,
@@ -29,6 +30,9 @@ use crate::{
     storage::{Storage, StorageError, Tx},
     telemetry::Metrics,
 };
+
+/// How far ahead somebody may order.
+const SCHEDULED_AHEAD: Duration = Duration::from_hours(30 * 24);
 
 /// The orders of this installation, and the drivers as far as orders are concerned.
 pub struct Orders {
@@ -108,23 +112,34 @@ impl Orders {
         Ok(orders)
     }
 
-    /// Makes an order, which searches at once.
+    /// Makes an order, which searches at once, or some time before the rider wants to be picked up.
     ///
     /// # Errors
-    /// [`OrderError::TooManyOrders`], or a failing database.
+    /// [`OrderError::TooManyOrders`], [`OrderError::PickupTime`], or a failing database.
     pub fn create(self: &Arc<Self>, tx: &mut Tx<'_>, new: &NewOrder) -> Result<OrderRecord, OrderError> {
         if let Some(limit) = self.config.orders_per_rider
             && store::open_orders(tx, new.rider_id)? >= i64::from(limit)
         {
             return Err(OrderError::TooManyOrders);
         }
-        let search_until = later(tx.now(), self.config.order_search_timeout);
-        let id = store::insert(tx, new, search_until)?;
+        let now = tx.now();
+        if new.pickup_at.is_some_and(|at| at <= now || at > later(now, SCHEDULED_AHEAD)) {
+            return Err(OrderError::PickupTime);
+        }
+        let id = store::insert(tx, new, self.search_times(new.pickup_at, now, now))?;
         let event = store::record_event(tx, id, "created", Some(new.rider_id), &json!({}))?;
         let order = load_order(tx, id)?;
         self.tell_rider(tx, &order, event);
         self.search(tx, &order)?;
         Ok(order)
+    }
+
+    /// When drivers are asked for an order that searches from now on: since when it has waited counts, unless it is to wait
+    /// until shortly before the pickup.
+    pub(super) fn search_times(&self, pickup_at: Option<Timestamp>, since: Timestamp, now: Timestamp) -> SearchTimes {
+        let begins = pickup_at.map(|at| at.before(self.config.order_schedule_lead)).filter(|begins| *begins > now);
+        let until = later(begins.unwrap_or(now), self.config.order_search_timeout);
+        SearchTimes { from: begins.unwrap_or(since), until }
     }
 
     /// After the commit, the dispatcher looks for a driver.
@@ -138,9 +153,9 @@ impl Orders {
         Ok(Waiting {
             order_id: order.id,
             pickup: order.from,
-            search_from: order.created_at,
+            search_from: order.search_from,
             search_until: order.search_until,
-            needs: Needs::default(),
+            needs: order.needs.clone(),
             barred: self.barred(tx, order.id)?,
             offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
         })
@@ -167,6 +182,11 @@ impl Orders {
         tx.publish(&self.topics.board, change);
     }
 
+    /// The order as its rider and staff see it.
+    pub(super) fn rider_view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
+        holodrive_protocol::Order { pin: order.pin_to_tell(), ..self.view(order) }
+    }
+
     /// The order as its driver, or whoever it is offered to, sees it.
     pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
         let driver = order.driver_id.or(order.offers.first().map(|offer| offer.driver_id));
@@ -177,7 +197,7 @@ impl Orders {
 
     /// After the commit, tells the rider's connections how the order stands.
     pub(super) fn tell_rider(&self, tx: &mut Tx<'_>, order: &OrderRecord, seq: i64) {
-        let (rider_id, view) = (order.rider_id, self.view(order));
+        let (rider_id, view) = (order.rider_id, self.rider_view(order));
         let told = || RiderServerMessage::RiderOrderUpdated { order: view.clone() };
         self.outlet.tell(tx, RiderOrdersEndpoint::NAME, &rider_id, told);
         tx.publish(&self.topics.riders, RiderFact { rider_id, seq, order: view });
@@ -227,7 +247,7 @@ impl Orders {
     fn fill_board(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
         self.board.update(Board::forget_orders);
         self.arrivals.forget_trips();
-        for driver in store::drivers(tx)? {
+        for driver in driver_store::drivers(tx)? {
             self.restore_driver(&driver);
         }
         for order in store::unfinished(tx)? {

@@ -3,12 +3,18 @@
 use holodrive_protocol::{ConversationId, OfferId, OrderEvent, OrderId, OrderStatus, Timestamp, UserId};
 use serde_json::{Map, Value as Json};
 
-use super::record::{LiveOffer, NewOrder, OrderRecord, point};
-use crate::storage::{Columns, Row, StorageError, Tx, Value};
+use super::{
+    pins::Pin,
+    record::{LiveOffer, NewOrder, OrderRecord, point},
+};
+use crate::{
+    dispatch::Needs,
+    storage::{Columns, Row, StorageError, Tx, Value},
+};
 
 const COLUMNS: &str = "o.id, o.rider_id, o.driver_id, o.status, o.order_type, o.address_from, o.address_to, \
-    o.latitude_from, o.longitude_from, o.latitude_to, o.longitude_to, o.created_at, o.search_until, \
-    o.conversation_id, f.id, f.driver_id, f.expires_at";
+    o.latitude_from, o.longitude_from, o.latitude_to, o.longitude_to, o.created_at, o.pickup_at, \
+    o.search_from, o.search_until, o.vehicle_class, o.seats, o.start_pin, o.conversation_id, f.id, f.driver_id, f.expires_at";
 const WITH_OFFERS: &str = "LEFT JOIN holodrive_offer f ON f.order_id = o.id AND f.state = 'live'";
 
 /// Whose orders a list holds.
@@ -20,10 +26,17 @@ pub(super) enum Scope {
     Of(UserId),
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder, search_until: Timestamp) -> Result<OrderId, StorageError> {
+/// When drivers are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SearchTimes {
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder, search: SearchTimes) -> Result<OrderId, StorageError> {
     let sql = "INSERT INTO holodrive_order (rider_id, status, order_type, address_from, address_to, latitude_from, \
-        longitude_from, latitude_to, longitude_to, created_at, search_until) \
-        VALUES ($1, 'searching', $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+        longitude_from, latitude_to, longitude_to, created_at, pickup_at, search_from, search_until, vehicle_class, seats) \
+        VALUES ($1, 'searching', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id";
     let params = [
         new.rider_id.into(),
         (&new.order_type).into(),
@@ -34,7 +47,11 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder, search_until: Timestamp) -
         new.to.latitude.into(),
         new.to.longitude.into(),
         tx.now().into(),
-        search_until.into(),
+        new.pickup_at.into(),
+        search.from.into(),
+        search.until.into(),
+        new.needs.vehicle_class.as_deref().into(),
+        new.needs.seats.map(i64::from).into(),
     ];
     returned(tx.query_one(sql, &params)?)
 }
@@ -184,6 +201,12 @@ pub(super) fn events(
     rows.into_iter().map(|row| event(row.columns())).collect()
 }
 
+/// When entries of this type were made in an order's history, oldest first.
+pub(super) fn event_times(tx: &mut Tx<'_>, order_id: OrderId, kind: &str) -> Result<Vec<Timestamp>, StorageError> {
+    let sql = "SELECT at FROM holodrive_order_event WHERE order_id = $1 AND type = $2 ORDER BY id";
+    tx.query(sql, &[order_id.into(), kind.into()])?.into_iter().map(Row::first).collect()
+}
+
 fn event(mut row: Columns) -> Result<(i64, OrderEvent), StorageError> {
     let id = row.take()?;
     let event = OrderEvent {
@@ -221,54 +244,22 @@ fn record(row: Row) -> Result<OrderRecord, StorageError> {
         from: point(row.take()?, row.take()?),
         to: point(row.take()?, row.take()?),
         created_at: row.take()?,
+        pickup_at: row.take()?,
+        search_from: row.take()?,
         search_until: row.take()?,
+        needs: Needs { vehicle_class: row.take()?, seats: seats(row.take()?) },
+        pin: row.take::<Option<String>>()?.map(Pin::stored),
         conversation_id: row.take()?,
         offers: live_offer(row)?.into_iter().collect(),
     })
 }
 
+/// A number of seats, as it is stored.
+pub(super) fn seats(stored: Option<i64>) -> Option<u32> {
+    stored.and_then(|seats| u32::try_from(seats).ok())
+}
+
 fn live_offer(mut row: Columns) -> Result<Option<LiveOffer>, StorageError> {
     let id: Option<OfferId> = row.take()?;
     id.map(|id| Ok(LiveOffer { id, driver_id: row.take()?, expires_at: row.take()? })).transpose()
-}
-
-/// What a driver said of himself, and where he was.
-pub(super) struct StoredDriver {
-    pub(super) driver_id: UserId,
-    pub(super) status: Option<String>,
-    pub(super) position: Option<(crate::dispatch::Point, Timestamp)>,
-    pub(super) seen_at: Option<Timestamp>,
-}
-
-pub(super) fn drivers(tx: &mut Tx<'_>) -> Result<Vec<StoredDriver>, StorageError> {
-    let sql = "SELECT driver_id, status, seen_at, latitude, longitude, position_at FROM holodrive_driver";
-    tx.query(sql, &[])?.into_iter().map(|row| driver(row.columns())).collect()
-}
-
-fn driver(mut row: Columns) -> Result<StoredDriver, StorageError> {
-    let (driver_id, status, seen_at) = (row.take()?, row.take()?, row.take()?);
-    let (latitude, longitude, at): (Option<_>, Option<_>, Option<_>) = (row.take()?, row.take()?, row.take()?);
-    let position = match (latitude, longitude, at) {
-        (Some(latitude), Some(longitude), Some(at)) => Some((point(latitude, longitude), at)),
-        _ => None,
-    };
-    Ok(StoredDriver { driver_id, status, position, seen_at })
-}
-
-pub(super) fn set_driver_status(tx: &mut Tx<'_>, driver_id: UserId, status: &str) -> Result<(), StorageError> {
-    let sql = "INSERT INTO holodrive_driver (driver_id, status, seen_at) VALUES ($1, $2, $3) \
-        ON CONFLICT (driver_id) DO UPDATE SET status = excluded.status, seen_at = excluded.seen_at";
-    tx.execute(sql, &[driver_id.into(), status.into(), tx.now().into()]).map(|_| ())
-}
-
-pub(super) fn set_driver_position(
-    tx: &mut Tx<'_>,
-    driver_id: UserId,
-    at: crate::dispatch::Position,
-) -> Result<(), StorageError> {
-    let sql = "INSERT INTO holodrive_driver (driver_id, latitude, longitude, position_at, seen_at) \
-        VALUES ($1, $2, $3, $4, $4) ON CONFLICT (driver_id) DO UPDATE SET latitude = excluded.latitude, \
-        longitude = excluded.longitude, position_at = excluded.position_at, seen_at = excluded.seen_at";
-    let params = [driver_id.into(), at.point.latitude.into(), at.point.longitude.into(), at.at.into()];
-    tx.execute(sql, &params).map(|_| ())
 }

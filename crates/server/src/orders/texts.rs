@@ -64,6 +64,11 @@ pub(super) fn cancelled_by_staff(order_id: OrderId) -> DriverServerMessage {
     DriverServerMessage::OrderCancelled { order_id, message: "The order was cancelled".to_owned() }
 }
 
+/// An app that knows nothing of this clears its trip, as after any other end by staff.
+pub(super) fn taken_away(order_id: OrderId) -> DriverServerMessage {
+    DriverServerMessage::OrderCancelled { order_id, message: "The order was given to somebody else".to_owned() }
+}
+
 /// What a rider is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RiderNotice {

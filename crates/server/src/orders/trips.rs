@@ -2,21 +2,36 @@
 
 use std::sync::Arc;
 
-use holodrive_protocol::{OrderId, UserId};
+use holodrive_protocol::{OrderId, OrderStatus, UserId};
 
 use super::{
     endings::Withdrawal,
     error::OrderError,
     events::DriverEventKind,
+    pins::{self, Pin, Verdict},
     record::OrderRecord,
-    service::{Orders, later, load_order},
+    service::{Orders, load_order},
     texts::{self, RiderNotice},
-    transitions::{self, OfferEnd, Revocation, TripStep},
+    transitions::{self, GivenBack, OfferEnd, Revocation, TripStep},
 };
 use crate::{accounts::User, dispatch::Change, storage::Tx};
 
+/// Why an order cannot be given back or taken away.
+const NOT_ON_HIS_WAY: &str = "only an accepted order can be given back";
+
+/// What came of a driver's wish to start.
+pub(super) enum Started {
+    /// The rider is in the car.
+    Now(OrderRecord),
+    /// This was not his PIN; the attempt counts.
+    WrongPin {
+        /// How many more may be made for now.
+        tries_left: u32,
+    },
+}
+
 impl Orders {
-    /// The driver arrives, starts or completes.
+    /// The driver arrives or completes, or starts where that needs no PIN.
     ///
     /// # Errors
     /// [`OrderError::InvalidTransition`] when the order does not stand at the step before, [`OrderError::NotFound`] when it
@@ -29,7 +44,38 @@ impl Orders {
         step: TripStep,
     ) -> Result<OrderRecord, OrderError> {
         own_order(tx, order_id, driver_id)?;
-        let Some(seq) = transitions::step(tx, order_id, driver_id, step)? else {
+        self.take_step(tx, order_id, driver_id, step, None)
+    }
+
+    /// The driver starts, with the PIN that the rider has told him where the order has one.
+    ///
+    /// # Errors
+    /// As [`Orders::step`], and [`OrderError::TooManyPins`].
+    pub(super) fn start(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        driver_id: UserId,
+        pin: Option<&Pin>,
+    ) -> Result<Started, OrderError> {
+        let order = own_order(tx, order_id, driver_id)?;
+        if order.status == OrderStatus::Arrived
+            && let Verdict::Wrong { tries_left } = pins::judge(tx, &order, driver_id, pin)?
+        {
+            return Ok(Started::WrongPin { tries_left });
+        }
+        self.take_step(tx, order_id, driver_id, TripStep::Start, pin).map(Started::Now)
+    }
+
+    fn take_step(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        driver_id: UserId,
+        step: TripStep,
+        pin: Option<&Pin>,
+    ) -> Result<OrderRecord, OrderError> {
+        let Some(seq) = transitions::step(tx, order_id, driver_id, step, pin)? else {
             let (from, to) = step.statuses();
             let hint = format!("{} comes after {}", to.as_str(), from.as_str());
             return Err(wrong_state(tx, order_id, &hint)?);
@@ -58,9 +104,40 @@ impl Orders {
         driver_id: UserId,
     ) -> Result<OrderRecord, OrderError> {
         let before = own_order(tx, order_id, driver_id)?;
-        let search_until = later(tx.now(), self.config.order_search_timeout);
-        let Some(seq) = transitions::release(tx, order_id, driver_id, search_until)? else {
-            return Err(wrong_state(tx, order_id, "only an accepted order can be given back")?);
+        self.give_back(tx, &before, driver_id, GivenBack::Released).map(|(order, _)| order)
+    }
+
+    /// Staff take an order away from its driver: it searches again, and never comes back to him unless staff say so.
+    ///
+    /// # Errors
+    /// [`OrderError::InvalidTransition`] when no driver is on his way to the rider, [`OrderError::NotFound`].
+    pub fn unassign(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        actor_id: Option<UserId>,
+    ) -> Result<OrderRecord, OrderError> {
+        let before = load_order(tx, order_id)?;
+        let Some(driver_id) = before.driver_id else {
+            return Err(wrong_state(tx, order_id, NOT_ON_HIS_WAY)?);
+        };
+        let (order, seq) = self.give_back(tx, &before, driver_id, GivenBack::Unassigned { actor_id })?;
+        let message = texts::taken_away(order_id);
+        self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message });
+        Ok(order)
+    }
+
+    /// The order after it, and the entry of the history.
+    fn give_back(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        before: &OrderRecord,
+        driver_id: UserId,
+        by: GivenBack,
+    ) -> Result<(OrderRecord, i64), OrderError> {
+        let (order_id, search) = (before.id, self.search_times(before.pickup_at, before.search_from, tx.now()));
+        let Some(seq) = transitions::give_back(tx, order_id, driver_id, search, by)? else {
+            return Err(wrong_state(tx, order_id, NOT_ON_HIS_WAY)?);
         };
         if let Some(conversation_id) = before.conversation_id {
             self.chat.remove_participant(tx, conversation_id, driver_id)?;
@@ -69,7 +146,7 @@ impl Orders {
         let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::SearchingAgain, seq)?;
         self.search(tx, &order)?;
-        Ok(order)
+        Ok((order, seq))
     }
 
     /// The rider or staff ends an order before the trip.

@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
     (5, "commit", include_str!("../../migrations/0005_commit.sql")),
     (6, "offer_slots", include_str!("../../migrations/0006_offer_slots.sql")),
     (7, "push", include_str!("../../migrations/0007_push.sql")),
+    (8, "trips", include_str!("../../migrations/0008_trips.sql")),
 ];
 
 /// Brings the schema up to date; gives the table of the users.

@@ -40,6 +40,12 @@ fn order(scenario: &Scenario, trip: usize, rider: &Member) -> CreateOrder {
         latitude_to: wanted.to.latitude,
         longitude_to: wanted.to.longitude,
         order_type: None,
+        pickup_at: None,
+        vehicle_class: None,
+        seats: None,
         rider_id: Some(rider.id),
+        pickup_at: None,
+        vehicle_class: None,
+        seats: None,
     }
 }

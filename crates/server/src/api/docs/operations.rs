@@ -5,8 +5,9 @@ use holodrive_protocol::{
     chat::{ChatMessage, Conversation},
     http::{
         AccessToken, Alive, AssignOrder, Candidates, CreateConversation, CreateNotification, CreateOrder, Device,
-        DriverOrders, Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken, RegisterDevice,
-        SendMessage, SetDriverLocation, SetDriverStatus, TokenPair, VerifyToken,
+        DriverOrders, DriverVehicle, Login, Me, NotificationsCreated, Page, ReadAll, Readiness, RefreshToken,
+        RegisterDevice, SendMessage, SetDriverLocation, SetDriverStatus, SetDriverVehicle, StartTrip, TokenPair,
+        VerifyToken,
     },
     notifications::{DeliveryStep, Notification, NotificationStatus},
 };
@@ -75,7 +76,7 @@ fn orders() -> Vec<Operation> {
         Operation::post("/api/orders/", "Order a ride")
             .by(UserOrBackend, "Any user for himself; staff and back ends for `rider_id`.")
             .takes::<CreateOrder>()
-            .answers::<Order>(201, "The order; the search for a driver has begun"),
+            .answers::<Order>(201, "The order; the search for a driver has begun, or does so before `pickup_at`"),
         Operation::get("/api/orders/", "List orders")
             .by(User, "Those that one rides or drives, newest first; staff see all.")
             .query::<OrderStatus>("status", "Only orders that stand there.")
@@ -99,6 +100,9 @@ fn orders() -> Vec<Operation> {
             .by(UserOrBackend, "Staff and back ends; whatever radius, cool-down and the limit of offers say.")
             .takes::<AssignOrder>()
             .answers::<Order>(200, "The order, offered to him"),
+        Operation::post("/api/orders/{id}/unassign/", "Take an order away from its driver")
+            .by(UserOrBackend, "Staff and back ends, before the trip starts; the order searches again.")
+            .answers::<Order>(200, "The order after the step"),
     ]
 }
 
@@ -116,7 +120,15 @@ fn driver() -> Vec<Operation> {
         step("/api/driver/orders/{id}/decline/", "Decline an offer"),
         step("/api/driver/orders/{id}/release/", "Give an accepted order back"),
         step("/api/driver/orders/{id}/arrive/", "Be at the pickup"),
-        step("/api/driver/orders/{id}/start/", "Start the trip"),
+        Operation::post("/api/driver/orders/{id}/start/", "Start the trip")
+            .by(
+                User,
+                "The driver. Where `ORDER_START_PIN` is on with the rider's `pin`: 409 is `wrong_pin` with `attempts_left`, or \
+                 `invalid_transition`; 429 after five wrong ones in ten minutes.",
+            )
+            .takes::<StartTrip>()
+            .answers::<Order>(200, "The order after the step")
+            .refuses(&[429]),
         step("/api/driver/orders/{id}/complete/", "Complete the trip"),
         Operation::put("/api/driver/status/", "Go online or offline")
             .by(User, "Drivers.")
@@ -126,6 +138,13 @@ fn driver() -> Vec<Operation> {
             .by(User, "Drivers.")
             .takes::<SetDriverLocation>()
             .answers_nothing("It counts"),
+        Operation::get("/api/drivers/{id}/vehicle/", "Show what a driver drives")
+            .by(UserOrBackend, "Staff and back ends.")
+            .answers::<DriverVehicle>(200, "The vehicle; without classes and seats where nobody said"),
+        Operation::put("/api/drivers/{id}/vehicle/", "Say what a driver drives")
+            .by(UserOrBackend, "Staff and back ends. He is then offered orders that ask for such a vehicle, too.")
+            .takes::<SetDriverVehicle>()
+            .answers::<DriverVehicle>(200, "The vehicle"),
     ]
 }
 

@@ -184,13 +184,13 @@ impl Stand {
             _ => self.live_offers,
         };
         let status = match (self.status, kind) {
-            ("", "created") | ("accepted" | "arrived", "released") => "searching",
+            ("", "created") | ("accepted" | "arrived", "released" | "unassigned") => "searching",
             ("pending", "offer_declined" | "offer_expired" | "offer_revoked") if live_offers == 0 => "searching",
             ("searching" | "pending", "offered")
             | ("pending", "delivered" | "offer_declined" | "offer_expired" | "offer_revoked") => "pending",
             // Those who had it offered at the same time.
             ("pending", "accepted") | ("accepted", "offer_revoked") => "accepted",
-            ("accepted", "arrived") => "arrived",
+            ("accepted", "arrived") | ("arrived", "wrong_pin") => "arrived",
             ("arrived", "started") => "in_progress",
             ("in_progress", "completed") => "completed",
             ("searching" | "accepted" | "arrived", "cancelled") => "cancelled",

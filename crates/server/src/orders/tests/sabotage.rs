@@ -12,6 +12,8 @@ use super::{
 };
 use crate::{storage::Rewrite, testing::on_threads};
 
+/// An order is offered wherever it stands.
+const UNLOCKED: &str = "SET status = 'pending' WHERE id = $1";
 /// Seeds within which each must be caught.
 const SEEDS: u64 = 60;
 
@@ -53,15 +55,15 @@ impl Sabotage {
                     "WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id",
                     "WHERE id = (SELECT MAX(id) FROM holodrive_offer WHERE order_id = $1 AND driver_id = $2) RETURNING id",
                 ),
-                ("driver_id = $2 WHERE id = $1 AND status = 'pending'", "driver_id = $2 WHERE id = $1"),
+                ("start_pin = $3 WHERE id = $1 AND status IN ('pending')", "start_pin = $3 WHERE id = $1"),
             ],
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
-            Self::UnlockedDispatchers => &[(
-                "SET status = 'pending' WHERE id = $1 AND (status = 'searching' OR status = $2)",
-                "SET status = 'pending' WHERE id = $1 AND $2 <> 'none'",
-            )],
+            Self::UnlockedDispatchers => &[
+                ("SET status = 'pending' WHERE id = $1 AND status IN ('searching')", UNLOCKED),
+                ("SET status = 'pending' WHERE id = $1 AND status IN ('searching', 'pending')", UNLOCKED),
+            ],
             Self::LostOrder => &[(
-                "SET status = 'searching' WHERE id = $1 AND status = 'pending'",
+                "SET status = 'searching' WHERE id = $1 AND status IN ('pending')",
                 "SET status = 'searching' WHERE id = $1 AND status = 'none'",
             )],
             Self::MissingHistory => &[(

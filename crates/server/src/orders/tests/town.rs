@@ -15,7 +15,7 @@ use crate::{
     chat::Chat,
     clock::{Clock, ManualClock, SharedClock},
     config::Config,
-    dispatch::Point,
+    dispatch::{Needs, Point},
     eta::Eta,
     gateway::{Close, Opening, testing::Peer},
     hooks::Hooks,
@@ -151,6 +151,8 @@ impl Town {
             address_to: "Navoi 2".to_owned(),
             from: north(0.0),
             to: north(5.0),
+            pickup_at: None,
+            needs: Needs::default(),
         }
     }
 

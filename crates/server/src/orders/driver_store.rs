@@ -1,0 +1,70 @@
+//! Reading and writing what is known of drivers.
+
+use holodrive_protocol::{Timestamp, UserId};
+
+use super::{record::point, store::seats};
+use crate::{
+    dispatch::{Point, Position, Vehicle},
+    storage::{Columns, Row, StorageError, Tx},
+};
+
+/// What a driver said of himself, and where he was.
+pub(super) struct StoredDriver {
+    pub(super) driver_id: UserId,
+    pub(super) status: Option<String>,
+    pub(super) position: Option<(Point, Timestamp)>,
+    pub(super) seen_at: Option<Timestamp>,
+    pub(super) vehicle: Option<Vehicle>,
+}
+
+pub(super) fn drivers(tx: &mut Tx<'_>) -> Result<Vec<StoredDriver>, StorageError> {
+    let sql = "SELECT driver_id, status, seen_at, latitude, longitude, position_at, vehicle_classes, vehicle_seats \
+        FROM holodrive_driver";
+    tx.query(sql, &[])?.into_iter().map(|row| driver(row.columns())).collect()
+}
+
+fn driver(mut row: Columns) -> Result<StoredDriver, StorageError> {
+    let (driver_id, status, seen_at) = (row.take()?, row.take()?, row.take()?);
+    let (latitude, longitude, at): (Option<_>, Option<_>, Option<_>) = (row.take()?, row.take()?, row.take()?);
+    let position = match (latitude, longitude, at) {
+        (Some(latitude), Some(longitude), Some(at)) => Some((point(latitude, longitude), at)),
+        _ => None,
+    };
+    Ok(StoredDriver { driver_id, status, position, seen_at, vehicle: vehicle(row)? })
+}
+
+pub(super) fn set_driver_status(tx: &mut Tx<'_>, driver_id: UserId, status: &str) -> Result<(), StorageError> {
+    let sql = "INSERT INTO holodrive_driver (driver_id, status, seen_at) VALUES ($1, $2, $3) \
+        ON CONFLICT (driver_id) DO UPDATE SET status = excluded.status, seen_at = excluded.seen_at";
+    tx.execute(sql, &[driver_id.into(), status.into(), tx.now().into()]).map(|_| ())
+}
+
+pub(super) fn set_driver_position(tx: &mut Tx<'_>, driver_id: UserId, at: Position) -> Result<(), StorageError> {
+    let sql = "INSERT INTO holodrive_driver (driver_id, latitude, longitude, position_at, seen_at) \
+        VALUES ($1, $2, $3, $4, $4) ON CONFLICT (driver_id) DO UPDATE SET latitude = excluded.latitude, \
+        longitude = excluded.longitude, position_at = excluded.position_at, seen_at = excluded.seen_at";
+    let params = [driver_id.into(), at.point.latitude.into(), at.point.longitude.into(), at.at.into()];
+    tx.execute(sql, &params).map(|_| ())
+}
+
+/// What a driver drives; `None` where nobody said.
+pub(super) fn vehicle_of(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Option<Vehicle>, StorageError> {
+    let sql = "SELECT vehicle_classes, vehicle_seats FROM holodrive_driver WHERE driver_id = $1";
+    let row = tx.query_one(sql, &[driver_id.into()])?.map(Row::columns);
+    Ok(row.map(vehicle).transpose()?.flatten())
+}
+
+/// The classes are a JSON list, so that they may have any characters.
+pub(super) fn set_vehicle(tx: &mut Tx<'_>, driver_id: UserId, vehicle: &Vehicle) -> Result<(), StorageError> {
+    let sql = "INSERT INTO holodrive_driver (driver_id, vehicle_classes, vehicle_seats) VALUES ($1, $2, $3) \
+        ON CONFLICT (driver_id) DO UPDATE SET vehicle_classes = excluded.vehicle_classes, \
+        vehicle_seats = excluded.vehicle_seats";
+    let classes = serde_json::json!(vehicle.classes).to_string();
+    tx.execute(sql, &[driver_id.into(), classes.into(), i64::from(vehicle.seats).into()]).map(|_| ())
+}
+
+fn vehicle(mut row: Columns) -> Result<Option<Vehicle>, StorageError> {
+    let (classes, seats): (Option<String>, _) = (row.take()?, seats(row.take()?));
+    let classes = classes.and_then(|classes| serde_json::from_str(&classes).ok());
+    Ok(classes.zip(seats).map(|(classes, seats)| Vehicle { classes, seats }))
+}
