@@ -211,7 +211,9 @@ impl Driver {
                 }
                 Deed::Connect => self.connect().await?,
                 Deed::LookUp => self.tell_position().await,
-                Deed::Accept(_) | Deed::Decline(_) | Deed::Step(..) if is_dark => self.agenda.add(self.dark_until, deed),
+                Deed::Accept(_) | Deed::Decline(_) | Deed::Step(..) if is_dark => {
+                    self.agenda.add(self.dark_until, deed)
+                }
                 Deed::Accept(order_id) => self.send(&DriverClientMessage::AcceptOrder { order_id }).await,
                 Deed::Decline(order_id) => self.send(&DriverClientMessage::DeclineOrder { order_id }).await,
                 Deed::Step(order_id, step) => self.step(order_id, step).await?,

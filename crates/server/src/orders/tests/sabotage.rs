@@ -121,7 +121,7 @@ fn check_then_save_is_caught() {
 #[test]
 fn check_then_save_is_caught_on_threads_too() {
     let report = on_threads(million::run(100_000, Some(Sabotage::CheckThenSave)));
-    let noticed = report.violations.iter().any(|violation| violation.starts_with("I"));
+    let noticed = report.violations.iter().any(|violation| violation.starts_with('I'));
     assert!(noticed, "{:#?}", report.violations);
 }
 
