@@ -13,7 +13,7 @@ use super::{
 use crate::{storage::Rewrite, testing::on_threads};
 
 /// Seeds within which each must be caught.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sabotage {
@@ -58,7 +58,7 @@ impl Sabotage {
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
             Self::UnlockedDispatchers => &[(
                 "SET status = 'pending' WHERE id = $1 AND (status = 'searching' OR status = $2)",
-                "SET status = 'pending' WHERE id = $1 AND $2 <> 'none'",
+                "SET status = 'pending' WHERE id = $1 AND (status IN ('searching', 'pending') OR status = $2)",
             )],
             Self::LostOrder => &[(
                 "SET status = 'searching' WHERE id = $1 AND status = 'pending'",
