@@ -5,6 +5,8 @@ from datetime import datetime
 import pytest
 
 from back_end import BackEnd
+from certificates import Authority
+from fcm_server import Google
 from holodrive import wait_until
 from orders import act, assert_offer_shape, online_driver, place_order
 from pushes import BY_HAND, event, frozen_driver, history, kinds, offer, sleeping_driver
@@ -152,9 +154,6 @@ def test_two_nodes_tell_once(start, back_end):
 
 
 def test_without_a_device_the_history_says_so(start_server, tmp_path):
-    from fcm_server import Google
-    from certificates import Authority
-
     authority = Authority(tmp_path)
     google = Google(authority)
     server = start_server(**BY_HAND, **google.settings(tmp_path), SSL_CERT_FILE=authority.file)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from apns_server import TOPIC, ApnsServer
 from certificates import Authority, pem
@@ -105,6 +106,17 @@ def test_a_device_that_was_registered_after_apple_lost_it_stays(start, apple):
     assert len(devices(driver)) == 1
 
 
+def test_the_end_of_an_offer_takes_its_place_without_a_sound(start, apple):
+    server = start(ORDER_OFFER_UNREACHABLE_TIMEOUT=2, ORDER_OFFER_TIMEOUT=60)
+    offer(server, with_app(server, apple)[0])
+    push, gone = apple.wait_for(2)
+    assert gone["token"] == push["token"] and gone["payload"]["type"] == "order_gone"
+    assert gone["headers"]["apns-collapse-id"] == push["headers"]["apns-collapse-id"]
+    assert gone["headers"]["apns-priority"] == "5"
+    assert gone["payload"]["aps"]["alert"]["title"] == "The ride request is no longer available"
+    assert "sound" not in gone["payload"]["aps"]
+
+
 @pytest.mark.parametrize("answer", [
     Answer(429, {"reason": "TooManyRequests"}), Answer(503, {"reason": "ServiceUnavailable"}, {"retry-after": "1"}),
     Answer(500, {"reason": "InternalServerError"}),
@@ -139,8 +151,6 @@ def test_the_check_tells_whether_apple_takes_our_key(start, apple, settings):
     server = start()
     assert "ok    push            APNs answers, and takes our credentials" in server.cli("check", check=False).stdout
     assert apple.accepted == []
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     settings["APNS_KEY"].write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
     report = server.cli("check", check=False).stdout
     assert "FAIL  push            APNs cannot be used: 403 InvalidProviderToken" in report

@@ -4,7 +4,9 @@ import threading
 import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from back_end import BackEnd
 from certificates import Authority, pem
 from fcm_server import PROJECT, Google, fcm_error
 from holodrive import Server, free_port, wait_until
@@ -154,6 +156,17 @@ def test_no_attempt_comes_after_the_end(start, google):
     assert "offer_expired" not in kinds(server, order)
 
 
+def test_a_phone_that_never_came_is_told_that_it_is_over(start, google):
+    server = start(ORDER_OFFER_UNREACHABLE_TIMEOUT=2, ORDER_OFFER_TIMEOUT=60)
+    order = offer(server, with_app(server, google)[0])
+    push, gone = google.fcm.wait_for(2)
+    assert gone["token"] == push["token"]
+    assert gone["data"] == {**{name: push["data"][name] for name in ("order_id", "order_code", "offer_id")}, "type": "order_gone"}
+    assert (gone["android"]["priority"], gone["android"]["collapse_key"]) == ("NORMAL", push["android"]["collapse_key"])
+    assert "sound" not in gone["apns"]["payload"]["aps"]
+    assert kinds(server, order) == ["created", "offered", "pushed", "offer_revoked"]
+
+
 def test_nobody_waits_for_a_service_that_hangs(start, google):
     server = start(ORDER_OFFER_TIMEOUT=60)
     hold = threading.Event()
@@ -170,8 +183,6 @@ def test_nobody_waits_for_a_service_that_hangs(start, google):
 
 
 def test_one_way_that_is_down_leaves_the_other_alone(start, google):
-    from back_end import BackEnd
-
     back_end = BackEnd()
     server = start(**back_end.settings(), FCM_URL=f"https://127.0.0.1:{free_port()}", ORDER_OFFER_TIMEOUT=6)
     order = offer(server, with_app(server, google)[0])
@@ -217,8 +228,6 @@ def test_a_node_that_dies_before_it_knows_the_answer_sends_again(start, google):
 
 
 def test_a_key_that_google_does_not_know(start, google, tmp_path):
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
     other = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)).decode()
     google.oauth.write_credentials(tmp_path, private_key=other)
     server = start(ORDER_OFFER_TIMEOUT=4)

@@ -1,10 +1,9 @@
--- When the devices of an offer's driver are to be told of it, next or again; NULL: nothing is to be done. While a node is about it,
--- it keeps this ahead of the present, so that another one takes over should it die.
+-- When the devices of an offer's driver are to be told of it, next or again, or that it is over; NULL: nothing is to be done. While a
+-- node is about it, it keeps this ahead of the present, so that another one takes over should it die.
 ALTER TABLE holodrive_offer ADD COLUMN push_at BIGINT;
--- When the first device, or the back end, was told.
+-- When the first device, or the back end, was told of it.
 ALTER TABLE holodrive_offer ADD COLUMN pushed_at BIGINT;
-CREATE INDEX holodrive_offer_push ON holodrive_offer (push_at)
-    WHERE state = 'live' AND delivered_at IS NULL AND push_at IS NOT NULL;
+CREATE INDEX holodrive_offer_push ON holodrive_offer (push_at) WHERE push_at IS NOT NULL;
 
 -- What reaches the phone of a user whose app sleeps.
 CREATE TABLE holodrive_device (

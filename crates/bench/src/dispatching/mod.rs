@@ -8,7 +8,14 @@ mod report;
 mod riders;
 mod trips;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc::unbounded_channel,
@@ -99,23 +106,25 @@ async fn measure(server: &Server, drivers: Vec<Member>, riders: Vec<Member>, arg
 
     let schedule = args.schedule();
     crew.go(schedule);
-    let trips = tokio::spawn(trips::drive(address, drivers, Duration::try_from_secs_f64(args.trip)?, starting));
+    let (mean, failed) = (Duration::try_from_secs_f64(args.trip)?, Arc::<AtomicUsize>::default());
+    let trips = tokio::spawn(trips::drive(address, drivers, mean, starting, Arc::clone(&failed)));
     let orders = tokio::spawn(riders::order(address, riders, args.orders, schedule));
     sleep_until(Instant::from_std(schedule.from)).await;
     let before = (server.process().cpu_time()?, own_cpu_time()?);
     sleep_until(Instant::from_std(schedule.to)).await;
     let after = (server.process().cpu_time()?, own_cpu_time()?);
-    let orders = orders.await??;
-    let (lost, done) = spawn_blocking(move || (crew.count.clone(), crew.join())).await?;
+    let (orders, failed_trips) = (orders.await??, failed.load(Ordering::Relaxed));
+    let (count, done) = spawn_blocking(move || (crew.count.clone(), crew.join())).await?;
     let drivers = done?.remove(0).work;
     trips.abort();
     Ok(Report {
         seconds: args.seconds,
-        lost: lost.lost.load(std::sync::atomic::Ordering::Relaxed),
+        lost: count.lost.load(Ordering::Relaxed),
         server_cpu: after.0.saturating_sub(before.0),
         client_cpu: after.1.saturating_sub(before.1),
         peak_resident_kib: server.process().peak_resident_kib()?,
         orders,
+        failed_trips,
         tally: drivers.tally,
     })
 }

@@ -24,6 +24,8 @@ pub(super) struct Report {
     pub(super) client_cpu: Duration,
     pub(super) peak_resident_kib: u64,
     pub(super) orders: Placed,
+    /// Trips that ended in the middle.
+    pub(super) failed_trips: usize,
     /// From the beginning on.
     pub(super) tally: Tally,
 }
@@ -44,10 +46,12 @@ impl Report {
         ))?;
         let cores = |cpu: Duration| cpu.as_secs_f64() / f64::from(self.seconds);
         say(&format!(
-            "cores: server {:.2}, load generator {:.2}; the server's memory {} MiB at most; sockets lost {}, unexpected messages {unexpected}",
+            "cores: server {:.2}, load generator {:.2}; the server's memory {} MiB at most; failed trips {}, \
+             sockets lost {}, unexpected messages {unexpected}",
             cores(self.server_cpu),
             cores(self.client_cpu),
             self.peak_resident_kib / 1_024,
+            self.failed_trips,
             self.lost,
         ))?;
         Ok(())
@@ -58,6 +62,7 @@ impl Report {
         let p99 = self.committed()?.percentile(99.0);
         anyhow::ensure!(p99 < P99_BAR, "too late: 99th percentile {p99:?}, must be below {P99_BAR:?}");
         anyhow::ensure!(self.missing() == 0, "{} orders were never offered", self.missing());
+        anyhow::ensure!(self.failed_trips == 0, "{} trips failed: this is not the load asked for", self.failed_trips);
         anyhow::ensure!(self.lost == 0, "{} drivers lost their sockets", self.lost);
         Ok(())
     }

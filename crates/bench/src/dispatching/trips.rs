@@ -1,34 +1,53 @@
 //! Trips: each driver arrives, starts and completes, through the HTTP API.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder, Response};
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
 
 use super::drivers::Accepted;
 use crate::{cities::Numbers, site::Member};
 
-/// Drives every trip that begins, for as long as it is not stopped.
+/// Failures that are told; all are counted.
+const SHOWN: usize = 3;
+
+/// Drives every trip that begins, for as long as it is not stopped; counts those that ended in the middle.
 pub(super) async fn drive(
     address: SocketAddr,
     drivers: Vec<Member>,
     mean: Duration,
     mut starting: UnboundedReceiver<Accepted>,
+    failed: Arc<AtomicUsize>,
 ) {
     let (client, mut numbers) = (Client::new(), Numbers::new());
     while let Some(Accepted { order_id, driver }) = starting.recv().await {
         let steps = ["arrive", "start", "complete"].map(|step| {
-            let request = client.post(format!("http://{address}/api/orders/{order_id}/{step}/"));
+            let request = client.post(format!("http://{address}/api/driver/orders/{order_id}/{step}/"));
             (numbers.about(mean) / 3, request.bearer_auth(&drivers[driver].token).json(&serde_json::json!({})))
         });
+        let failed = Arc::clone(&failed);
         tokio::spawn(async move {
-            for (later, request) in steps {
-                sleep(later).await;
-                if let Err(error) = request.send().await.and_then(reqwest::Response::error_for_status) {
-                    eprintln!("a step of a trip failed: {error}");
-                    return;
-                }
+            if let Err(error) = take(steps).await
+                && failed.fetch_add(1, Ordering::Relaxed) < SHOWN
+            {
+                eprintln!("a step of a trip failed: {error}");
             }
         });
     }
+}
+
+/// One step after another, each some time after the one before.
+async fn take(steps: [(Duration, RequestBuilder); 3]) -> reqwest::Result<()> {
+    for (later, request) in steps {
+        sleep(later).await;
+        request.send().await.and_then(Response::error_for_status)?;
+    }
+    Ok(())
 }

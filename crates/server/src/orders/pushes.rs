@@ -21,6 +21,9 @@ use crate::storage::{Row, StorageError, Tx};
 /// A driver who is not connected here may be so to another node: his device has this long to show it.
 const CONNECTED_ELSEWHERE: Duration = Duration::from_secs(1);
 
+/// How long it is worth telling a phone that an offer is over.
+const OVER_COUNTS: Duration = Duration::from_mins(5);
+
 /// An offer whose driver is to be told by push, taken on by this node.
 #[derive(Clone, Debug)]
 pub struct DuePush {
@@ -30,7 +33,9 @@ pub struct DuePush {
     pub driver_id: UserId,
     /// What he is offered.
     pub order: Order,
-    /// Until when he may accept.
+    /// Whether he can still accept it; otherwise he was told of it, and is to be told that it is over.
+    pub is_live: bool,
+    /// Until when he may accept; where it is over, until when that is worth telling.
     pub expires_at: Timestamp,
     /// The time by the database's clock when it was taken on.
     pub taken_at: Timestamp,
@@ -117,15 +122,16 @@ impl Orders {
         let (taken_at, held_until) = (tx.now(), later(tx.now(), hold));
         let sql = format!(
             "UPDATE holodrive_offer SET push_at = $2 WHERE id IN (SELECT id FROM holodrive_offer \
-             WHERE state = 'live' AND delivered_at IS NULL AND push_at <= $1 AND expires_at > $1 \
-             ORDER BY push_at LIMIT $3 {}) RETURNING id, driver_id, expires_at, order_id",
+             WHERE push_at <= $1 AND (state <> 'live' OR expires_at > $1) ORDER BY push_at LIMIT $3 {}) \
+             RETURNING id, driver_id, state = 'live', expires_at, order_id",
             tx.dialect().skip_locked()
         );
         let rows = tx.query(&sql, &[taken_at.into(), held_until.into(), limit.into()])?.into_iter().map(Row::columns);
         rows.map(|mut row| {
-            let (offer_id, driver_id, expires_at) = (row.take()?, row.take()?, row.take()?);
+            let (offer_id, driver_id, is_live, expires_at) = (row.take()?, row.take()?, row.take()?, row.take()?);
+            let expires_at = if is_live { expires_at } else { later(taken_at, OVER_COUNTS) };
             let order = self.view(&load_order(tx, row.take()?)?.seen_by(driver_id));
-            Ok(DuePush { offer_id, driver_id, order, expires_at, taken_at, held_until })
+            Ok(DuePush { offer_id, driver_id, order, is_live, expires_at, taken_at, held_until })
         })
         .collect()
     }
@@ -137,10 +143,10 @@ impl Orders {
     pub async fn hold_push(&self, push: &mut DuePush, time: Duration) -> Result<bool, StorageError> {
         let (offer_id, held_until) = (push.offer_id, push.held_until);
         let held = self.storage.write(move |tx| {
+            // Whatever else becomes of the offer changes this moment.
+            let sql = "UPDATE holodrive_offer SET push_at = $3 WHERE id = $1 AND push_at = $2";
             let until = later(tx.now(), time);
-            let sql = "UPDATE holodrive_offer SET push_at = $3 WHERE id = $1 AND push_at = $2 \
-                AND state = 'live' AND delivered_at IS NULL AND expires_at > $4";
-            let params = [offer_id.into(), held_until.into(), until.into(), tx.now().into()];
+            let params = [offer_id.into(), held_until.into(), until.into()];
             Ok::<_, StorageError>((tx.execute(sql, &params)? == 1).then_some(until))
         });
         let held = held.await?;
@@ -148,7 +154,7 @@ impl Orders {
         Ok(held.is_some())
     }
 
-    /// Puts down what came of a push in the order's history; when all is done, nobody takes it on again.
+    /// Puts down in the order's history what came of the push of a live offer; when all is done, nobody takes it on again.
     ///
     /// # Errors
     /// When the database fails.
@@ -159,7 +165,7 @@ impl Orders {
         results: &[PushResult],
         done: bool,
     ) -> Result<(), StorageError> {
-        for result in results {
+        for result in results.iter().filter(|_| push.is_live) {
             record_result(tx, push, result)?;
         }
         let pushed_at = results.iter().any(|result| result.failure.is_none()).then(|| tx.now());
@@ -171,8 +177,7 @@ impl Orders {
 }
 
 fn next_push_at(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, StorageError> {
-    let sql = "SELECT MIN(push_at) FROM holodrive_offer \
-        WHERE state = 'live' AND delivered_at IS NULL AND push_at IS NOT NULL";
+    let sql = "SELECT MIN(push_at) FROM holodrive_offer WHERE push_at IS NOT NULL";
     Ok(tx.query_one(sql, &[])?.map(Row::first::<Option<Timestamp>>).transpose()?.flatten())
 }
 

@@ -29,10 +29,9 @@ const TOKEN_LASTS: Duration = Duration::from_mins(40);
 const RENEW_PAUSE: Duration = Duration::from_mins(20);
 /// A token of the right form that no device has.
 const NO_TOKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// At once, whatever that costs the battery.
-pub(super) const PRIORITY: &str = "10";
 pub(super) const PUSH_TYPE: &str = "alert";
-const TITLE: &str = "New ride request available";
+const OFFERED: &str = "New ride request available";
+const OVER: &str = "The ride request is no longer available";
 
 /// Sends as one team to one app.
 pub(super) struct Apns {
@@ -83,25 +82,32 @@ impl Apns {
     pub(super) async fn send(&self, token: &Secret, message: &Message) -> Outcome {
         let payload = payload(message);
         let (expiration, collapse_id) = (message.expiration().to_string(), message.collapse_key());
-        self.deliver(token.expose(), &payload, &expiration, &collapse_id).await
+        self.deliver(token.expose(), &payload, priority(message), &expiration, &collapse_id).await
     }
 
     /// Asks for a push to nobody, which must be refused for this reason alone.
     pub(super) async fn probe(&self) -> Finding {
-        match self.deliver(NO_TOKEN, &json!({"aps": {}}), "0", "check").await {
+        match self.deliver(NO_TOKEN, &json!({"aps": {}}), "5", "0", "check").await {
             Outcome::Sent | Outcome::Unregistered { .. } => Finding::Sound,
             Outcome::Failed(reason) | Outcome::Delayed { reason, .. } => Finding::Problem(reason),
         }
     }
 
-    async fn deliver(&self, token: &str, payload: &Value, expiration: &str, collapse_id: &str) -> Outcome {
+    async fn deliver(
+        &self,
+        token: &str,
+        payload: &Value,
+        priority: &str,
+        expiration: &str,
+        collapse_id: &str,
+    ) -> Outcome {
         let mut address = self.devices.clone();
         if let Ok(mut path) = address.path_segments_mut() {
             path.push(token);
         }
         let request = self.http.post(address).json(payload);
         let request = request.header("apns-topic", &self.topic).header("apns-push-type", PUSH_TYPE);
-        let request = request.header("apns-priority", PRIORITY).header("apns-expiration", expiration);
+        let request = request.header("apns-priority", priority).header("apns-expiration", expiration);
         match self.authorized(request.header("apns-collapse-id", collapse_id)).await {
             Ok(answer) => judge(&answer),
             Err(reason) => Outcome::delayed(reason),
@@ -153,21 +159,33 @@ fn payload(message: &Message) -> Value {
     payload
 }
 
+/// An offer comes at once, whatever that costs the battery; its end need not.
+pub(super) const fn priority(message: &Message) -> &'static str {
+    if message.is_live { "10" } else { "5" }
+}
+
 /// What the app is told, as texts: FCM takes nothing else.
 pub(super) fn data(message: &Message) -> Value {
-    json!({
-        "type": "new_order",
+    let mut data = json!({
+        "type": if message.is_live { "new_order" } else { "order_gone" },
         "order_id": message.order.id.to_string(),
         "order_code": message.order.order_code,
         "offer_id": message.offer_id.to_string(),
-        "expires_at": message.expires_at,
-    })
+    });
+    if message.is_live {
+        data["expires_at"] = message.expires_at.to_string().into();
+    }
+    data
 }
 
-/// What iOS shows, and that it wakes the app as well, which may change the words.
+/// What iOS shows, and that it wakes the app as well, which may change the words. The end of an offer takes its place without a
+/// sound.
 pub(super) fn aps(message: &Message) -> Value {
+    if !message.is_live {
+        return json!({"alert": {"title": OVER}, "interruption-level": "passive", "content-available": 1});
+    }
     json!({
-        "alert": {"title": TITLE, "body": message.order.address_from},
+        "alert": {"title": OFFERED, "body": message.order.address_from},
         "sound": "default",
         "interruption-level": "time-sensitive",
         "content-available": 1,

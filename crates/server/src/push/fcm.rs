@@ -106,7 +106,7 @@ impl Fcm {
 /// A data message, which the app turns into what the driver sees; iOS, where the app may not run, gets an alert.
 fn fields(token: &Secret, message: &Message) -> Value {
     let apns_headers = json!({
-        "apns-priority": apns::PRIORITY,
+        "apns-priority": apns::priority(message),
         "apns-push-type": apns::PUSH_TYPE,
         "apns-expiration": message.expiration().to_string(),
         "apns-collapse-id": message.collapse_key(),
@@ -115,7 +115,7 @@ fn fields(token: &Secret, message: &Message) -> Value {
         "token": token.expose(),
         "data": apns::data(message),
         "android": {
-            "priority": "HIGH",
+            "priority": if message.is_live { "HIGH" } else { "NORMAL" },
             "ttl": format!("{}s", message.ttl_seconds),
             "collapse_key": message.collapse_key(),
         },

@@ -14,9 +14,6 @@ mod pusher;
 mod sending;
 mod service;
 mod store;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
-mod tests;
 mod way;
 
 pub use http::routes;

@@ -86,7 +86,7 @@ impl Pusher {
     fn take(&self, tx: &mut Tx<'_>, limit: usize) -> Result<Vec<(DuePush, Vec<Target>)>, OrderError> {
         let mut taken = Vec::new();
         for push in self.orders.take_pushes(tx, limit, HOLD)? {
-            let targets = self.ways.targets(store::addressees(tx, push.driver_id)?);
+            let targets = self.ways.targets(store::addressees(tx, push.driver_id)?, push.is_live);
             if targets.is_empty() {
                 let failure = Some("no_device".to_owned());
                 let nobody = PushResult { way: None, device_id: None, attempts: 0, failure };

@@ -99,6 +99,7 @@ impl Sending {
             driver_id: self.push.driver_id,
             order: self.push.order.clone().with_remaining(now),
             offer_id: self.push.offer_id,
+            is_live: self.push.is_live,
             expires_at: self.push.expires_at,
             ttl_seconds: left.as_secs().max(1),
             attempt: self.attempt,

@@ -27,6 +27,8 @@ pub(super) struct Message {
     pub(super) driver_id: UserId,
     pub(super) order: Order,
     pub(super) offer_id: OfferId,
+    /// Whether it can still be accepted; otherwise this says that it is over.
+    pub(super) is_live: bool,
     pub(super) expires_at: Timestamp,
     /// Whole seconds until then, at least one: nobody wants the push any more after that.
     pub(super) ttl_seconds: u64,
@@ -140,9 +142,9 @@ impl Ways {
         findings
     }
 
-    /// Where a push to the owner of these devices goes.
-    pub(super) fn targets(&self, devices: Vec<Addressee>) -> Vec<Target> {
-        let webhook = self.webhook.is_some().then_some(Target::BackEnd);
+    /// Where a push to the owner of these devices goes. That an offer is over, phones alone are told.
+    pub(super) fn targets(&self, devices: Vec<Addressee>, is_live: bool) -> Vec<Target> {
+        let webhook = (is_live && self.webhook.is_some()).then_some(Target::BackEnd);
         let devices = devices.into_iter().filter(|addressee| match addressee.device.platform {
             Platform::Fcm => self.fcm.is_some(),
             Platform::Apns => self.apns.is_some(),

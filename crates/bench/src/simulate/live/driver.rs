@@ -21,7 +21,7 @@ use crate::{
 enum Deed {
     Accept(OrderId),
     Decline(OrderId),
-    Step(Step),
+    Step(OrderId, Step),
     LoseNetwork {
         until: Timestamp,
     },
@@ -74,7 +74,7 @@ impl Driver {
             member,
             at,
             socket: Some(socket),
-            dark_until: scenario.begins,
+            dark_until: city.pace.now(),
             agenda,
             shown: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -195,9 +195,9 @@ impl Driver {
         self.city.record.accepted(order.id, self.number, trip, end);
         self.ride = Some(Ride { order_id: order.id, trip, since: now });
         let (arrives, ride) = (now.after(approach), self.city.people.ride(wanted.from, wanted.to));
-        self.agenda.add(arrives, Deed::Step(Step::Arrive));
-        self.agenda.add(arrives, Deed::Step(Step::Start));
-        self.agenda.add(arrives.after(ride), Deed::Step(Step::Complete));
+        self.agenda.add(arrives, Deed::Step(order.id, Step::Arrive));
+        self.agenda.add(arrives, Deed::Step(order.id, Step::Start));
+        self.agenda.add(arrives.after(ride), Deed::Step(order.id, Step::Complete));
         Ok(())
     }
 
@@ -211,10 +211,12 @@ impl Driver {
                 }
                 Deed::Connect => self.connect().await?,
                 Deed::LookUp => self.tell_position().await,
-                Deed::Accept(_) | Deed::Decline(_) | Deed::Step(_) if is_dark => self.agenda.add(self.dark_until, deed),
+                Deed::Accept(_) | Deed::Decline(_) | Deed::Step(..) if is_dark => {
+                    self.agenda.add(self.dark_until, deed)
+                }
                 Deed::Accept(order_id) => self.send(&DriverClientMessage::AcceptOrder { order_id }).await,
                 Deed::Decline(order_id) => self.send(&DriverClientMessage::DeclineOrder { order_id }).await,
-                Deed::Step(step) => self.step(step).await?,
+                Deed::Step(order_id, step) => self.step(order_id, step).await?,
             }
         }
         Ok(())
@@ -228,14 +230,18 @@ impl Driver {
         Ok(())
     }
 
-    async fn step(&mut self, step: Step) -> anyhow::Result<()> {
-        let Some(Ride { order_id, trip, .. }) = self.ride else { return Ok(()) };
+    /// Nothing when the rider cancelled meanwhile.
+    async fn step(&mut self, order_id: OrderId, step: Step) -> anyhow::Result<()> {
+        let Some(Ride { trip, .. }) = self.ride.filter(|ride| ride.order_id == order_id) else { return Ok(()) };
         if step == Step::Complete {
             self.at = self.city.scenario.trips[trip].to;
             self.tell_position().await;
         }
-        let done = self.city.api.step(&self.member, order_id, step).await?;
-        if !done || step == Step::Complete {
+        if !self.city.api.step(&self.member, order_id, step).await? {
+            let number = self.number;
+            self.city.record.violation(|| format!("driver {number} could not {step:?} order {order_id}, which he has"));
+        }
+        if step == Step::Complete {
             self.free();
         }
         Ok(())

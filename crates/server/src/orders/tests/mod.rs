@@ -13,6 +13,7 @@ mod interleavings;
 mod invariants;
 mod million;
 mod pins;
+mod pushes;
 mod races;
 mod refusals;
 mod rider_screens;

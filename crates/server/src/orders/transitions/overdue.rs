@@ -32,7 +32,7 @@ pub(in crate::orders) fn overdue_offers(
 /// Orders whose search has run out.
 pub(in crate::orders) fn overdue_searches(tx: &mut Tx<'_>, limit: usize) -> Result<Vec<OrderId>, StorageError> {
     let sql = format!(
-        "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY id LIMIT $2 {}",
+        "SELECT id FROM holodrive_order WHERE status = 'searching' AND search_until <= $1 ORDER BY search_until LIMIT $2 {}",
         tx.dialect().skip_locked()
     );
     tx.query(&sql, &[tx.now().into(), limit.into()])?.into_iter().map(Row::first).collect()

@@ -15,6 +15,8 @@
 //! | clock of one node an hour ahead | [`nodes`]`::the_clock_of_one_node_is_an_hour_ahead` |
 //! | Redis gone | [`redis`]`::redis_is_gone` |
 //!
+//! That deadlines hold where a node's clock is wrong, because the database's own counts, is in [`super::clocks`].
+//!
 //! The real program meets the same in the acceptance suite: killed at every one of its failpoints (`test_durability.py`,
 //! `test_crash.py`), beside another node (`test_nodes.py`), and with Redis gone or frozen (`test_channel_layer.py`).
 

@@ -63,6 +63,8 @@ async fn a_kill_between_commit_and_publish() {
     drop(dead);
 }
 
+/// Each node goes by its own clock here, as if the database had none: even then no order has two offers, and none is
+/// forgotten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_clock_of_one_node_is_an_hour_ahead() {
     let settings = [("ORDER_OFFER_TIMEOUT", "20"), ("ORDER_SEARCH_TIMEOUT", "60"), ("ORDER_REOFFER_AFTER", "1")];
