@@ -90,3 +90,41 @@ impl Report {
 fn micros(from: i64, to: i64) -> u64 {
     u64::try_from(to - from).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn report(acknowledged: &[(i64, i64)], offered: &[(i64, i64, i64)]) -> Report {
+        let first = offered
+            .iter()
+            .map(|(id, created_at, arrived_at)| (*id, Offered { created_at: *created_at, arrived_at: *arrived_at }));
+        Report {
+            seconds: 1,
+            lost: 0,
+            server_cpu: Duration::ZERO,
+            client_cpu: Duration::ZERO,
+            peak_resident_kib: 0,
+            orders: Placed {
+                acknowledged_at: acknowledged.iter().copied().collect::<HashMap<_, _>>(),
+                took: Latencies::new().unwrap(),
+            },
+            failed_trips: 0,
+            tally: Tally { first_offers: first.collect(), ..Tally::default() },
+        }
+    }
+
+    #[test]
+    fn only_measured_orders_count_and_all_of_them_must_be_offered() {
+        let good = report(&[(1, 2_000), (2, 3_000)], &[(1, 1_000, 3_000), (2, 1_500, 2_500), (3, 0, 9_000_000)]);
+        assert_eq!(good.committed().unwrap().percentile(100.0).as_millis(), 2);
+        assert_eq!(good.acknowledged().unwrap().percentile(0.0), Duration::ZERO, "the offer may come before the 201");
+        good.check().unwrap();
+        assert!(report(&[(1, 0), (2, 0)], &[(1, 0, 1)]).check().is_err());
+        assert!(report(&[(1, 0)], &[(1, 0, 60_000)]).check().is_err());
+    }
+}

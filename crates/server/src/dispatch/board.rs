@@ -31,7 +31,7 @@ pub struct Board {
     pub(super) waiting: BTreeMap<OrderId, Search>,
     /// The same by age.
     pub(super) ages: BTreeSet<(Timestamp, OrderId)>,
-    /// Where the orders wait.
+    /// Where those orders wait that may have one more offer.
     pub(super) pickups: Grid<OrderId>,
     pub(super) offers: HashMap<OfferId, OfferTimes>,
     pub(super) deadlines: BTreeSet<(Timestamp, Deadline)>,
@@ -87,10 +87,25 @@ impl Board {
         if order.offered.is_empty() {
             self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
         }
-        let place = self.pickups.insert(order_id, order.pickup);
         self.ages.insert((order.search_from, order_id));
         self.changed_orders.insert(order_id);
-        self.waiting.insert(order_id, Search::new(order).kept_at(place));
+        self.waiting.insert(order_id, Search::new(order));
+        self.relist(order_id);
+    }
+
+    /// Keeps an order among the pickups for just as long as it may have one more offer: drivers who look for an order, and
+    /// move while orders wait for the writer, pass over no others.
+    pub(super) fn relist(&mut self, order_id: OrderId) {
+        let width = self.rules.strategy.offers_per_order();
+        let Some(search) = self.waiting.get_mut(&order_id) else { return };
+        match search.place {
+            None if search.wants_more(width) => search.place = Some(self.pickups.insert(order_id, search.pickup)),
+            Some(place) if !search.wants_more(width) => {
+                self.pickups.remove(place);
+                search.place = None;
+            }
+            _ => {}
+        }
     }
 
     /// An order wants no more drivers: it has enough offers, is over, or was given away.
@@ -135,6 +150,8 @@ impl Board {
         }
         if is_full {
             self.stop_search(order_id);
+        } else {
+            self.relist(order_id);
         }
     }
 
@@ -177,6 +194,7 @@ impl Board {
         search.asking.swap_remove(index);
         change(search);
         self.changed_orders.insert(found.order_id);
+        self.relist(found.order_id);
         self.free_place(found.driver_id);
     }
 
@@ -231,7 +249,7 @@ impl Board {
     pub fn driver_moved(&mut self, driver_id: UserId, position: Position) -> (Option<OrderId>, bool) {
         let rules = self.fleet_rules();
         let driver = self.fleet.place(driver_id, position);
-        let may_match = !self.waiting.is_empty() && driver.obstacle(position.at, rules).is_none();
+        let may_match = !self.pickups.is_empty() && driver.obstacle(position.at, rules).is_none();
         if may_match {
             self.changed_drivers.insert(driver_id);
         }
@@ -258,7 +276,7 @@ impl Board {
             change(driver);
             driver.is_waiting()
         });
-        if !self.waiting.is_empty() && is_waiting {
+        if !self.pickups.is_empty() && is_waiting {
             self.changed_drivers.insert(driver_id);
         }
     }

@@ -159,6 +159,7 @@ impl<'b> Round<'b> {
         if let Some(search) = self.board.waiting.get_mut(&order_id) {
             search.asking.push(driver_id);
         }
+        self.board.relist(order_id);
         self.matches.push(Match { order_id, driver_id, distance_km, considered });
     }
 

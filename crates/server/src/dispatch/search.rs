@@ -51,11 +51,6 @@ impl Search {
         search
     }
 
-    /// The same, kept there among all pickups.
-    pub(super) fn kept_at(self, place: Place) -> Self {
-        Self { place: Some(place), ..self }
-    }
-
     /// Keeps the order from a driver. Nothing shortens that: who gave it back stays barred, whatever staff do meanwhile.
     pub(super) fn bar(&mut self, driver: UserId, until: Timestamp) {
         let barred_until = self.barred.entry(driver).or_insert(until);
@@ -76,10 +71,12 @@ impl Search {
 
     /// Whether one more offer may be made, where an order may have so many at once.
     pub(super) fn is_open(&self, now: Timestamp, width: usize) -> bool {
+        self.wants_more(width) && self.search_from <= now && self.search_until > now && self.pause_ends(now).is_none()
+    }
+
+    /// Whether it has fewer offers than it may have, those included that are being made.
+    pub(super) fn wants_more(&self, width: usize) -> bool {
         self.asking.len() + self.offered.len() < width
-            && self.search_from <= now
-            && self.search_until > now
-            && self.pause_ends(now).is_none()
     }
 
     /// How far a driver may be where drivers are scarce.

@@ -9,41 +9,17 @@ use holodrive_protocol::{
 };
 use tokio::{sync::watch, time::sleep_until};
 
-use super::{City, api::Step, record::OfferEnd};
+use super::{
+    City,
+    api::Step,
+    phone::{Deed, Ride, Shown},
+    record::OfferEnd,
+};
 use crate::{
     simulate::{events::Events, outcome::End, people::Answer},
     site::Member,
     socket::{Arrival, Socket},
 };
-
-/// What a driver has resolved to do.
-#[derive(Clone, Copy, Debug)]
-enum Deed {
-    Accept(OrderId),
-    Decline(OrderId),
-    Step(OrderId, Step),
-    LoseNetwork {
-        until: Timestamp,
-    },
-    Connect,
-    /// The phone is back: it tells where it is, and reads what has come meanwhile.
-    LookUp,
-}
-
-/// An offer that the phone shows.
-#[derive(Clone, Copy, Debug)]
-struct Shown {
-    expires_at: Timestamp,
-    is_unreachable: bool,
-}
-
-/// A trip under way.
-#[derive(Clone, Copy, Debug)]
-struct Ride {
-    order_id: OrderId,
-    trip: usize,
-    since: Timestamp,
-}
 
 /// A driver.
 pub(super) struct Driver {

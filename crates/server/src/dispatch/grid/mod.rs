@@ -59,6 +59,11 @@ impl<K> Default for Grid<K> {
 }
 
 impl<K> Grid<K> {
+    /// Whether there is no key.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Adds a key. Whoever adds it remembers its place.
     pub(super) fn insert(&mut self, key: K, point: Point) -> Place {
         let place = Place::new(self.entries.insert(Entry { key, point, before: None, after: None }));

@@ -26,12 +26,14 @@ pub(super) struct Cast {
     request: NewOrder,
     /// Whether drivers accept only what they have just seen to be theirs.
     pub(super) looks_before_accepting: bool,
+    /// Orders that may be open at once, so that few are many people's concern.
+    pub(super) most_open: usize,
 }
 
 impl Cast {
     pub(super) fn new(town: &Town, drivers: Vec<Arc<User>>) -> Self {
         let (rider, staff, request) = (Arc::clone(&town.rider), Arc::clone(&town.staff), town.request());
-        Self { drivers, rider, staff, request, looks_before_accepting: false }
+        Self { drivers, rider, staff, request, looks_before_accepting: false, most_open: usize::MAX }
     }
 }
 
@@ -94,7 +96,8 @@ impl Deed {
     /// to do.
     pub(super) fn aim(self, cast: &Cast, tx: &mut Tx<'_>) -> Result<Option<OrderId>, StorageError> {
         let own = match self {
-            Self::Create | Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep => return Ok(Some(0)),
+            Self::Create => return Ok((store::unfinished(tx)?.len() < cast.most_open).then_some(0)),
+            Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep => return Ok(Some(0)),
             Self::Assign(_, which) | Self::Cancel(which, _) => return any_order(tx, which),
             Self::Accept(who, _) if cast.looks_before_accepting => {
                 let now = tx.now();

@@ -44,6 +44,7 @@ const TRANSITIONS: i64 = 2_000;
 /// Who do something at the same time, at each node.
 const RACERS: u64 = 32;
 const DRIVERS: usize = 6;
+const OPEN_ORDERS: usize = 10;
 /// What is so far back was looked at before, unless it is still open.
 const LOOKED_AT: OrderId = 100;
 
@@ -102,6 +103,7 @@ pub(super) async fn run(transitions: i64, sabotage: Option<Sabotage>) -> Report 
     }
     let mut cast = Cast::new(&town, drivers);
     cast.looks_before_accepting = sabotage == Some(Sabotage::CheckThenSave);
+    cast.most_open = OPEN_ORDERS;
     let mut nodes = vec![town];
     if nodes[0].write(|_, tx| Ok(tx.dialect())).await.unwrap() == Dialect::Postgres {
         nodes.push(nodes[0].node().await);
@@ -137,7 +139,6 @@ pub(super) async fn run(transitions: i64, sabotage: Option<Sabotage>) -> Report 
 
 async fn open() -> Town {
     Town::new(&[
-        ("ORDERS_PER_RIDER", "10"),
         ("ORDER_OFFERS_PER_DRIVER", "2"),
         ("ORDER_OFFER_TIMEOUT", "3"),
         ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "2"),
