@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = rules::help())]
 pub(crate) struct Args {
-    /// Rules to compare, with commas between their names; or a JSON file: {"name": {"ORDER_OFFER_TIMEOUT": "20"}}
+    /// Rules to compare, with commas between their names; or a JSON file: `{"name": {"ORDER_OFFER_TIMEOUT": "20"}}`
     #[arg(long, value_name = "NAMES|FILE.json")]
     rules: Option<String>,
     /// How many drivers: `loose`, `tight`, `overload` (700, 460, 340), or numbers, with commas between them

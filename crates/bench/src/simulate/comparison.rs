@@ -45,15 +45,12 @@ pub(crate) struct Days(Vec<Vec<Trip>>);
 impl Days {
     /// From the operator's file, or from the demand of the city.
     pub(crate) fn load(args: &Args) -> anyhow::Result<Self> {
-        let days: Vec<_> = match &args.data.demand {
-            Some(file) => {
-                let trips = demand::read_operators_trips(file)?;
-                (0..args.seeds()).map(|_| trips.clone()).collect()
-            }
-            None => {
-                let city = Demand::load(&args.data.data, &args.hours)?;
-                (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
-            }
+        let days: Vec<_> = if let Some(file) = &args.data.demand {
+            let trips = demand::read_operators_trips(file)?;
+            (0..args.seeds()).map(|_| trips.clone()).collect()
+        } else {
+            let city = Demand::load(&args.data.data, &args.hours)?;
+            (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
         };
         Ok(Self(days))
     }

@@ -29,7 +29,7 @@ pub(crate) struct Own {
     /// `DISPATCH_STRATEGY`: `sequential`, `broadcast` or `batch`
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
-    /// Any other setting of the server, such as ORDER_REOFFER_AFTER=60; may be repeated
+    /// Any other setting of the server, such as `ORDER_REOFFER_AFTER=60`; may be repeated
     #[arg(long = "set", value_name = "SETTING=VALUE", value_parser = setting)]
     others: Vec<(String, String)>,
 }

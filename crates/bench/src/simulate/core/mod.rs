@@ -120,8 +120,7 @@ impl<'s> World<'s> {
             Event::HasNetwork(driver) => self.has_network(driver),
             Event::Orders(order_id) => self.orders(order_id),
             Event::LosesPatience(order_id) => self.cancel(order_id),
-            Event::Accepts(offer_id) => self.answers(offer_id, event),
-            Event::Declines(offer_id) => self.answers(offer_id, event),
+            Event::Accepts(offer_id) | Event::Declines(offer_id) => self.answers(offer_id, event),
             Event::Completes(driver) => self.completes(driver),
         }
     }

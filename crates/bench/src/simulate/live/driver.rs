@@ -100,7 +100,7 @@ impl Driver {
             Some(M::OrderDeclined { order_id, .. }) => self.offer_ended(order_id, Some(OfferEnd::Declined)),
             Some(M::OrderTimeout { order_id, .. }) => self.offer_ended(order_id, None),
             Some(M::OrderCancelledByRider { order_id, .. } | M::OrderCancelled { order_id, .. }) => {
-                self.cancelled(order_id)
+                self.cancelled(order_id);
             }
             Some(M::ConnectionEstablished { .. } | M::ActiveRideSnapshot { .. }) => {}
             // An answer that came too late.
@@ -188,7 +188,7 @@ impl Driver {
                 Deed::Connect => self.connect().await?,
                 Deed::LookUp => self.tell_position().await,
                 Deed::Accept(_) | Deed::Decline(_) | Deed::Step(..) if is_dark => {
-                    self.agenda.add(self.dark_until, deed)
+                    self.agenda.add(self.dark_until, deed);
                 }
                 Deed::Accept(order_id) => self.send(&DriverClientMessage::AcceptOrder { order_id }).await,
                 Deed::Decline(order_id) => self.send(&DriverClientMessage::DeclineOrder { order_id }).await,

@@ -50,7 +50,8 @@ impl Ledger {
         let time = 1 + order.barred.iter().filter(|(barred, _)| *barred == driver_id).count() as u64;
         self.offers.push(Offer { times, state: OfferState::Live, time, is_sent: false, delivered: false });
         (order.status, order.offers) = (OrderStatus::Pending, order.offers + 1);
-        (order.live.insert(id), held.insert(id));
+        order.live.insert(id);
+        held.insert(id);
         self.deadlines.insert((times.expires_at, Overdue::Expired(id)));
         self.deadlines.extend(unreachable_at.map(|at| (at, Overdue::Unreachable(id))));
         Some((id, times))
