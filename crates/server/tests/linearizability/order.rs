@@ -178,8 +178,8 @@ impl Order {
                 // What has run out is ended before he is answered.
                 let is_over = self.offered == Some(driver) && self.is_overdue;
                 let order = if is_over { self.end_offer(Last::Over) } else { self };
-                let drives = order.is_trip() && order.driver == Some(driver);
-                (Step::Poll(driver, order.may_accept(driver), drives), order)
+                let is_his = order.is_trip() && order.driver == Some(driver);
+                (Step::Poll(driver, order.may_accept(driver), is_his), order)
             }
             Step::Look(..) => (Step::Look(self.status, self.driver), self),
         }

@@ -144,6 +144,7 @@ async fn open() -> Town {
         ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "2"),
         ("ORDER_REOFFER_AFTER", "0.5"),
         ("ORDER_SEARCH_TIMEOUT", "20"),
+        ("ORDER_SCHEDULE_LEAD", "60"),
         ("DRIVER_STALE_AFTER", "3600"),
     ])
     .await
@@ -196,7 +197,7 @@ impl Arena {
     /// Nobody does anything any more: whatever is open comes to an end.
     async fn end(&self, nodes: &[Town]) {
         for round in 0..60 {
-            nodes[round % nodes.len()].pass(Duration::from_secs(1)).await;
+            nodes[round % nodes.len()].pass(Duration::from_secs(3)).await;
         }
         let town = &nodes[0];
         let late = town.late().await.into_iter().map(|row| format!("I6, I7: late: {row:?}"));

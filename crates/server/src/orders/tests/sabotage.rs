@@ -12,10 +12,8 @@ use super::{
 };
 use crate::{storage::Rewrite, testing::on_threads};
 
-/// An order is offered wherever it stands.
-const UNLOCKED: &str = "SET status = 'pending' WHERE id = $1";
 /// Seeds within which each must be caught.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sabotage {
@@ -58,10 +56,10 @@ impl Sabotage {
                 ("start_pin = $3 WHERE id = $1 AND status IN ('pending')", "start_pin = $3 WHERE id = $1"),
             ],
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
-            Self::UnlockedDispatchers => &[
-                ("SET status = 'pending' WHERE id = $1 AND status IN ('searching')", UNLOCKED),
-                ("SET status = 'pending' WHERE id = $1 AND status IN ('searching', 'pending')", UNLOCKED),
-            ],
+            Self::UnlockedDispatchers => &[(
+                "SET status = 'pending' WHERE id = $1 AND status IN ('searching')",
+                "SET status = 'pending' WHERE id = $1 AND status IN ('searching', 'pending')",
+            )],
             Self::LostOrder => &[(
                 "SET status = 'searching' WHERE id = $1 AND status IN ('pending')",
                 "SET status = 'searching' WHERE id = $1 AND status = 'none'",
@@ -123,7 +121,7 @@ fn check_then_save_is_caught() {
 #[test]
 fn check_then_save_is_caught_on_threads_too() {
     let report = on_threads(million::run(100_000, Some(Sabotage::CheckThenSave)));
-    let noticed = report.violations.iter().any(|violation| violation.starts_with("I"));
+    let noticed = report.violations.iter().any(|violation| violation.starts_with('I'));
     assert!(noticed, "{:#?}", report.violations);
 }
 

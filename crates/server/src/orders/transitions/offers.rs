@@ -144,7 +144,7 @@ pub(in crate::orders) fn accept(
     driver_id: UserId,
     pin: Option<&Pin>,
 ) -> Result<Option<(OfferId, i64)>, StorageError> {
-    let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, \
+    let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, push_at = NULL, \
         delivered_at = COALESCE(delivered_at, $3) \
         WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id";
     let params = [order_id.into(), driver_id.into(), tx.now().into()];
@@ -161,9 +161,12 @@ pub(in crate::orders) fn end_offer(
     end: OfferEnd,
     actor_id: Option<UserId>,
 ) -> Result<Option<EndedOffer>, StorageError> {
-    let sql = "UPDATE holodrive_offer SET state = $2, reason = $3, ended_at = $4 \
+    // A phone that was told of it and never showed up is told that it is over, unless its owner said so himself.
+    let sql = "UPDATE holodrive_offer SET state = $2, reason = $3, ended_at = $4, \
+        push_at = CASE WHEN pushed_at IS NOT NULL AND delivered_at IS NULL THEN CAST($5 AS BIGINT) END \
         WHERE id = $1 AND state = 'live' RETURNING order_id, driver_id, expires_at";
-    let params = [offer_id.into(), end.state().into(), end.reason().into(), tx.now().into()];
+    let push_at = (end != OfferEnd::Declined).then(|| tx.now());
+    let params = [offer_id.into(), end.state().into(), end.reason().into(), tx.now().into(), push_at.into()];
     let Some(row) = tx.query_one(sql, &params)? else { return Ok(None) };
     let mut row = row.columns();
     let (order_id, driver_id, expires_at): (OrderId, UserId, Timestamp) = (row.take()?, row.take()?, row.take()?);
@@ -189,7 +192,7 @@ pub(in crate::orders) struct EndedOffer {
 
 /// The driver's device has the offer. `false` when it is not live, or was delivered before.
 pub(in crate::orders) fn deliver(tx: &mut Tx<'_>, offer_id: OfferId, driver_id: UserId) -> Result<bool, StorageError> {
-    let sql = "UPDATE holodrive_offer SET delivered_at = $3 \
+    let sql = "UPDATE holodrive_offer SET delivered_at = $3, push_at = NULL \
         WHERE id = $1 AND driver_id = $2 AND state = 'live' AND delivered_at IS NULL RETURNING order_id";
     let row = tx.query_one(sql, &[offer_id.into(), driver_id.into(), tx.now().into()])?;
     let Some(order_id) = row.map(Row::first).transpose()? else { return Ok(false) };

@@ -58,6 +58,7 @@ impl World {
             ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "4"),
             ("ORDER_REOFFER_AFTER", "7"),
             ("ORDER_SEARCH_TIMEOUT", "60"),
+            ("ORDER_SCHEDULE_LEAD", "20"),
             ("DRIVER_STALE_AFTER", "30"),
         ])
         .await;
@@ -217,8 +218,8 @@ impl World {
             self.carry_out(node).await;
         }
         self.nodes[0].town.clock.set(self.latest);
-        for round in 0..60 {
-            self.nodes[round % NODES].town.pass(Duration::from_secs(2)).await;
+        for round in 0..50 {
+            self.nodes[round % NODES].town.pass(Duration::from_secs(4)).await;
             self.look().await;
         }
         for Node { town, .. } in &self.nodes {
