@@ -31,12 +31,6 @@ pub(crate) struct Args {
     /// Leave out the first orders, while the city fills
     #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = seconds)]
     pub(crate) warm_up: Duration,
-    #[command(flatten)]
-    pub(crate) people: People,
-    #[command(flatten)]
-    pub(crate) data: Data,
-    #[command(flatten)]
-    own: Own,
     /// Write report.html and report.md with charts into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
@@ -51,6 +45,12 @@ pub(crate) struct Args {
     /// With --live: how many times faster than reality. All timeouts are as many times shorter
     #[arg(long, value_name = "FACTOR", default_value_t = 60.0)]
     pub(crate) speed: f64,
+    #[command(flatten)]
+    pub(crate) people: People,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    own: Own,
 }
 
 /// Where demand comes from.
