@@ -35,7 +35,8 @@ def test_staff_see_who_was_considered_and_why_not_and_others_do_not(start_server
     assert socket.until("new_order")["order"]["id"] == order["id"]
     entry, = offered(staff, order["id"])
     assert skipped(entry["considered"]) == [(busy.id, "busy"), (asked.id, None)]
-    assert entry["considered"][0]["distance_km"] < entry["considered"][1]["distance_km"] == entry["distance_to_pickup_km"]
+    nearer, chosen = (one["distance_km"] for one in entry["considered"])
+    assert nearer < chosen == round(entry["distance_to_pickup_km"], 2)
     entry, = offered(rider, order["id"])
     assert "considered" not in entry
     assert entry["driver_id"] == asked.id
@@ -114,7 +115,7 @@ def test_a_batch_gives_each_order_the_driver_that_is_best_for_all(start_server):
 
 # Who has waited for long
 
-@pytest.mark.parametrize("age_weight, is_oldest_first", [("0", False), ("1000", True)])
+@pytest.mark.parametrize("age_weight, is_oldest_first", [("0", False), ("20000", True)])
 def test_who_has_waited_for_longer_may_come_before_who_is_nearer(start_server, age_weight, is_oldest_first):
     server = start_server(DISPATCH_AGE_WEIGHT=age_weight, DISPATCH_START_RADIUS_KM="10")
     rider, driver = server.user(), server.driver(at=NEAR)

@@ -33,6 +33,12 @@ fn driver(mut row: Columns) -> Result<StoredDriver, StorageError> {
     Ok(StoredDriver { driver_id, status, position, seen_at, vehicle: vehicle(row)? })
 }
 
+/// Whether a driver has said that he takes no orders.
+pub(super) fn is_offline(tx: &mut Tx<'_>, driver_id: UserId) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM holodrive_driver WHERE driver_id = $1 AND status = 'offline'";
+    Ok(tx.query_one(sql, &[driver_id.into()])?.is_some())
+}
+
 pub(super) fn set_driver_status(tx: &mut Tx<'_>, driver_id: UserId, status: &str) -> Result<(), StorageError> {
     let sql = "INSERT INTO holodrive_driver (driver_id, status, seen_at) VALUES ($1, $2, $3) \
         ON CONFLICT (driver_id) DO UPDATE SET status = excluded.status, seen_at = excluded.seen_at";

@@ -40,6 +40,7 @@ impl Orders {
         let now = tx.now();
         let mut barred = self.barred(tx, found.order_id)?.into_iter();
         let free = Self::suits(tx, found)?
+            && !driver_store::is_offline(tx, found.driver_id)?
             && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
             && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
