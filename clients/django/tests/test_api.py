@@ -1,11 +1,13 @@
 """notify(), orders and chat against the real server."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import timezone
 
 import holodrive
 from holodrive import HoloDriveError, models
@@ -98,6 +100,16 @@ def test_an_order_from_its_beginning_to_its_end(make_user):
     with pytest.raises(HoloDriveError) as refused:
         holodrive.assign(order.id, driver)
     assert refused.value.status == 409
+
+
+def test_an_order_for_later_in_a_vehicle(user):
+    at = timezone.now() + timedelta(hours=2)
+    order = holodrive.create_order(user, **TRIP, pickup_at=at, vehicle_class="comfort", seats=4)
+    assert (order.pickup_at, order.vehicle_class, order.seats) == (at, "comfort", 4)
+    without_offset = timezone.make_naive(at)
+    assert holodrive.create_order(user, **TRIP, pickup_at=without_offset).pickup_at == at
+    plain = holodrive.create_order(user, **TRIP)
+    assert (plain.pickup_at, plain.vehicle_class, plain.seats) == (None, None, None)
 
 
 def test_chat(make_user):

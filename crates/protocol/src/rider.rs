@@ -26,7 +26,7 @@ pub enum RiderServerMessage {
     /// An order of the rider took a step.
     RiderOrderUpdated {
         /// The order after the step.
-        order: Order,
+        order: Box<Order>,
     },
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, overload
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.db.models import Model
+from django.utils import timezone
 
 from . import transport
 from .conf import config
@@ -97,9 +99,18 @@ def create_order(
     latitude_to: Coordinate,
     longitude_to: Coordinate,
     order_type: str = "pickup",
+    pickup_at: datetime | None = None,
+    vehicle_class: str | None = None,
+    seats: int | None = None,
     idempotency_key: str | None = None,
 ) -> Order:
-    """Places an order for `rider`; the server starts to look for a driver."""
+    """Places an order for `rider`; the server starts to look for a driver, or does so some time before `pickup_at`.
+
+    `vehicle_class` and `seats` are what the driver's vehicle must have; see `PUT /api/drivers/{id}/vehicle/`.
+    """
+    wishes = {
+        "pickup_at": None if pickup_at is None else _moment(pickup_at), "vehicle_class": vehicle_class, "seats": seats,
+    }
     body = {
         "rider_id": _key_of(rider),
         "address_from": address_from,
@@ -109,6 +120,7 @@ def create_order(
         "latitude_to": _degrees(latitude_to),
         "longitude_to": _degrees(longitude_to),
         "order_type": order_type,
+        **{name: wish for name, wish in wishes.items() if wish is not None},
     }
     return Order.from_json(_as_backend("/api/orders/", body, idempotency_key))
 
@@ -203,6 +215,11 @@ def _id_of(thing: Order | Conversation | Model | int) -> int:
     if not isinstance(key, int):
         raise TypeError(f"the server's keys are integers: {key!r}")
     return key
+
+
+def _moment(moment: datetime) -> str:
+    """With its offset; a moment without one is in Django's current time zone, as in a form."""
+    return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).isoformat()
 
 
 def _degrees(value: Coordinate) -> str:

@@ -41,6 +41,9 @@ class Order:
     longitude_to: Decimal
     created_at: datetime
     expires_at: datetime | None
+    pickup_at: datetime | None
+    vehicle_class: str | None
+    seats: int | None
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Order:
@@ -60,6 +63,9 @@ class Order:
             longitude_to=Decimal(body["longitude_to"]),
             created_at=moment(body["created_at"]),
             expires_at=None if body["expires_at"] is None else moment(body["expires_at"]),
+            pickup_at=moment(body["pickup_at"]) if body.get("pickup_at") else None,
+            vehicle_class=body.get("vehicle_class"),
+            seats=body.get("seats"),
         )
 
 

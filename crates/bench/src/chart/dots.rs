@@ -79,7 +79,7 @@ fn draw_panel(svg: &mut String, panel: &Panel, digits: usize, (left, right): (f6
     for (index, row) in panel.rows.iter().enumerate() {
         #[expect(clippy::cast_precision_loss, reason = "a chart has few rows")]
         let y = top + ROW * (index as f64 + 0.5);
-        draw_row(svg, row, style(row.own, index).0, digits, y, &x);
+        draw_row(svg, row, style(row.own, index).0, digits, y, x);
     }
 }
 

@@ -75,7 +75,7 @@ impl Traffic {
     fn drive(&mut self, moves: u32) -> anyhow::Result<f64> {
         let began = cpu_time()?;
         (0..moves).try_for_each(|_| self.one_move())?;
-        Ok(f64::from(moves) / (cpu_time()? - began).as_secs_f64())
+        Ok(f64::from(moves) / cpu_time()?.saturating_sub(began).as_secs_f64())
     }
 
     fn one_move(&mut self) -> anyhow::Result<()> {
@@ -96,7 +96,7 @@ impl Traffic {
             let pickup = cities.place(&mut self.numbers)?;
             let began = cpu_time()?;
             let found = self.nearest(pickup, args.radius, most);
-            took.record(u64::try_from((cpu_time()? - began).as_nanos())?)?;
+            took.record(u64::try_from(cpu_time()?.saturating_sub(began).as_nanos())?)?;
             anyhow::ensure!(found.len() <= most && found.is_sorted_by_key(|(_, km)| *km), "not the nearest ones");
         }
         Ok(took)

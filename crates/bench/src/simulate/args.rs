@@ -2,19 +2,17 @@
 
 use std::{ops::Range, path::PathBuf, time::Duration};
 
-use anyhow::Context;
-
 use super::{
+    own::Own,
     people::{People, seconds},
     rules::{self, Rule},
 };
-use crate::site::Settings;
 
 /// Whom to simulate, under which rules, and what to tell of it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = rules::help())]
 pub(crate) struct Args {
-    /// Rules to compare, with commas between their names; or a JSON file: {"name": {"ORDER_OFFER_TIMEOUT": "20"}}
+    /// Rules to compare, with commas between their names; or a JSON file: `{"name": {"ORDER_OFFER_TIMEOUT": "20"}}`
     #[arg(long, value_name = "NAMES|FILE.json")]
     rules: Option<String>,
     /// How many drivers: `loose`, `tight`, `overload` (700, 460, 340), or numbers, with commas between them
@@ -33,12 +31,6 @@ pub(crate) struct Args {
     /// Leave out the first orders, while the city fills
     #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = seconds)]
     pub(crate) warm_up: Duration,
-    #[command(flatten)]
-    pub(crate) people: People,
-    #[command(flatten)]
-    pub(crate) data: Data,
-    #[command(flatten)]
-    own: Own,
     /// Write report.html and report.md with charts into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) report: Option<PathBuf>,
@@ -53,6 +45,12 @@ pub(crate) struct Args {
     /// With --live: how many times faster than reality. All timeouts are as many times shorter
     #[arg(long, value_name = "FACTOR", default_value_t = 60.0)]
     pub(crate) speed: f64,
+    #[command(flatten)]
+    pub(crate) people: People,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    own: Own,
 }
 
 /// Where demand comes from.
@@ -75,36 +73,6 @@ pub(crate) struct Data {
     /// Write the trips of the first seed as such a CSV file, and end
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) write_demand: Option<PathBuf>,
-}
-
-/// Settings of the server that are tried out, as the rule `yours`.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "A rule of your own: the server's defaults, but for")]
-struct Own {
-    /// `ORDER_OFFER_TIMEOUT`: time that a driver has to accept an offer
-    #[arg(long, value_name = "SECONDS")]
-    offer_timeout: Option<String>,
-    /// `ORDER_OFFER_UNREACHABLE_TIMEOUT`: after that an offer that did not reach the phone moves on; 0: never
-    #[arg(long, value_name = "SECONDS")]
-    unreachable_timeout: Option<String>,
-    /// `DISPATCH_RADIUS_KM`: how far a driver may be from the pickup
-    #[arg(long, value_name = "KM")]
-    radius: Option<String>,
-    /// `DISPATCH_START_RADIUS_KM`: how far he may be at first, while more orders than drivers wait
-    #[arg(long, value_name = "KM")]
-    start_radius: Option<String>,
-    /// `DISPATCH_RADIUS_GROWTH`: by how much that grows with each minute
-    #[arg(long, value_name = "KM")]
-    radius_growth: Option<String>,
-    /// `DISPATCH_AGE_WEIGHT`: how many kilometres a minute of waiting is worth
-    #[arg(long, value_name = "KM")]
-    age_weight: Option<String>,
-    /// `DISPATCH_STRATEGY`: `sequential`, `broadcast` or `batch`
-    #[arg(long, value_name = "NAME")]
-    strategy: Option<String>,
-    /// Any other setting of the server, such as ORDER_REOFFER_AFTER=60; may be repeated
-    #[arg(long = "set", value_name = "SETTING=VALUE", value_parser = setting)]
-    others: Vec<(String, String)>,
 }
 
 /// How many drivers, under a name.
@@ -175,22 +143,6 @@ impl Args {
     }
 }
 
-impl Own {
-    fn settings(&self) -> Settings {
-        let named = [
-            ("ORDER_OFFER_TIMEOUT", &self.offer_timeout),
-            ("ORDER_OFFER_UNREACHABLE_TIMEOUT", &self.unreachable_timeout),
-            ("DISPATCH_RADIUS_KM", &self.radius),
-            ("DISPATCH_START_RADIUS_KM", &self.start_radius),
-            ("DISPATCH_RADIUS_GROWTH", &self.radius_growth),
-            ("DISPATCH_AGE_WEIGHT", &self.age_weight),
-            ("DISPATCH_STRATEGY", &self.strategy),
-        ];
-        let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-        named.chain(self.others.iter().cloned()).collect()
-    }
-}
-
 impl std::str::FromStr for Supply {
     type Err = String;
 
@@ -215,11 +167,6 @@ fn hours(text: &str) -> Result<Range<u8>, String> {
     let hours = from.trim().parse().ok().zip(to.trim().parse().ok()).map(|(from, to)| from..to);
     let hours = hours.filter(|hours| hours.start < hours.end && hours.end <= 24);
     hours.ok_or_else(|| "must be two hours of a day, such as 16-20 or 0-24".to_owned())
-}
-
-fn setting(text: &str) -> anyhow::Result<(String, String)> {
-    let (name, value) = text.split_once('=').context("must be SETTING=VALUE")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 #[cfg(test)]

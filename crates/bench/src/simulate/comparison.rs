@@ -45,15 +45,12 @@ pub(crate) struct Days(Vec<Vec<Trip>>);
 impl Days {
     /// From the operator's file, or from the demand of the city.
     pub(crate) fn load(args: &Args) -> anyhow::Result<Self> {
-        let days: Vec<_> = match &args.data.demand {
-            Some(file) => {
-                let trips = demand::read_operators_trips(file)?;
-                (0..args.seeds()).map(|_| trips.clone()).collect()
-            }
-            None => {
-                let city = Demand::load(&args.data.data, &args.hours)?;
-                (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
-            }
+        let days: Vec<_> = if let Some(file) = &args.data.demand {
+            let trips = demand::read_operators_trips(file)?;
+            (0..args.seeds()).map(|_| trips.clone()).collect()
+        } else {
+            let city = Demand::load(&args.data.data, &args.hours)?;
+            (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
         };
         Ok(Self(days))
     }
@@ -168,4 +165,55 @@ fn lead(cases: &[Case], supply: &str) -> anyhow::Result<f64> {
         Ok::<_, anyhow::Error>(over(&case.runs, |run| run.served).0)
     };
     Ok(served(OURS)? - served(BASELINE)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::simulate::{
+        moment::at,
+        outcome::{End, OfferEnds, OrderOutcome, Violations},
+        rules,
+    };
+
+    /// A rule that serves so many of a thousand orders.
+    fn case(rule: &str, supply: &str, served: usize) -> Case {
+        let taken = End::Accepted { after: Duration::ZERO, pickup_km: 0.0, wait: Duration::ZERO };
+        let order = |n| if n < served { taken } else { End::Left(Duration::ZERO) };
+        let orders = (0..1_000).map(|n| OrderOutcome { requested_at: at(0), offers: 1, end: order(n) }).collect();
+        let (offers, violations) = (OfferEnds::default(), Violations::default());
+        let outcome = Outcome { orders, offers, idle: 0.0, violations, simulated: Duration::from_secs(1) };
+        let runs = vec![Metrics::new(&outcome, Duration::from_secs(1))];
+        let rule = rules::parse(rule).unwrap().remove(0);
+        Case { rule, supply: supply.parse().unwrap(), runs, outcomes: vec![outcome] }
+    }
+
+    fn cases(tight: [usize; 2], loose: [usize; 2]) -> Vec<Case> {
+        let of = |supply, [ours, other]: [usize; 2]| [case(OURS, supply, ours), case(BASELINE, supply, other)];
+        of(TIGHT, tight).into_iter().chain(of(LOOSE, loose)).collect()
+    }
+
+    #[test]
+    fn ten_points_where_tight_and_nothing_lost_where_loose() {
+        check(&cases([900, 800], [950, 950])).unwrap();
+        let error = |cases: &[Case]| check(cases).unwrap_err().to_string();
+        assert_eq!(
+            error(&cases([899, 800], [950, 950])),
+            "where drivers are tight nearest serves 9.9 points more than oldest-300, not 10"
+        );
+        assert_eq!(
+            error(&cases([900, 700], [900, 950])),
+            "where drivers are loose nearest serves 5.0 points less than oldest-300"
+        );
+        assert!(error(&cases([900, 700], [950, 900])[..2]).contains("needs the rule nearest and the supply loose"));
+    }
+
+    #[test]
+    fn a_violation_is_enough_to_fail() {
+        let mut cases = cases([900, 700], [950, 900]);
+        cases[3].outcomes[0].violations.add(|| "two drivers".to_owned());
+        assert_eq!(check(&cases).unwrap_err().to_string(), "oldest-300, loose: two drivers");
+    }
 }

@@ -41,7 +41,6 @@ impl Dice {
     }
 
     /// One of `0..count`, each as likely as the others.
-    #[expect(clippy::cast_possible_truncation, reason = "the product is below the count")]
     pub(crate) fn below(&mut self, count: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(count)) >> 64) as u64
     }

@@ -126,6 +126,8 @@ const fn number(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "round numbers")]
+
     use super::*;
     use crate::simulate::{
         moment::at,

@@ -11,6 +11,7 @@ mod live;
 mod metrics;
 mod moment;
 mod outcome;
+mod own;
 mod people;
 mod report;
 mod rules;

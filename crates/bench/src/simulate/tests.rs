@@ -49,3 +49,15 @@ fn ours_serves_more_where_drivers_are_tight_and_no_less_where_they_are_loose() {
         assert!(ours > oldest, "loose, seed {seed}: {ours} and {oldest}");
     }
 }
+
+#[test]
+fn an_operator_replays_his_own_trips_under_settings_of_his_own() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/demand/example.csv");
+    let args =
+        args(&["--demand", file, "--seeds", "1", "--drivers", "90", "--warm-up", "600", "--offer-timeout", "20"]);
+    let cases = super::comparison::compare(&args, &Days::load(&args).unwrap()).unwrap();
+    let [ours, yours] = cases.as_slice() else { panic!("two rules in one supply") };
+    assert_eq!((ours.rule.name.as_str(), yours.rule.name.as_str()), ("nearest", "yours"));
+    assert!(yours.runs[0].orders > 200.0 && yours.runs[0].age_p99 < ours.runs[0].age_p99);
+    assert_eq!(yours.outcomes[0].violations.count, 0);
+}

@@ -1,8 +1,10 @@
 //! What drivers do.
 
 use holodrive_protocol::{
-    Latitude, Longitude, Order, OrderId,
-    http::{DriverOrders, DriverStatus, SetDriverLocation, SetDriverStatus},
+    Latitude, Longitude, Order, OrderId, UserId,
+    http::{
+        DriverOrders, DriverStatus, DriverVehicle, SetDriverLocation, SetDriverStatus, SetDriverVehicle, StartTrip,
+    },
 };
 
 use super::{Api, call::Call};
@@ -40,6 +42,12 @@ impl Api {
         self.driver_step(id, "start").await
     }
 
+    /// The rider is in the car, and has told the driver his PIN.
+    pub async fn start_trip_with_pin(&self, id: OrderId, pin: &str) -> Result<Order, Error> {
+        let body = StartTrip { pin: Some(pin.to_owned()) };
+        self.fetch(Call::post(format!("/api/driver/orders/{id}/start/")).json(&body)).await
+    }
+
     /// The trip is over.
     pub async fn complete_trip(&self, id: OrderId) -> Result<Order, Error> {
         self.driver_step(id, "complete").await
@@ -53,6 +61,20 @@ impl Api {
     /// Where the driver is.
     pub async fn set_driver_location(&self, latitude: Latitude, longitude: Longitude) -> Result<(), Error> {
         self.perform(Call::put("/api/driver/location/").json(&SetDriverLocation { latitude, longitude })).await
+    }
+
+    /// What a driver drives; for staff and back ends.
+    pub async fn driver_vehicle(&self, driver_id: UserId) -> Result<DriverVehicle, Error> {
+        self.fetch(Call::get(format!("/api/drivers/{driver_id}/vehicle/"))).await
+    }
+
+    /// Says what a driver drives, as staff or a back end.
+    pub async fn set_driver_vehicle(
+        &self,
+        driver_id: UserId,
+        vehicle: &SetDriverVehicle,
+    ) -> Result<DriverVehicle, Error> {
+        self.fetch(Call::put(format!("/api/drivers/{driver_id}/vehicle/")).json(vehicle)).await
     }
 
     async fn driver_step(&self, id: OrderId, step: &str) -> Result<Order, Error> {

@@ -49,4 +49,9 @@ impl Api {
     pub async fn assign_order(&self, id: OrderId, driver_id: UserId) -> Result<Order, Error> {
         self.fetch(Call::post(format!("/api/orders/{id}/assign/")).json(&AssignOrder { driver_id })).await
     }
+
+    /// Takes an order away from its driver, as staff or a back end; it searches again.
+    pub async fn unassign_order(&self, id: OrderId) -> Result<Order, Error> {
+        self.fetch(Call::post(format!("/api/orders/{id}/unassign/"))).await
+    }
 }

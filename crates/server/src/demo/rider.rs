@@ -77,7 +77,7 @@ impl Rider {
             RiderServerMessage::InitialOrders { orders, .. } => {
                 self.open = orders.into_iter().map(|order| (order.id, order)).collect();
             }
-            RiderServerMessage::RiderOrderUpdated { order } => self.on_step(order),
+            RiderServerMessage::RiderOrderUpdated { order } => self.on_step(*order),
             RiderServerMessage::ConnectionEstablished { .. } => {}
         }
     }

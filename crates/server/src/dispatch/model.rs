@@ -136,10 +136,10 @@ impl Needs {
     pub fn unmet_by(&self, vehicle: Option<&Vehicle>) -> Option<Obstacle> {
         let has_class = |class: &String| vehicle.is_some_and(|vehicle| vehicle.classes.contains(class));
         let has_seats = |seats: u32| vehicle.is_some_and(|vehicle| vehicle.seats >= seats);
-        if !self.vehicle_class.as_ref().is_none_or(has_class) {
-            Some(Obstacle::WrongClass)
-        } else {
+        if self.vehicle_class.as_ref().is_none_or(has_class) {
             (!self.seats.is_none_or(has_seats)).then_some(Obstacle::TooFewSeats)
+        } else {
+            Some(Obstacle::WrongClass)
         }
     }
 }

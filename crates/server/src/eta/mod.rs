@@ -27,6 +27,9 @@ use thiserror::Error;
 use self::{osrm::Osrm, refresh::Refresher, straight::StraightLine};
 use crate::{config::Config, dispatch::Point, telemetry::Metrics};
 
+/// What makes cutting off the same as rounding.
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
 /// Knows how long a car takes from one place to another.
 pub trait TravelTimes: Send + Sync + 'static {
     /// How long it takes at this time of the day.
@@ -77,6 +80,6 @@ impl Eta {
             Some(routing) => routing.time((driver_id, to), from, straight),
             None => straight(from),
         };
-        time.as_secs_f64().round() as u64
+        time.saturating_add(HALF_A_SECOND).as_secs()
     }
 }

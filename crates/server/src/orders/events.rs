@@ -62,7 +62,7 @@ impl RiderFact {
     fn tell(self, hub: &Hub<UserId, RiderEvent>) {
         hub.publish_with(&self.rider_id, || RiderEvent {
             seq: self.seq,
-            frame: Frame::json(&RiderServerMessage::RiderOrderUpdated { order: self.order }),
+            frame: Frame::json(&RiderServerMessage::RiderOrderUpdated { order: Box::new(self.order) }),
         });
     }
 }

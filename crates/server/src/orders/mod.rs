@@ -30,7 +30,14 @@ mod rider_socket;
 mod service;
 mod store;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unchecked_time_subtraction,
+    reason = "tests"
+)]
 mod tests;
 mod texts;
 mod tracking_socket;

@@ -39,7 +39,7 @@ impl Orders {
         }
         let now = tx.now();
         let mut barred = self.barred(tx, found.order_id)?.into_iter();
-        let free = self.suits(tx, found)?
+        let free = Self::suits(tx, found)?
             && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
             && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
@@ -48,7 +48,7 @@ impl Orders {
     }
 
     /// Whether it is time for this order, and the driver has what it asks for.
-    fn suits(&self, tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
+    fn suits(tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
         let Some(order) = store::find(tx, found.order_id)? else { return Ok(false) };
         let asks_nothing = order.needs == Needs::default();
         let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };

@@ -198,7 +198,7 @@ impl Orders {
     /// After the commit, tells the rider's connections how the order stands.
     pub(super) fn tell_rider(&self, tx: &mut Tx<'_>, order: &OrderRecord, seq: i64) {
         let (rider_id, view) = (order.rider_id, self.rider_view(order));
-        let told = || RiderServerMessage::RiderOrderUpdated { order: view.clone() };
+        let told = || RiderServerMessage::RiderOrderUpdated { order: Box::new(view.clone()) };
         self.outlet.tell(tx, RiderOrdersEndpoint::NAME, &rider_id, told);
         tx.publish(&self.topics.riders, RiderFact { rider_id, seq, order: view });
     }

@@ -22,7 +22,7 @@ const NOT_ON_HIS_WAY: &str = "only an accepted order can be given back";
 /// What came of a driver's wish to start.
 pub(super) enum Started {
     /// The rider is in the car.
-    Now(OrderRecord),
+    Now(Box<OrderRecord>),
     /// This was not his PIN; the attempt counts.
     WrongPin {
         /// How many more may be made for now.
@@ -64,7 +64,7 @@ impl Orders {
         {
             return Ok(Started::WrongPin { tries_left });
         }
-        self.take_step(tx, order_id, driver_id, TripStep::Start, pin).map(Started::Now)
+        self.take_step(tx, order_id, driver_id, TripStep::Start, pin).map(|order| Started::Now(Box::new(order)))
     }
 
     fn take_step(

@@ -111,9 +111,7 @@ impl Site {
     async fn call(&self, node: &Clients, id: OrderId, step: Step) -> Step {
         let drivers = &node.drivers;
         match step {
-            Step::Assign(who, _) => {
-                Step::Assign(who, answer(node.staff.assign_order(id, self.driver_ids[who].clone()).await))
-            }
+            Step::Assign(who, _) => Step::Assign(who, answer(node.staff.assign_order(id, self.driver_ids[who]).await)),
             Step::Accept(who, _) => Step::Accept(who, answer(drivers[who].accept_order(id).await)),
             Step::Decline(who, _) => Step::Decline(who, answer(drivers[who].decline_order(id).await)),
             Step::Release(who, _) => Step::Release(who, answer(drivers[who].release_order(id).await)),

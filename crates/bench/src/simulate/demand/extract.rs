@@ -34,7 +34,9 @@ fn trips_text(demand: &Demand) -> String {
     }
     for row in demand.flows.chunk_by(|a, b| (a.quarter, a.from) == (b.quarter, b.from)) {
         let mut counts = vec![0; demand.zones.len()];
-        row.iter().for_each(|flow| counts[flow.to] = flow.trips);
+        for flow in row {
+            counts[flow.to] = flow.trips;
+        }
         let _ = write!(text, "\n{},{}", row[0].quarter, demand.zones[row[0].from].id);
         for count in counts {
             let _ = write!(text, ",{count}");

@@ -9,41 +9,17 @@ use holodrive_protocol::{
 };
 use tokio::{sync::watch, time::sleep_until};
 
-use super::{City, api::Step, record::OfferEnd};
+use super::{
+    City,
+    api::Step,
+    phone::{Deed, Ride, Shown},
+    record::OfferEnd,
+};
 use crate::{
     simulate::{events::Events, outcome::End, people::Answer},
     site::Member,
     socket::{Arrival, Socket},
 };
-
-/// What a driver has resolved to do.
-#[derive(Clone, Copy, Debug)]
-enum Deed {
-    Accept(OrderId),
-    Decline(OrderId),
-    Step(OrderId, Step),
-    LoseNetwork {
-        until: Timestamp,
-    },
-    Connect,
-    /// The phone is back: it tells where it is, and reads what has come meanwhile.
-    LookUp,
-}
-
-/// An offer that the phone shows.
-#[derive(Clone, Copy, Debug)]
-struct Shown {
-    expires_at: Timestamp,
-    is_unreachable: bool,
-}
-
-/// A trip under way.
-#[derive(Clone, Copy, Debug)]
-struct Ride {
-    order_id: OrderId,
-    trip: usize,
-    since: Timestamp,
-}
 
 /// A driver.
 pub(super) struct Driver {
@@ -124,7 +100,7 @@ impl Driver {
             Some(M::OrderDeclined { order_id, .. }) => self.offer_ended(order_id, Some(OfferEnd::Declined)),
             Some(M::OrderTimeout { order_id, .. }) => self.offer_ended(order_id, None),
             Some(M::OrderCancelledByRider { order_id, .. } | M::OrderCancelled { order_id, .. }) => {
-                self.cancelled(order_id)
+                self.cancelled(order_id);
             }
             Some(M::ConnectionEstablished { .. } | M::ActiveRideSnapshot { .. }) => {}
             // An answer that came too late.
@@ -212,7 +188,7 @@ impl Driver {
                 Deed::Connect => self.connect().await?,
                 Deed::LookUp => self.tell_position().await,
                 Deed::Accept(_) | Deed::Decline(_) | Deed::Step(..) if is_dark => {
-                    self.agenda.add(self.dark_until, deed)
+                    self.agenda.add(self.dark_until, deed);
                 }
                 Deed::Accept(order_id) => self.send(&DriverClientMessage::AcceptOrder { order_id }).await,
                 Deed::Decline(order_id) => self.send(&DriverClientMessage::DeclineOrder { order_id }).await,

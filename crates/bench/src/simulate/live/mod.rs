@@ -4,6 +4,7 @@
 mod api;
 mod driver;
 mod pace;
+mod phone;
 mod record;
 mod rider;
 

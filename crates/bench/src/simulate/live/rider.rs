@@ -44,8 +44,5 @@ fn order(scenario: &Scenario, trip: usize, rider: &Member) -> CreateOrder {
         vehicle_class: None,
         seats: None,
         rider_id: Some(rider.id),
-        pickup_at: None,
-        vehicle_class: None,
-        seats: None,
     }
 }

@@ -125,7 +125,9 @@ impl Fleet {
             idle.extend((record.standing == Standing::Away).then_some(known));
         }
         self.waiting = waiting;
-        idle.into_iter().for_each(|known| self.forget_unless_needed(known));
+        for known in idle {
+            self.forget_unless_needed(known);
+        }
     }
 
     /// Visits the drivers within the radius, the nearest one first, with their distances in kilometres, and then those who
@@ -158,12 +160,11 @@ impl Fleet {
 
     fn come_back(&mut self, known: Known) {
         let record = self.records.get_mut(known);
-        record.standing = match record.driver.position {
-            Some(position) => Standing::Placed(self.grid.insert(known, position.point)),
-            None => {
-                self.unplaced.insert(known);
-                Standing::Unplaced
-            }
+        record.standing = if let Some(position) = record.driver.position {
+            Standing::Placed(self.grid.insert(known, position.point))
+        } else {
+            self.unplaced.insert(known);
+            Standing::Unplaced
         };
         // Not when his sockets say: they may close at any time.
         self.watch.look_at(known.index, record.driver.silent_since().after(self.away_after));

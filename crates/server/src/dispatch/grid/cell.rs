@@ -54,7 +54,7 @@ impl Cell {
             Some(Self {
                 level: self.level - 1,
                 row: self.row << FANOUT_BITS | number >> FANOUT_BITS,
-                column: self.column << FANOUT_BITS | number % (1 << FANOUT_BITS),
+                column: (self.column << FANOUT_BITS) | (number % (1 << FANOUT_BITS)),
             })
         })
     }

@@ -120,7 +120,9 @@ proptest! {
         for (_, from, _) in all.iter().step_by(20) {
             prop_assert_eq!(walked(&grid, *from, 5.0, usize::MAX), looked_at(&all, *from, 5.0, usize::MAX));
         }
-        all.into_iter().for_each(|(_, _, place)| grid.remove(place));
+        for (_, _, place) in all {
+            grid.remove(place);
+        }
         prop_assert!(grid.entries.is_empty() && grid.leaves.is_empty() && grid.branches.is_empty(), "nothing is left");
     }
 

@@ -1,6 +1,6 @@
 //! What people do to orders, each in a transaction of its own, in words that random tests can choose from.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use holodrive_protocol::{OrderId, http::DriverStatus};
 use proptest::prelude::*;
@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Orders among which somebody finds the one that he means, beside those that are open.
-const NEWEST: usize = 12;
+const NEWEST: i64 = 12;
+/// How far ahead somebody may order, in seconds.
+const AHEAD: u64 = 90;
 
 /// Who takes part.
 pub(super) struct Cast {
@@ -26,12 +28,14 @@ pub(super) struct Cast {
     request: NewOrder,
     /// Whether drivers accept only what they have just seen to be theirs.
     pub(super) looks_before_accepting: bool,
+    /// Orders that may be open at once, so that few are many people's concern.
+    pub(super) most_open: usize,
 }
 
 impl Cast {
     pub(super) fn new(town: &Town, drivers: Vec<Arc<User>>) -> Self {
         let (rider, staff, request) = (Arc::clone(&town.rider), Arc::clone(&town.staff), town.request());
-        Self { drivers, rider, staff, request, looks_before_accepting: false }
+        Self { drivers, rider, staff, request, looks_before_accepting: false, most_open: usize::MAX }
     }
 }
 
@@ -39,11 +43,14 @@ impl Cast {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Deed {
     Create,
+    /// An order for later, in so many seconds.
+    Book(u64),
     Accept(usize, usize),
     Decline(usize, usize),
     Release(usize, usize),
     Step(usize, usize, TripStep),
     Assign(usize, usize),
+    Unassign(usize),
     Cancel(usize, bool),
     Poll(usize),
     Status(usize, bool),
@@ -53,17 +60,19 @@ pub(super) enum Deed {
 
 /// Anything, by so many drivers.
 pub(super) fn deed(drivers: usize) -> impl Strategy<Value = Deed> {
-    use Deed::{Accept, Assign, Cancel, Create, Decline, Locate, Poll, Release, Status, Step, Sweep};
-    let (driver, order) = (0..drivers, 0..NEWEST);
+    use Deed::{Accept, Assign, Book, Cancel, Create, Decline, Locate, Poll, Release, Status, Step, Sweep, Unassign};
+    let (driver, order) = (0..drivers, 0..12_usize);
     let step = prop_oneof![Just(TripStep::Arrive), Just(TripStep::Start), Just(TripStep::Complete)];
     let pair = (driver.clone(), order.clone());
     prop_oneof![
         6 => Just(Create),
+        1 => (1..AHEAD).prop_map(Book),
         14 => pair.clone().prop_map(|(driver, order)| Accept(driver, order)),
         5 => pair.clone().prop_map(|(driver, order)| Decline(driver, order)),
         3 => pair.clone().prop_map(|(driver, order)| Release(driver, order)),
         10 => (driver.clone(), order.clone(), step).prop_map(|(driver, order, step)| Step(driver, order, step)),
         4 => pair.prop_map(|(driver, order)| Assign(driver, order)),
+        1 => order.clone().prop_map(Unassign),
         3 => (order, any::<bool>()).prop_map(|(order, staff)| Cancel(order, staff)),
         2 => driver.clone().prop_map(Poll),
         2 => (driver.clone(), prop::bool::weighted(0.7)).prop_map(|(driver, online)| Status(driver, online)),
@@ -76,12 +85,13 @@ impl Deed {
     /// What kind of deed it is.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Create => "create",
+            Self::Create | Self::Book(_) => "create",
             Self::Accept(..) => "accept",
             Self::Decline(..) => "decline",
             Self::Release(..) => "release",
             Self::Step(..) => "step",
             Self::Assign(..) => "assign",
+            Self::Unassign(_) => "unassign",
             Self::Cancel(..) => "cancel",
             Self::Poll(_) => "poll",
             Self::Status(..) => "status",
@@ -94,8 +104,9 @@ impl Deed {
     /// to do.
     pub(super) fn aim(self, cast: &Cast, tx: &mut Tx<'_>) -> Result<Option<OrderId>, StorageError> {
         let own = match self {
-            Self::Create | Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep => return Ok(Some(0)),
-            Self::Assign(_, which) | Self::Cancel(which, _) => return any_order(tx, which),
+            Self::Create | Self::Book(_) => return Ok((store::unfinished(tx)?.len() < cast.most_open).then_some(0)),
+            Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep => return Ok(Some(0)),
+            Self::Assign(_, which) | Self::Unassign(which) | Self::Cancel(which, _) => return any_order(tx, which),
             Self::Accept(who, _) if cast.looks_before_accepting => {
                 let now = tx.now();
                 let live = |order: &OrderRecord| order.offers.iter().any(|offer| offer.expires_at > now);
@@ -120,11 +131,16 @@ impl Deed {
         let driver = |who: usize| &cast.drivers[who];
         match self {
             Self::Create => orders.create(tx, &cast.request).map(drop),
+            Self::Book(seconds) => {
+                let pickup_at = Some(tx.now().after(Duration::from_secs(seconds)));
+                orders.create(tx, &NewOrder { pickup_at, ..cast.request.clone() }).map(drop)
+            }
             Self::Accept(who, _) => orders.accept(tx, id, driver(who), None).map(drop),
             Self::Decline(who, _) => orders.decline(tx, id, driver(who).id, None).map(drop),
             Self::Release(who, _) => orders.release(tx, id, driver(who).id).map(drop),
             Self::Step(who, _, step) => orders.step(tx, id, driver(who).id, step).map(drop),
             Self::Assign(who, _) => orders.assign(tx, id, driver(who).id, Some(cast.staff.id)).map(drop),
+            Self::Unassign(_) => orders.unassign(tx, id, Some(cast.staff.id)).map(drop),
             Self::Cancel(_, true) => orders.cancel(tx, id, &cast.staff).map(drop),
             Self::Cancel(_, false) => orders.cancel(tx, id, &cast.rider).map(drop),
             Self::Poll(who) => orders.poll(tx, driver(who).id).map(drop),
@@ -140,7 +156,7 @@ impl Deed {
 fn any_order(tx: &mut Tx<'_>, which: usize) -> Result<Option<OrderId>, StorageError> {
     let open = store::unfinished(tx)?;
     let orders = if open.is_empty() || which.is_multiple_of(3) {
-        store::page(tx, store::Scope::All, None, OrderId::MAX, NEWEST as i64)?
+        store::page(tx, store::Scope::All, None, OrderId::MAX, NEWEST)?
     } else {
         open
     };

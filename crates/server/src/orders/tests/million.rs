@@ -44,6 +44,7 @@ const TRANSITIONS: i64 = 2_000;
 /// Who do something at the same time, at each node.
 const RACERS: u64 = 32;
 const DRIVERS: usize = 6;
+const OPEN_ORDERS: usize = 10;
 /// What is so far back was looked at before, unless it is still open.
 const LOOKED_AT: OrderId = 100;
 
@@ -102,6 +103,7 @@ pub(super) async fn run(transitions: i64, sabotage: Option<Sabotage>) -> Report 
     }
     let mut cast = Cast::new(&town, drivers);
     cast.looks_before_accepting = sabotage == Some(Sabotage::CheckThenSave);
+    cast.most_open = OPEN_ORDERS;
     let mut nodes = vec![town];
     if nodes[0].write(|_, tx| Ok(tx.dialect())).await.unwrap() == Dialect::Postgres {
         nodes.push(nodes[0].node().await);
@@ -137,12 +139,12 @@ pub(super) async fn run(transitions: i64, sabotage: Option<Sabotage>) -> Report 
 
 async fn open() -> Town {
     Town::new(&[
-        ("ORDERS_PER_RIDER", "10"),
         ("ORDER_OFFERS_PER_DRIVER", "2"),
         ("ORDER_OFFER_TIMEOUT", "3"),
         ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "2"),
         ("ORDER_REOFFER_AFTER", "0.5"),
         ("ORDER_SEARCH_TIMEOUT", "20"),
+        ("ORDER_SCHEDULE_LEAD", "60"),
         ("DRIVER_STALE_AFTER", "3600"),
     ])
     .await
@@ -195,7 +197,7 @@ impl Arena {
     /// Nobody does anything any more: whatever is open comes to an end.
     async fn end(&self, nodes: &[Town]) {
         for round in 0..60 {
-            nodes[round % nodes.len()].pass(Duration::from_secs(1)).await;
+            nodes[round % nodes.len()].pass(Duration::from_secs(3)).await;
         }
         let town = &nodes[0];
         let late = town.late().await.into_iter().map(|row| format!("I6, I7: late: {row:?}"));

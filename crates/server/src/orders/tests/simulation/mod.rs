@@ -14,6 +14,7 @@
 //!
 //! The schedule of a seed is made smaller before it is printed: what is left is what the failure takes.
 
+mod connected;
 mod schedule;
 mod world;
 

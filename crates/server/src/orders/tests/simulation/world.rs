@@ -6,16 +6,19 @@ use holodrive_protocol::{OrderId, OrderStatus, Timestamp, http::DriverStatus};
 
 use super::{
     super::{
-        super::{OrderError, store},
+        super::{OrderError, Orders, store},
         death::try_commit_and_die,
         deeds::{Cast, Deed},
         sabotage::Sabotage,
-        screen::Screen,
         town::Town,
     },
+    connected::Connected,
     schedule::{Action, DRIVERS, Death, NODES, Schedule},
 };
-use crate::{accounts::User, dispatch::Match, gateway::testing::Peer, storage::Row};
+use crate::{
+    dispatch::Match,
+    storage::{Row, Tx},
+};
 
 pub(super) struct World {
     nodes: Vec<Node>,
@@ -55,6 +58,7 @@ impl World {
             ("ORDER_OFFER_UNREACHABLE_TIMEOUT", "4"),
             ("ORDER_REOFFER_AFTER", "7"),
             ("ORDER_SEARCH_TIMEOUT", "60"),
+            ("ORDER_SCHEDULE_LEAD", "20"),
             ("DRIVER_STALE_AFTER", "30"),
         ])
         .await;
@@ -185,14 +189,12 @@ impl World {
         &self,
         node: usize,
         death: Death,
-        job: impl FnOnce(&Arc<super::super::super::Orders>, &mut crate::storage::Tx<'_>) -> Result<(), OrderError>
-        + Send
-        + 'static,
+        job: impl FnOnce(&Arc<Orders>, &mut Tx<'_>) -> Result<(), OrderError> + Send + 'static,
     ) -> String {
         let town = &self.nodes[node].town;
         match death {
             Death::BeforeCommit => {
-                let undone = move |orders: &Arc<_>, tx: &mut crate::storage::Tx<'_>| {
+                let undone = move |orders: &Arc<Orders>, tx: &mut Tx<'_>| {
                     job(orders, tx)?;
                     Err::<(), _>(OrderError::NotFound)
                 };
@@ -216,8 +218,8 @@ impl World {
             self.carry_out(node).await;
         }
         self.nodes[0].town.clock.set(self.latest);
-        for round in 0..60 {
-            self.nodes[round % NODES].town.pass(Duration::from_secs(2)).await;
+        for round in 0..50 {
+            self.nodes[round % NODES].town.pass(Duration::from_secs(4)).await;
             self.look().await;
         }
         for Node { town, .. } in &self.nodes {
@@ -256,29 +258,5 @@ fn outcome(answer: Result<(), OrderError>) -> String {
         Ok(()) => "done".to_owned(),
         Err(OrderError::Storage(error)) => panic!("{error}"),
         Err(refused) => format!("{refused:?}"),
-    }
-}
-
-/// One connection of a driver.
-struct Connected {
-    node: usize,
-    driver: usize,
-    peer: Peer,
-    screen: Screen,
-}
-
-impl Connected {
-    async fn new(node: usize, driver: usize, town: &Town, user: &Arc<User>) -> Self {
-        Self { node, driver, peer: town.connect(user).await, screen: Screen::default() }
-    }
-
-    /// Takes in what has arrived, and tells it.
-    fn look(&mut self) -> Vec<String> {
-        let messages = self.peer.heard();
-        for message in &messages {
-            self.screen.take(message);
-        }
-        let (node, driver) = (self.node, self.driver);
-        messages.into_iter().map(|message| format!("    {node} driver {driver} hears {message}")).collect()
     }
 }

@@ -1,125 +1,15 @@
-//! The part of the database: orders and offers, and which transitions there are. Like there, each has a guard, and whoever
-//! comes too late changes nothing.
+//! What can happen to orders and offers.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::BTreeSet;
 
-use holodrive::{
-    config::Config,
-    dispatch::{OfferTimes, Point, Rules, Waiting},
-};
+use holodrive::dispatch::{OfferTimes, Point};
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
 
-/// What the transitions go by.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    pub(super) offer_timeout: Duration,
-    unreachable_timeout: Option<Duration>,
-    reoffer_after: Duration,
-    pub(super) search_timeout: Duration,
-    pub(super) offers_per_driver: usize,
-    pub(super) offers_per_order: usize,
-}
-
-impl Terms {
-    pub(super) fn new(config: &Config, rules: &Rules) -> Self {
-        Self {
-            offer_timeout: config.order_offer_timeout,
-            unreachable_timeout: config.order_offer_unreachable_timeout,
-            reoffer_after: config.order_reoffer_after,
-            search_timeout: config.order_search_timeout,
-            offers_per_driver: config.order_offers_per_driver as usize,
-            offers_per_order: rules.strategy.offers_per_order(),
-        }
-    }
-}
-
-/// An order.
-#[derive(Clone, Debug)]
-pub(super) struct Order {
-    pub(super) status: OrderStatus,
-    pub(super) pickup: Point,
-    pub(super) created_at: Timestamp,
-    pub(super) search_until: Timestamp,
-    pub(super) driver_id: Option<UserId>,
-    pub(super) live: BTreeSet<OfferId>,
-    /// Who was asked in vain, and until when he is not asked again.
-    barred: Vec<(UserId, Timestamp)>,
-    pub(super) offers: u32,
-}
-
-/// How an offer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OfferState {
-    Live,
-    Accepted,
-    Declined,
-    Expired,
-    Unreachable,
-    /// The rider left, another driver was faster, or the driver took another order.
-    Withdrawn,
-}
-
-/// An offer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offer {
-    pub(super) times: OfferTimes,
-    pub(super) state: OfferState,
-    /// For the first, second … time the same driver is asked for this order.
-    pub(super) time: u64,
-    /// Whether it is on its way to the phone, or was lost there.
-    is_sent: bool,
-    delivered: bool,
-}
-
-/// All orders and offers.
-#[derive(Debug)]
-pub(super) struct Ledger {
-    pub(super) terms: Terms,
-    /// Numbered from 1, one after the other.
-    orders: Vec<Order>,
-    pub(super) offers: Vec<Offer>,
-    /// Orders that nobody has and that are not over.
-    pub(super) open: BTreeSet<OrderId>,
-    /// Live offers and searches by the moment at which they run out.
-    deadlines: BTreeSet<(Timestamp, Overdue)>,
-    held: HashMap<UserId, BTreeSet<OfferId>>,
-    pub(super) trips: HashMap<UserId, OrderId>,
-}
-
-/// What has run out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Overdue {
-    Expired(OfferId),
-    Unreachable(OfferId),
-    Search(OrderId),
-}
-
-/// An acceptance that counts.
-pub(super) struct Accepted {
-    pub(super) order_id: OrderId,
-    pub(super) driver_id: UserId,
-    /// Offers that are of no use any more, of this order and to this driver.
-    pub(super) others: Vec<OfferId>,
-}
+use super::{Accepted, Ledger, Offer, OfferState, Order, Overdue, Terms};
 
 impl Ledger {
-    pub(super) fn new(terms: Terms) -> Self {
-        Self {
-            terms,
-            orders: Vec::new(),
-            offers: Vec::new(),
-            open: BTreeSet::new(),
-            deadlines: BTreeSet::new(),
-            held: HashMap::new(),
-            trips: HashMap::new(),
-        }
-    }
-
     /// An order is made, and searches; gives its number.
-    pub(super) fn create(&mut self, pickup: Point, now: Timestamp) -> OrderId {
+    pub(crate) fn create(&mut self, pickup: Point, now: Timestamp) -> OrderId {
         let search_until = now.after(self.terms.search_timeout);
         let order = Order {
             status: OrderStatus::Searching,
@@ -138,23 +28,9 @@ impl Ledger {
         order_id
     }
 
-    /// What the dispatcher is told of an order that wants a driver, or one more; `None` for one that does not.
-    pub(super) fn waiting(&self, order_id: OrderId) -> Option<Waiting> {
-        let order = self.order(order_id).filter(|_| self.open.contains(&order_id))?;
-        (order.live.len() < self.terms.offers_per_order).then(|| Waiting {
-            order_id,
-            pickup: order.pickup,
-            search_from: order.created_at,
-            search_until: order.search_until,
-            needs: holodrive::dispatch::Needs::default(),
-            barred: order.barred.clone(),
-            offered: order.live.iter().filter_map(|id| Some(self.offer(*id)?.times.driver_id)).collect(),
-        })
-    }
-
     /// searching → pending, with a live offer; with several at once pending stays pending. `None` when order or driver got
     /// something else to do meanwhile.
-    pub(super) fn offer_to(
+    pub(crate) fn offer_to(
         &mut self,
         order_id: OrderId,
         driver_id: UserId,
@@ -174,21 +50,22 @@ impl Ledger {
         let time = 1 + order.barred.iter().filter(|(barred, _)| *barred == driver_id).count() as u64;
         self.offers.push(Offer { times, state: OfferState::Live, time, is_sent: false, delivered: false });
         (order.status, order.offers) = (OrderStatus::Pending, order.offers + 1);
-        (order.live.insert(id), held.insert(id));
+        order.live.insert(id);
+        held.insert(id);
         self.deadlines.insert((times.expires_at, Overdue::Expired(id)));
         self.deadlines.extend(unreachable_at.map(|at| (at, Overdue::Unreachable(id))));
         Some((id, times))
     }
 
     /// The offer goes to the phone; `None` when it is not live, or was sent before.
-    pub(super) fn send(&mut self, offer_id: OfferId) -> Option<Offer> {
+    pub(crate) fn send(&mut self, offer_id: OfferId) -> Option<Offer> {
         let offer = self.live_mut(offer_id).filter(|offer| !offer.is_sent)?;
         offer.is_sent = true;
         Some(*offer)
     }
 
     /// The phone has the offer. `false` when it is not live, or was delivered before.
-    pub(super) fn deliver(&mut self, offer_id: OfferId) -> bool {
+    pub(crate) fn deliver(&mut self, offer_id: OfferId) -> bool {
         let Some(offer) = self.live_mut(offer_id).filter(|offer| !offer.delivered) else { return false };
         offer.delivered = true;
         if let Some(at) = offer.times.unreachable_at {
@@ -198,7 +75,7 @@ impl Ledger {
     }
 
     /// pending → accepted, before the deadline. `None` when the offer is not live any more.
-    pub(super) fn accept(&mut self, offer_id: OfferId, now: Timestamp) -> Option<Accepted> {
+    pub(crate) fn accept(&mut self, offer_id: OfferId, now: Timestamp) -> Option<Accepted> {
         let OfferTimes { order_id, driver_id, .. } =
             self.live_mut(offer_id).filter(|offer| offer.times.expires_at > now)?.times;
         self.close(offer_id, OfferState::Accepted);
@@ -213,7 +90,7 @@ impl Ledger {
 
     /// Ends a live offer; with the last one pending → searching. Who had it is not asked again for a while. `None` when it is
     /// not live any more.
-    pub(super) fn end_offer(&mut self, offer_id: OfferId, state: OfferState, now: Timestamp) -> Option<OfferTimes> {
+    pub(crate) fn end_offer(&mut self, offer_id: OfferId, state: OfferState, now: Timestamp) -> Option<OfferTimes> {
         let times = self.live_mut(offer_id)?.times;
         self.close(offer_id, state);
         let until = now.after(self.terms.reoffer_after);
@@ -226,63 +103,21 @@ impl Ledger {
     }
 
     /// searching → cancelled, after all live offers were withdrawn. `false` when it is too late.
-    pub(super) fn cancel(&mut self, order_id: OrderId) -> bool {
+    pub(crate) fn cancel(&mut self, order_id: OrderId) -> bool {
         self.finish(order_id, OrderStatus::Cancelled)
     }
 
     /// searching → `no_driver`, when the search has run out. `false` when it has not.
-    pub(super) fn give_up(&mut self, order_id: OrderId, now: Timestamp) -> bool {
+    pub(crate) fn give_up(&mut self, order_id: OrderId, now: Timestamp) -> bool {
         let has_run_out = self.order(order_id).is_some_and(|order| order.search_until <= now);
         has_run_out && self.finish(order_id, OrderStatus::NoDriver)
     }
 
     /// in progress → completed.
-    pub(super) fn complete(&mut self, driver_id: UserId) -> Option<OrderId> {
+    pub(crate) fn complete(&mut self, driver_id: UserId) -> Option<OrderId> {
         let order_id = self.trips.remove(&driver_id)?;
         order_mut(&mut self.orders, order_id)?.status = OrderStatus::Completed;
         Some(order_id)
-    }
-
-    /// What had run out by now, in the order of time. A search with a live offer waits for that.
-    pub(super) fn overdue(&self, now: Timestamp) -> Vec<Overdue> {
-        let until = (now, Overdue::Search(OrderId::MAX));
-        let is_pending = |id| self.order(id).is_some_and(|order| order.status == OrderStatus::Pending);
-        let counts = |what: &Overdue| !matches!(what, Overdue::Search(id) if is_pending(*id));
-        self.deadlines.range(..=until).map(|(_, what)| *what).filter(counts).collect()
-    }
-
-    pub(super) fn order(&self, order_id: OrderId) -> Option<&Order> {
-        self.orders.get(usize::try_from(order_id).ok()?.checked_sub(1)?)
-    }
-
-    /// All orders with their numbers.
-    pub(super) fn orders(&self) -> impl Iterator<Item = (OrderId, &Order)> {
-        (1..).zip(&self.orders)
-    }
-
-    pub(super) fn offer(&self, offer_id: OfferId) -> Option<&Offer> {
-        self.offers.get(usize::try_from(offer_id).ok()?)
-    }
-
-    /// The live offers of a driver.
-    pub(super) fn held_by(&self, driver_id: UserId) -> Vec<OfferId> {
-        self.held.get(&driver_id).into_iter().flatten().copied().collect()
-    }
-
-    /// A driver who holds more offers than he may, and how many.
-    pub(super) fn too_many_offers(&self, limit: usize) -> Option<(UserId, usize)> {
-        self.held.iter().map(|(driver_id, held)| (*driver_id, held.len())).find(|(_, held)| *held > limit)
-    }
-
-    /// How many orders want a driver, or one more.
-    pub(super) fn waiting_orders(&self) -> usize {
-        let has_room = |order: &&Order| order.live.len() < self.terms.offers_per_order;
-        self.open.iter().filter_map(|id| self.order(*id)).filter(has_room).count()
-    }
-
-    /// How many offers are live.
-    pub(super) fn live_offers(&self) -> usize {
-        self.held.values().map(BTreeSet::len).sum()
     }
 
     fn live_mut(&mut self, offer_id: OfferId) -> Option<&mut Offer> {
@@ -331,6 +166,8 @@ fn order_mut(orders: &mut [Order], order_id: OrderId) -> Option<&mut Order> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
 
     use super::*;
     use crate::simulate::{

@@ -1,0 +1,34 @@
+//! What a driver has before him: offers, a trip, and what he has resolved to do.
+
+use holodrive_protocol::{OrderId, Timestamp};
+
+use super::api::Step;
+
+/// What a driver has resolved to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed {
+    Accept(OrderId),
+    Decline(OrderId),
+    Step(OrderId, Step),
+    LoseNetwork {
+        until: Timestamp,
+    },
+    Connect,
+    /// The phone is back: it tells where it is, and reads what has come meanwhile.
+    LookUp,
+}
+
+/// An offer that the phone shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    pub(super) expires_at: Timestamp,
+    pub(super) is_unreachable: bool,
+}
+
+/// A trip under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ride {
+    pub(super) order_id: OrderId,
+    pub(super) trip: usize,
+    pub(super) since: Timestamp,
+}
