@@ -1,5 +1,7 @@
 """Whom the dispatcher asks, with each strategy, and what it says of it to staff."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from holodrive import wait_until
@@ -20,6 +22,10 @@ def offered(user, order_id: int) -> list[dict]:
 
 def skipped(considered: list[dict]) -> list[tuple]:
     return [(one["driver_id"], one["skipped"]) for one in considered]
+
+
+def age(order: dict) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(order["created_at"])
 
 
 # Explanations
@@ -120,6 +126,8 @@ def test_who_has_waited_for_longer_may_come_before_who_is_nearer(start_server, a
     server = start_server(DISPATCH_AGE_WEIGHT=age_weight, DISPATCH_START_RADIUS_KM="10")
     rider, driver = server.user(), server.driver(at=NEAR)
     far = place_order(rider, latitude_from=FARTHEST[0], longitude_from=FARTHEST[1])
+    # At this weight five kilometres are fifteen milliseconds.
+    wait_until(lambda: age(far) > timedelta(milliseconds=100), "the order to grow older")
     near = place_order(rider)
     socket = open_driver_socket(driver)
     assert socket.until("new_order")["order"]["id"] == (far if is_oldest_first else near)["id"]

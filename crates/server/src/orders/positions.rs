@@ -136,7 +136,9 @@ impl Orders {
 
     /// Stores the positions that are not stored yet. Those that cannot be stored wait for the next time.
     pub async fn save_positions(&self) {
-        let unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
+        let mut unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
+        // Neighbours lie on the same pages: of 10,000 in no order, each commit would write nearly all pages again.
+        unsaved.sort_unstable_by_key(|(driver_id, _)| *driver_id);
         for some in unsaved.chunks(SAVED_AT_ONCE) {
             let positions = some.to_vec();
             let saved = self.storage.write(move |tx| {

@@ -192,6 +192,11 @@ fn who_was_away_comes_back_to_where_he_was() {
 }
 
 #[test]
+fn a_driver_takes_little_memory() {
+    assert_eq!((size_of::<super::records::Record>(), size_of::<super::Known>()), (112, 32));
+}
+
+#[test]
 fn a_driver_who_jumps_is_where_he_says() {
     let mut fleet = Fleet::new(AWAY_AFTER);
     let (id, jumps) =
