@@ -136,6 +136,9 @@ settings! {
         order_schedule_lead: Duration = SECONDS_OR_ZERO("900");
         /// Whether a driver needs the PIN that the rider is shown to start the trip.
         order_start_pin: bool = SWITCH("false");
+        /// Time without a sign of life after which a driver who is on his way to a rider loses the order, and it searches again.
+        /// Off, unless set: as long as nobody reaches him he may still be on his way there.
+        order_driver_unreachable_timeout: Option<Duration> = SECONDS_OR_OFF("0");
         /// Time without a socket, a poll or a position after which an online driver gets no offers.
         driver_stale_after: Duration = SECONDS("60");
         /// `auto` offers to drivers by itself; `manual` leaves it to `assign`.

@@ -17,7 +17,7 @@ use super::{
     chat::{Lines, Talker},
     city::Point,
     dice::Dice,
-    people,
+    people, pin,
 };
 
 /// How often a driver moves and says where he is.
@@ -53,6 +53,8 @@ struct Driver {
     me: UserId,
     /// Gives the user, who may have logged in as this driver, time to answer himself.
     patient: bool,
+    /// Whether he starts with the PIN that the rider tells him.
+    asks_pin: bool,
     at: Point,
     /// Kilometres that he gets ahead in a tick.
     stride: f64,
@@ -62,7 +64,7 @@ struct Driver {
 }
 
 /// Drives until it is dropped.
-pub(super) async fn run(api: Api, mut dice: Dice, patient: bool) {
+pub(super) async fn run(api: Api, mut dice: Dice, patient: bool, asks_pin: bool) {
     let me = people::who_am_i(&api).await;
     if let Err(error) = api.set_driver_status(DriverStatus::Online).await {
         tracing::warn!(%error, "demo: a driver could not come online");
@@ -71,7 +73,7 @@ pub(super) async fn run(api: Api, mut dice: Dice, patient: bool) {
     let (at, goal) = (Point::anywhere(&mut dice), Point::anywhere(&mut dice));
     let stride = dice.number(SPEED) * TICK.as_secs_f64() / 3_600.0;
     let (errand, offers, talks) = (Errand::Cruise(goal), HashMap::new(), JoinSet::new());
-    let mut driver = Driver { api, dice, me, patient, at, stride, errand, offers, talks };
+    let mut driver = Driver { api, dice, me, patient, asks_pin, at, stride, errand, offers, talks };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -221,8 +223,9 @@ impl Driver {
                 self.errand = self.cruise();
             }
             Errand::Boarding(order, until) if *until <= Instant::now() => {
-                let order = self.api.start_trip(order.id).await?;
-                self.resume(order);
+                if let Some(order) = self.start(order).await? {
+                    self.resume(order);
+                }
             }
             Errand::ToDestination(order) if Point::destination(order) == self.at => {
                 self.api.complete_trip(order.id).await?;
@@ -231,6 +234,17 @@ impl Driver {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Starts, or waits on where the rider has not told his PIN yet.
+    async fn start(&self, order: &Order) -> Result<Option<Order>, Error> {
+        if !self.asks_pin {
+            return self.api.start_trip(order.id).await.map(Some);
+        }
+        match pin::told(&self.api, order).await? {
+            Some(pin) => self.api.start_trip_with_pin(order.id, &pin).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// After a refusal: the order may have been cancelled, or somebody logged in as this driver has moved it on.

@@ -9,6 +9,7 @@ mod city;
 mod dice;
 mod driver;
 mod people;
+mod pin;
 mod rider;
 mod support;
 
@@ -53,7 +54,7 @@ impl Demo {
             let dice = Dice::new(seed);
             match person.role {
                 Role::Rider => actors.spawn(rider::run(api, dice)),
-                Role::Driver => actors.spawn(driver::run(api, dice, person.is_login)),
+                Role::Driver => actors.spawn(driver::run(api, dice, person.is_login, app.config.order_start_pin)),
                 Role::Staff => actors.spawn(support::run(api, dice)),
             };
         }

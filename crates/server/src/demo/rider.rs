@@ -13,7 +13,7 @@ use super::{
     chat::{Lines, Talker},
     city,
     dice::Dice,
-    people,
+    people, pin,
 };
 
 /// How often a rider looks whether there is something to do.
@@ -75,6 +75,9 @@ impl Rider {
     fn on_message(&mut self, message: RiderServerMessage) {
         match message {
             RiderServerMessage::InitialOrders { orders, .. } => {
+                for order in &orders {
+                    self.tell_pin(order);
+                }
                 self.open = orders.into_iter().map(|order| (order.id, order)).collect();
             }
             RiderServerMessage::RiderOrderUpdated { order } => self.on_step(*order),
@@ -87,6 +90,7 @@ impl Rider {
         if order.status == OrderStatus::Accepted && before != Some(OrderStatus::Accepted) {
             self.talk_to_driver(&order);
         }
+        self.tell_pin(&order);
         if order.status.is_over() {
             self.open.remove(&order.id);
             self.regrets.remove(&order.id);
@@ -100,6 +104,13 @@ impl Rider {
             let begins = self.dice.chance(0.4);
             let talker = self.talker(TO_DRIVER);
             self.talks.spawn(talker.talk(conversation, begins, None));
+        }
+    }
+
+    /// Once the driver is here.
+    fn tell_pin(&mut self, order: &Order) {
+        if order.status == OrderStatus::Arrived {
+            self.talks.spawn(pin::tell(self.api.clone(), order.clone()));
         }
     }
 

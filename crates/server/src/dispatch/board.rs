@@ -261,6 +261,12 @@ impl Board {
         self.fleet.driver(driver_id)?.position
     }
 
+    /// When a driver was last heard of on this node: now, while he has a socket.
+    pub fn last_heard(&self, driver_id: UserId, now: Timestamp) -> Option<Timestamp> {
+        let driver = self.fleet.driver(driver_id)?;
+        if driver.sockets > 0 { Some(now) } else { driver.seen_at }
+    }
+
     /// The order that a driver drives.
     pub fn trip(&self, driver_id: UserId) -> Option<OrderId> {
         self.fleet.driver(driver_id)?.trip

@@ -53,6 +53,13 @@ pub(super) fn set_driver_position(tx: &mut Tx<'_>, driver_id: UserId, at: Positi
     tx.execute(sql, &params).map(|_| ())
 }
 
+/// A sign of life; an older one than is stored changes nothing.
+pub(super) fn set_driver_seen(tx: &mut Tx<'_>, driver_id: UserId, at: Timestamp) -> Result<(), StorageError> {
+    let sql = "INSERT INTO holodrive_driver (driver_id, seen_at) VALUES ($1, $2) ON CONFLICT (driver_id) DO UPDATE \
+        SET seen_at = excluded.seen_at WHERE holodrive_driver.seen_at IS NULL OR holodrive_driver.seen_at < excluded.seen_at";
+    tx.execute(sql, &[driver_id.into(), at.into()]).map(|_| ())
+}
+
 /// What a driver drives; `None` where nobody said.
 pub(super) fn vehicle_of(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Option<Vehicle>, StorageError> {
     let sql = "SELECT vehicle_classes, vehicle_seats FROM holodrive_driver WHERE driver_id = $1";

@@ -6,6 +6,7 @@
 //! | `store`, `driver_store` | reading orders, and the history; what is known of drivers |
 //! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers`, `vehicles`, `pins` | the rules: what belongs into one transaction, and who is told |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
+//! | `lost_contact` | takes orders from drivers who fall silent on their way |
 //! | `positions`, `arrivals` | where drivers are, and when they come |
 //! | `events`, `texts` | what sockets hear, and the words in it |
 //! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
@@ -21,6 +22,7 @@ mod error;
 mod events;
 mod http;
 mod live_board;
+mod lost_contact;
 mod offers;
 mod pins;
 mod positions;

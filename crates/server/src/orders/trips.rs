@@ -104,7 +104,10 @@ impl Orders {
         driver_id: UserId,
     ) -> Result<OrderRecord, OrderError> {
         let before = own_order(tx, order_id, driver_id)?;
-        self.give_back(tx, &before, driver_id, GivenBack::Released).map(|(order, _)| order)
+        match self.give_back(tx, &before, driver_id, GivenBack::Released)? {
+            Some((order, _)) => Ok(order),
+            None => Err(wrong_state(tx, order_id, NOT_ON_HIS_WAY)?),
+        }
     }
 
     /// Staff take an order away from its driver: it searches again, and never comes back to him unless staff say so.
@@ -117,28 +120,37 @@ impl Orders {
         order_id: OrderId,
         actor_id: Option<UserId>,
     ) -> Result<OrderRecord, OrderError> {
-        let before = load_order(tx, order_id)?;
-        let Some(driver_id) = before.driver_id else {
-            return Err(wrong_state(tx, order_id, NOT_ON_HIS_WAY)?);
-        };
-        let (order, seq) = self.give_back(tx, &before, driver_id, GivenBack::Unassigned { actor_id })?;
-        let message = texts::taken_away(order_id);
-        self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message });
-        Ok(order)
+        match self.take_away(tx, order_id, GivenBack::Unassigned { actor_id })? {
+            Some(order) => Ok(order),
+            None => Err(wrong_state(tx, order_id, NOT_ON_HIS_WAY)?),
+        }
     }
 
-    /// The order after it, and the entry of the history.
+    /// Takes an order from its driver, who did not ask for that; `None` when he is not on his way, or the reason does not hold.
+    pub(super) fn take_away(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        by: GivenBack,
+    ) -> Result<Option<OrderRecord>, OrderError> {
+        let before = load_order(tx, order_id)?;
+        let Some(driver_id) = before.driver_id else { return Ok(None) };
+        let Some((order, seq)) = self.give_back(tx, &before, driver_id, by)? else { return Ok(None) };
+        let message = texts::taken_away(order_id);
+        self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message });
+        Ok(Some(order))
+    }
+
+    /// The order after it, and the entry of the history. `None` when the driver is not on his way, or the reason does not hold.
     fn give_back(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
         before: &OrderRecord,
         driver_id: UserId,
         by: GivenBack,
-    ) -> Result<(OrderRecord, i64), OrderError> {
+    ) -> Result<Option<(OrderRecord, i64)>, OrderError> {
         let (order_id, search) = (before.id, self.search_times(before.pickup_at, before.search_from, tx.now()));
-        let Some(seq) = transitions::give_back(tx, order_id, driver_id, search, by)? else {
-            return Err(wrong_state(tx, order_id, NOT_ON_HIS_WAY)?);
-        };
+        let Some(seq) = transitions::give_back(tx, order_id, driver_id, search, by)? else { return Ok(None) };
         if let Some(conversation_id) = before.conversation_id {
             self.chat.remove_participant(tx, conversation_id, driver_id)?;
         }
@@ -146,7 +158,7 @@ impl Orders {
         let order = load_order(tx, order_id)?;
         self.notify_rider(tx, &order, RiderNotice::SearchingAgain, seq)?;
         self.search(tx, &order)?;
-        Ok((order, seq))
+        Ok(Some((order, seq)))
     }
 
     /// The rider or staff ends an order before the trip.

@@ -130,6 +130,10 @@ fn background(app: &Arc<App>) -> Background {
     background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("tracking", move || Arc::clone(&orders).tell_positions_for_ever());
+    if let Some(timeout) = app.config.order_driver_unreachable_timeout {
+        let orders = Arc::clone(&app.orders);
+        background.spawn("contact", move || Arc::clone(&orders).watch_contact_for_ever(timeout));
+    }
     if let Some(pusher) = app.pusher.clone() {
         background.spawn("pusher", move || Arc::clone(&pusher).push_for_ever());
     }

@@ -17,6 +17,8 @@ use crate::{
 
 /// Orders among which somebody finds the one that he means, beside those that are open.
 const NEWEST: i64 = 12;
+/// How long a driver on his way may be silent.
+const SILENT_FOR: Duration = Duration::from_secs(20);
 /// How far ahead somebody may order, in seconds.
 const AHEAD: u64 = 90;
 
@@ -56,11 +58,15 @@ pub(super) enum Deed {
     Status(usize, bool),
     Locate(usize, u8),
     Sweep,
+    /// Looks after drivers who are silent on their way.
+    Watch,
 }
 
 /// Anything, by so many drivers.
 pub(super) fn deed(drivers: usize) -> impl Strategy<Value = Deed> {
-    use Deed::{Accept, Assign, Book, Cancel, Create, Decline, Locate, Poll, Release, Status, Step, Sweep, Unassign};
+    use Deed::{
+        Accept, Assign, Book, Cancel, Create, Decline, Locate, Poll, Release, Status, Step, Sweep, Unassign, Watch,
+    };
     let (driver, order) = (0..drivers, 0..12_usize);
     let step = prop_oneof![Just(TripStep::Arrive), Just(TripStep::Start), Just(TripStep::Complete)];
     let pair = (driver.clone(), order.clone());
@@ -78,6 +84,7 @@ pub(super) fn deed(drivers: usize) -> impl Strategy<Value = Deed> {
         2 => (driver.clone(), prop::bool::weighted(0.7)).prop_map(|(driver, online)| Status(driver, online)),
         3 => (driver, 0..14_u8).prop_map(|(driver, km)| Locate(driver, km)),
         2 => Just(Sweep),
+        1 => Just(Watch),
     ]
 }
 
@@ -97,6 +104,7 @@ impl Deed {
             Self::Status(..) => "status",
             Self::Locate(..) => "locate",
             Self::Sweep => "sweep",
+            Self::Watch => "watch",
         }
     }
 
@@ -105,7 +113,7 @@ impl Deed {
     pub(super) fn aim(self, cast: &Cast, tx: &mut Tx<'_>) -> Result<Option<OrderId>, StorageError> {
         let own = match self {
             Self::Create | Self::Book(_) => return Ok((store::unfinished(tx)?.len() < cast.most_open).then_some(0)),
-            Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep => return Ok(Some(0)),
+            Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep | Self::Watch => return Ok(Some(0)),
             Self::Assign(_, which) | Self::Unassign(which) | Self::Cancel(which, _) => return any_order(tx, which),
             Self::Accept(who, _) if cast.looks_before_accepting => {
                 let now = tx.now();
@@ -148,6 +156,7 @@ impl Deed {
             Self::Status(who, false) => Ok(orders.set_status(tx, driver(who).id, DriverStatus::Offline)?),
             Self::Locate(who, km) => Ok(orders.set_location(tx, driver(who).id, north(km.into()))?),
             Self::Sweep => orders.sweep(tx).map(drop),
+            Self::Watch => orders.look_after_contact(tx, SILENT_FOR, true, 0).map(drop),
         }
     }
 }

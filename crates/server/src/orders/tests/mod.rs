@@ -11,6 +11,7 @@ mod dispatching;
 mod driver_screens;
 mod interleavings;
 mod invariants;
+mod lost_contact;
 mod million;
 mod pins;
 mod pushes;

@@ -31,7 +31,7 @@ pub(in crate::orders) enum Revocation {
 }
 
 impl Revocation {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
             Self::Reassigned => "reassigned",

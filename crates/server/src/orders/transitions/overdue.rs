@@ -1,6 +1,6 @@
 //! What the passing of time has ended.
 
-use holodrive_protocol::{OfferId, OrderId, UserId};
+use holodrive_protocol::{OfferId, OrderId, Timestamp, UserId};
 
 use super::{OfferEnd, Revocation};
 use crate::storage::{Row, StorageError, Tx, Value};
@@ -42,4 +42,29 @@ pub(in crate::orders) fn overdue_searches(tx: &mut Tx<'_>, limit: usize) -> Resu
 pub(in crate::orders) fn live_offers_of(tx: &mut Tx<'_>, driver_id: UserId) -> Result<Vec<OfferId>, StorageError> {
     let sql = "SELECT id FROM holodrive_offer WHERE driver_id = $1 AND state = 'live' ORDER BY id";
     tx.query(sql, &[driver_id.into()])?.into_iter().map(Row::first).collect()
+}
+
+/// A driver on his way to a rider, of whom nothing is stored that is newer than asked for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::orders) struct SilentDriver {
+    pub(in crate::orders) order_id: OrderId,
+    pub(in crate::orders) driver_id: UserId,
+    /// The last sign of life that is stored.
+    pub(in crate::orders) seen_at: Option<Timestamp>,
+}
+
+/// Those who drive to a rider and are silent since then, as far as is stored; those of orders after `after`.
+pub(in crate::orders) fn silent_drivers(
+    tx: &mut Tx<'_>,
+    since: Timestamp,
+    after: OrderId,
+    limit: usize,
+) -> Result<Vec<SilentDriver>, StorageError> {
+    let sql = "SELECT o.id, o.driver_id, d.seen_at FROM holodrive_order o \
+        LEFT JOIN holodrive_driver d ON d.driver_id = o.driver_id \
+        WHERE o.status IN ('accepted', 'arrived') AND o.id > $2 AND (d.seen_at IS NULL OR d.seen_at <= $1) \
+        ORDER BY o.id LIMIT $3";
+    let rows = tx.query(sql, &[since.into(), after.into(), limit.into()])?.into_iter().map(Row::columns);
+    rows.map(|mut row| Ok(SilentDriver { order_id: row.take()?, driver_id: row.take()?, seen_at: row.take()? }))
+        .collect()
 }

@@ -77,6 +77,13 @@ pub(super) const RELEASE: Transition = Transition {
 };
 /// Staff take it away from him.
 pub(super) const UNASSIGN: Transition = Transition { event: "unassigned", ..RELEASE };
+/// Nothing was heard of him since `$5`, and he has done nothing about the order either.
+pub(super) const LOSE_CONTACT: Transition = Transition {
+    guard: "driver_id = $2 \
+        AND NOT EXISTS (SELECT 1 FROM holodrive_driver d WHERE d.driver_id = $2 AND d.seen_at > $5) \
+        AND NOT EXISTS (SELECT 1 FROM holodrive_order_event e WHERE e.order_id = $1 AND e.actor_id = $2 AND e.at > $5)",
+    ..UNASSIGN
+};
 
 /// The rider or staff end it; a live offer was revoked before.
 pub(super) const CANCEL: Transition = Transition {
@@ -167,6 +174,7 @@ mod tests {
             COMPLETE,
             RELEASE,
             UNASSIGN,
+            LOSE_CONTACT,
             CANCEL,
             GIVE_UP,
         ];

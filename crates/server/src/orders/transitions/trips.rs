@@ -1,12 +1,12 @@
 //! What becomes of an order that a driver has, or that nobody wants.
 
-use holodrive_protocol::{OrderId, OrderStatus, UserId, order::Considered};
+use holodrive_protocol::{OrderId, OrderStatus, Timestamp, UserId, order::Considered};
 use serde_json::json;
 
 use super::{
     super::{pins::Pin, store::SearchTimes},
-    CONSIDERED, disagreement,
-    table::{ARRIVE, CANCEL, COMPLETE, GIVE_UP, RELEASE, START, Transition, UNASSIGN},
+    CONSIDERED, Revocation, disagreement,
+    table::{ARRIVE, CANCEL, COMPLETE, GIVE_UP, LOSE_CONTACT, RELEASE, START, Transition, UNASSIGN},
 };
 use crate::storage::{StorageError, Tx, Value};
 
@@ -60,6 +60,8 @@ pub(in crate::orders) enum GivenBack {
     Released,
     /// Staff, or a back end without a user.
     Unassigned { actor_id: Option<UserId> },
+    /// Nobody: nothing was heard of the driver since then.
+    LostContact { silent_since: Timestamp },
 }
 
 /// The order searches anew, without this driver. `None` when he does not have it.
@@ -70,12 +72,18 @@ pub(in crate::orders) fn give_back(
     search: SearchTimes,
     by: GivenBack,
 ) -> Result<Option<i64>, StorageError> {
+    let mut params: Vec<Value> = vec![driver_id.into(), search.from.into(), search.until.into()];
+    let mut details = json!({"driver_id": driver_id});
     let (transition, actor_id) = match by {
         GivenBack::Released => (RELEASE, Some(driver_id)),
         GivenBack::Unassigned { actor_id } => (UNASSIGN, actor_id),
+        GivenBack::LostContact { silent_since } => {
+            params.push(silent_since.into());
+            details["reason"] = Revocation::Unreachable.as_str().into();
+            (LOSE_CONTACT, None)
+        }
     };
-    let params = [driver_id.into(), search.from.into(), search.until.into()];
-    let event = transition.apply(tx, order_id, &params, actor_id, &json!({"driver_id": driver_id}))?;
+    let event = transition.apply(tx, order_id, &params, actor_id, &details)?;
     let Some(event) = event else { return Ok(None) };
     let sql = "UPDATE holodrive_offer SET state = 'released', ended_at = $2 WHERE order_id = $1 AND state = 'accepted'";
     if tx.execute(sql, &[order_id.into(), tx.now().into()])? == 1 { Ok(Some(event)) } else { Err(disagreement()) }
