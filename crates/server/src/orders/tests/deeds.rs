@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OrderId, http::DriverStatus};
+use holodrive_protocol::{OrderId, UserId, http::DriverStatus};
 use proptest::prelude::*;
 
 use super::{
@@ -38,6 +38,11 @@ impl Cast {
     pub(super) fn new(town: &Town, drivers: Vec<Arc<User>>) -> Self {
         let (rider, staff, request) = (Arc::clone(&town.rider), Arc::clone(&town.staff), town.request());
         Self { drivers, rider, staff, request, looks_before_accepting: false, most_open: usize::MAX }
+    }
+
+    /// Which of the drivers it is.
+    pub(super) fn number(&self, driver_id: UserId) -> Option<usize> {
+        self.drivers.iter().position(|driver| driver.id == driver_id)
     }
 }
 
@@ -108,12 +113,37 @@ impl Deed {
         }
     }
 
+    /// Which of several is meant.
+    pub(super) const fn which(self) -> usize {
+        match self {
+            Self::Accept(_, which)
+            | Self::Decline(_, which)
+            | Self::Release(_, which)
+            | Self::Step(_, which, _)
+            | Self::Assign(_, which)
+            | Self::Unassign(which)
+            | Self::Cancel(which, _) => which,
+            Self::Create
+            | Self::Book(_)
+            | Self::Poll(_)
+            | Self::Status(..)
+            | Self::Locate(..)
+            | Self::Sweep
+            | Self::Watch => 0,
+        }
+    }
+
     /// The order that is meant, by what can be seen now: most often one's own, sometimes any. `None` for who sees nothing
     /// to do.
     pub(super) fn aim(self, cast: &Cast, tx: &mut Tx<'_>) -> Result<Option<OrderId>, StorageError> {
         let own = match self {
-            Self::Create | Self::Book(_) => return Ok((store::unfinished(tx)?.len() < cast.most_open).then_some(0)),
-            Self::Poll(_) | Self::Status(..) | Self::Locate(..) | Self::Sweep | Self::Watch => return Ok(Some(0)),
+            Self::Create
+            | Self::Book(_)
+            | Self::Poll(_)
+            | Self::Status(..)
+            | Self::Locate(..)
+            | Self::Sweep
+            | Self::Watch => return Ok(Some(0)),
             Self::Assign(_, which) | Self::Unassign(which) | Self::Cancel(which, _) => return any_order(tx, which),
             Self::Accept(who, _) if cast.looks_before_accepting => {
                 let now = tx.now();

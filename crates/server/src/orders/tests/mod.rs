@@ -17,6 +17,7 @@ mod pins;
 mod pushes;
 mod races;
 mod refusals;
+mod replay;
 mod rider_screens;
 mod sabotage;
 mod scene;
