@@ -44,8 +44,9 @@ pub(super) fn run(options: &StorageOptions, clock: &DatabaseClock) -> Result<Use
 
 fn apply(options: &StorageOptions, clock: &DatabaseClock) -> Result<UserTable, StorageError> {
     let mut connection = Connection::open(&StorageOptions { timeout: LIMIT, ..options.clone() })?;
+    let asked = clock.ask();
     let mut transaction = connection.begin(Access::Write)?;
-    let now = clock.begin(transaction.told());
+    let now = clock.begin(asked, transaction.told());
     if let (Dialect::Postgres, Some(schema)) = (transaction.dialect(), &options.schema) {
         make_schema(&mut transaction, schema)?;
     }

@@ -147,11 +147,12 @@ impl Worker {
         if let Err(error) = self.settle() {
             return refuse(batch, &error);
         }
+        let asked = self.clock.ask();
         let mut transaction = match self.connection.begin(Access::Write) {
             Ok(transaction) => transaction,
             Err(error) => return refuse(batch, &error),
         };
-        let now = self.clock.begin(transaction.told());
+        let now = self.clock.begin(asked, transaction.told());
         let mut tx = transaction.tx(now);
         let mut news = self.outbox.begin(&mut tx)?;
         for job in batch {

@@ -19,19 +19,84 @@ fn at(micros: i64) -> Timestamp {
 fn between_transactions_the_nodes_clock_goes_on_from_what_the_server_told() {
     let node = Arc::new(ManualClock::at(at(HOUR)));
     let clock = DatabaseClock::new(Arc::clone(&node) as _, TimeSource::Database);
-    assert_eq!(clock.begin(Some(at(7))), at(7));
+    assert_eq!(clock.begin(clock.ask(), Some(at(7))), at(7));
     node.advance(Duration::from_micros(5));
     assert_eq!(clock.now(), at(12));
-    assert_eq!(clock.begin(Some(at(11))), at(11), "the server's word counts, also where it goes back");
+    assert_eq!(clock.begin(clock.ask(), Some(at(11))), at(11), "the server's word counts, also where it goes back");
     assert_eq!(clock.now(), at(11));
+}
+
+/// A server whose clock is so far from the node's, asked with the answer under way for some time each way.
+struct Far {
+    node: Arc<ManualClock>,
+    clock: DatabaseClock,
+    ahead_by: i64,
+}
+
+impl Far {
+    fn ahead_by(ahead_by: i64) -> Self {
+        let node = Arc::new(ManualClock::at(at(HOUR)));
+        Self { clock: DatabaseClock::new(Arc::clone(&node) as _, TimeSource::Database), node, ahead_by }
+    }
+
+    fn there(&self) -> Timestamp {
+        at(self.node.now().as_micros() + self.ahead_by)
+    }
+
+    fn ask(&self, way_there: u64, way_back: u64) {
+        let asked = self.clock.ask();
+        self.node.advance(Duration::from_micros(way_there));
+        let told = self.there();
+        self.node.advance(Duration::from_micros(way_back));
+        self.clock.begin(asked, Some(told));
+    }
+
+    fn lag(&self) -> i64 {
+        self.there().as_micros() - self.clock.now().as_micros()
+    }
+}
+
+#[test]
+fn an_answer_that_was_long_on_its_way_does_not_set_the_clock_back() {
+    let server = Far::ahead_by(-10 * HOUR);
+    server.ask(50, 100);
+    assert_eq!(server.lag(), 100);
+    server.ask(20_000, 2_000_000);
+    assert!((100..5_000).contains(&server.lag()), "what was issued a moment ago is from the future: {}", server.lag());
+    server.ask(10, 30);
+    assert_eq!(server.lag(), 30, "a quicker one makes it better");
+}
+
+#[test]
+fn a_clock_that_was_set_is_followed_at_once_and_never_overtaken() {
+    for jump in [-HOUR, -200, 200, HOUR] {
+        let mut server = Far::ahead_by(HOUR);
+        server.ask(50, 50);
+        server.ahead_by += jump;
+        server.ask(60, 70);
+        assert!((0..=70 + jump.abs().min(200)).contains(&server.lag()), "{jump}: {}", server.lag());
+    }
+}
+
+#[test]
+fn clocks_that_drift_apart_do_not_make_it_run_ahead() {
+    let mut server = Far::ahead_by(HOUR);
+    server.ask(50, 50);
+    for _ in 0..1_000 {
+        server.node.advance(Duration::from_secs(1));
+        // As fast as NTP slews.
+        server.ahead_by -= 500;
+        server.ask(10_000, 10_000);
+        assert!((0..=10_000).contains(&server.lag()), "{}", server.lag());
+    }
 }
 
 #[test]
 fn a_given_clock_is_the_only_one() {
     let node = Arc::new(ManualClock::at(at(HOUR)));
     let clock = DatabaseClock::new(Arc::clone(&node) as _, TimeSource::Given);
-    assert_eq!(clock.begin(Some(at(7))), at(HOUR));
-    assert_eq!(clock.begin(None), at(HOUR));
+    assert_eq!(clock.begin(clock.ask(), Some(at(7))), at(HOUR));
+    assert_eq!(clock.begin(clock.ask(), None), at(HOUR));
 }
 
 /// A node whose clock is wrong by so many microseconds.

@@ -55,7 +55,7 @@ use crate::{clock::ManualClock, testing::on_threads};
 /// Of a normal run.
 const TRANSITIONS: i64 = 2_000;
 /// Who do something at the same time, at each node.
-const RACERS: u64 = 32;
+const RACERS: u64 = 16;
 const DRIVERS: usize = 6;
 const OPEN_ORDERS: usize = 10;
 /// What is so far back was looked at before, unless it is still open.

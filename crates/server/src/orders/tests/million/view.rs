@@ -48,7 +48,7 @@ impl View {
             }
             _ => match self.possible(deed, cast) {
                 Some(seen) => Some(intent(true)(seen)),
-                None if cast.looks_before_accepting && matches!(deed, Deed::Accept(..)) => None,
+                None if cast.looks_before_accepting || !is_blind(deed) => None,
                 None => Some(intent(false)((deed, self.any(deed.which())?))),
             },
         }
@@ -57,10 +57,8 @@ impl View {
     /// A deed of this kind for which he sees the occasion, be it his own or somebody else's.
     fn possible(&self, deed: Deed, cast: &Cast) -> Option<(Deed, OrderId)> {
         let which = deed.which();
-        if which.is_multiple_of(BLIND) {
-            return None;
-        }
         match deed {
+            _ if is_blind(deed) => None,
             Deed::Accept(..) => nth(self.offers(cast), which, |who| Deed::Accept(who, which)),
             Deed::Decline(..) => nth(self.offers(cast), which, |who| Deed::Decline(who, which)),
             Deed::Release(..) => nth(self.trips(cast, is_on_the_way), which, |who| Deed::Release(who, which)),
@@ -103,6 +101,10 @@ impl View {
         let newest = self.newest - i64::try_from(which).unwrap();
         open.filter(|_| which.is_multiple_of(2)).or_else(|| (newest > 0).then_some(newest))
     }
+}
+
+fn is_blind(deed: Deed) -> bool {
+    deed.which().is_multiple_of(BLIND)
 }
 
 /// Whether a driver may still be parted from it.
