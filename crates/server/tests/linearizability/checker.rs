@@ -41,8 +41,8 @@ pub(crate) struct Operation<S> {
 /// Operations that a history may have at the most: each is one bit of those that are done.
 const OPERATIONS: usize = u128::BITS as usize;
 
-/// Ways to stand that are tried at the most: seconds, and some hundred megabytes.
-const TRIES: usize = 1_000_000;
+/// Ways to stand that are tried at the most, which takes seconds. A round takes some hundreds.
+const TRIES: usize = 200_000;
 
 /// Whether there is an order of the operations that explains all answers.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn is_linearizable<M: Model>(model: &M, history: &[Operation<M::Step>
 }
 
 /// Nothing when it took more than so many tries.
-fn judge<M: Model>(model: &M, history: &[Operation<M::Step>], tries: usize) -> Option<bool> {
+fn judge<M: Model>(model: &M, history: &[Operation<M::Step>], limit: usize) -> Option<bool> {
     assert!(history.len() <= OPERATIONS, "the history is too long: {} operations", history.len());
     let (mut tried, mut open) = (HashSet::new(), vec![(0_u128, model.start())]);
     while let Some((done, state)) = open.pop() {
@@ -65,7 +65,7 @@ fn judge<M: Model>(model: &M, history: &[Operation<M::Step>], tries: usize) -> O
                 open.push(reached);
             }
         }
-        if tried.len() > tries {
+        if tried.len() > limit {
             return None;
         }
     }
