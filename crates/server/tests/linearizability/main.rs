@@ -13,10 +13,12 @@
 //! | their times: nothing is accepted or declined after the deadline, nothing runs out before it, nobody is asked again too soon | checked | checked |
 //! | the dispatcher asks nobody who drives, has too many offers, or gave the order back | – | checked |
 //!
-//! Not checked: whom the dispatcher should have asked instead, and how soon; how long after its deadline an offer ends
-//! (who accepts in between is told that it is over); whether the entries of two orders are in one order, except as calls
-//! and drivers connect them; what pushes, sockets and other fields of the answers say. That a deadline is over the model
-//! believes where the history says when the offer ended, and that this was not before the deadline.
+//! Histories are told in the order of their times, those of the three orders together, since one transaction writes at a
+//! time and asks the clock of the database. A refusal has no time of its own: that a deadline has passed is believed as soon
+//! as everything is told that was written before it.
+//!
+//! Not checked: whom the dispatcher should have asked instead, and how soon; how long after its deadline an offer ends; what
+//! pushes, sockets and the other fields of the answers say.
 //!
 //! The checks are checked as well: each recording is spoilt in every way that `corruption` knows, and none of that may pass.
 

@@ -1,5 +1,5 @@
-//! A round held against what the server wrote down: nothing happens but what the histories of its orders tell, in their
-//! order, and everything that they tell has happened.
+//! A round held against what the server wrote down: nothing happens but what the histories of its orders tell, in the order
+//! of their times, and everything that they tell has happened.
 
 use std::time::Duration;
 
@@ -41,38 +41,42 @@ impl Record {
         self.0[which].get(told.entries[which]).copied()
     }
 
-    /// The offer, if any, that was last made before the next entry has run out by then.
-    fn is_late(&self, told: &Told, which: Which) -> bool {
-        let mut before = self.0[which][..told.entries[which]].iter().rev();
-        let expires_at = before.find_map(|written| written.expires_at);
-        self.next(told, which).zip(expires_at).is_some_and(|(next, expires_at)| expires_at <= next.at)
+    /// When the next entry of all was written; nothing when all are told.
+    fn next_at(&self, told: &Told) -> Option<Timestamp> {
+        (0..ORDERS).filter_map(|which| self.next(told, which)).map(|written| written.at).min()
+    }
+
+    /// Until when the live offer of an order may be accepted.
+    fn deadline(&self, told: &Told, which: Which) -> Option<Timestamp> {
+        let told_entries = &self.0[which][..told.entries[which]];
+        told.round.order(which).offered().and(told_entries.iter().rev().find_map(|written| written.expires_at))
     }
 
     /// An offer of the dispatcher to somebody whose last one ended too short a time ago.
-    fn is_too_soon(&self, told: &Told, which: Which) -> bool {
-        let Some(Written { entry: Entry::Offered(driver, By::Dispatcher), at, .. }) = self.next(told, which) else {
-            return false;
-        };
+    fn is_too_soon(&self, told: &Told, which: Which, written: Written) -> bool {
+        let Entry::Offered(driver, By::Dispatcher) = written.entry else { return false };
         let is_end = |written: &&Written| matches!(written.entry, Entry::Ended(whose, _) if whose == driver);
         let last = self.0[which][..told.entries[which]].iter().rfind(is_end);
-        last.is_some_and(|last| at < last.at.after(REOFFER_AFTER))
+        last.is_some_and(|last| written.at < last.at.after(REOFFER_AFTER))
     }
 
-    /// Tells the next entry of an order's history, which must be this one.
+    /// Tells the next entry of an order's history, which must be this one, and must come before those of the other orders.
     fn tell(&self, told: &Told, which: Which, entry: Entry) -> Option<Told> {
-        let ends_offer = matches!(entry, Entry::Accepted(_) | Entry::Ended(..));
-        let is_its_time = !ends_offer || told.round.order(which).is_overdue() == self.is_late(told, which);
-        if self.next(told, which)?.entry != entry || !is_its_time || self.is_too_soon(told, which) {
+        let next = self.next(told, which).filter(|next| next.entry == entry && Some(next.at) == self.next_at(told))?;
+        if self.is_too_soon(told, which, next) {
             return None;
         }
-        let mut told = Told { round: told.round.with(which, entry)?, ..told.clone() };
+        let on_time = (0..ORDERS).fold(told.clone(), |told, which| self.run_out(&told, which).unwrap_or(told));
+        let mut told = Told { round: on_time.round.with(which, entry)?, ..on_time };
         told.entries[which] += 1;
         Some(told)
     }
 
-    /// The offer of an order runs out, which somebody may notice before the history tells how it ended.
+    /// The offer of an order runs out: nothing is untold that was written before its deadline.
     fn run_out(&self, told: &Told, which: Which) -> Option<Told> {
-        let round = told.round.run_out(which).filter(|_| self.is_late(told, which))?;
+        let deadline = self.deadline(told, which)?;
+        let is_over = self.next_at(told).is_none_or(|next_at| deadline <= next_at);
+        let round = told.round.run_out(which).filter(|_| is_over)?;
         Some(Told { round, ..told.clone() })
     }
 
