@@ -18,9 +18,6 @@ use super::{
     step::{Act, Answer, Call, DRIVERS, Driver, ORDERS, Step},
 };
 
-/// Entries of a history that one page holds at the most.
-const PAGE: u32 = 200;
-
 /// Two servers, and everybody as a client of each.
 pub(crate) struct Site {
     servers: Vec<Running>,
@@ -128,10 +125,13 @@ impl Site {
     }
 
     async fn entries(&self, id: OrderId) -> Vec<Written> {
-        let page = PageOf { limit: Some(PAGE), ..PageOf::default() };
-        let events = self.nodes[0].staff.order_events(id, &page).await.unwrap();
-        assert!(events.next.is_none(), "the history is longer than a page");
-        events.results.iter().filter_map(|event| recorded::read(event, |id| self.number_of(&id))).collect()
+        let (mut entries, mut page) = (Vec::new(), Some(PageOf::default()));
+        while let Some(next) = page {
+            let events = self.nodes[0].staff.order_events(id, &next).await.unwrap();
+            entries.extend(events.results.iter().filter_map(|event| recorded::read(event, |id| self.number_of(&id))));
+            page = events.next.map(PageOf::after);
+        }
+        entries
     }
 
     /// Has somebody called by way of a server, and notes the answer.
