@@ -120,7 +120,7 @@ fn others_call(dice: &mut StdRng) -> Call {
     }
 }
 
-/// Everybody at once calls about these orders.
+/// Everybody at once calls about these orders; some drivers wait until the last moment.
 async fn race(site: &Arc<Site>, orders: [OrderId; ORDERS], seed: u64) -> Vec<Operation<Step>> {
     let mut callers = JoinSet::new();
     for caller in 0..DRIVERS * DEVICES + 2 {
@@ -131,7 +131,13 @@ async fn race(site: &Arc<Site>, orders: [OrderId; ORDERS], seed: u64) -> Vec<Ope
             for _ in 0..STEPS {
                 let is_driver = caller < DRIVERS * DEVICES;
                 let call = if is_driver { drivers_call(&mut dice, caller % DRIVERS) } else { others_call(&mut dice) };
-                history.push(site.take(caller % site.nodes(), &orders, call).await);
+                let node = caller % site.nodes();
+                if let Call::Act(which, Act::Accept(_)) = call
+                    && dice.random_ratio(1, 4)
+                {
+                    site.wait_for_deadline(node, orders[which]).await;
+                }
+                history.push(site.take(node, &orders, call).await);
             }
             history
         });

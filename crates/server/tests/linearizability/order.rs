@@ -165,7 +165,7 @@ impl Order {
 
     /// How it stands after this has happened to it; nothing when that cannot happen.
     pub(crate) fn after(&self, entry: Entry) -> Option<Self> {
-        use OrderStatus::{Accepted, Arrived, Cancelled, Completed, InProgress, Pending, Searching};
+        use OrderStatus::{Accepted, Arrived, Cancelled, Completed, InProgress, Searching};
         match entry {
             Entry::Offered(driver, by) => self.offer(driver, by),
             Entry::Accepted(driver) => self.accept(driver),
@@ -181,7 +181,6 @@ impl Order {
                 may_be.then(|| Self { status: Cancelled, ..self.clone() })
             }
         }
-        .inspect(|order| debug_assert_eq!(order.status == Pending, order.offered.is_some()))
     }
 
     fn offer(&self, driver: Driver, by: By) -> Option<Self> {

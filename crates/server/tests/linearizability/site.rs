@@ -5,6 +5,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use holodrive_client::{Api, Error, PageOf};
@@ -17,6 +18,9 @@ use super::{
     recorded::{self, Record, Written},
     step::{Act, Answer, Call, DRIVERS, Driver, ORDERS, Step},
 };
+
+/// A deadline that is worth waiting for.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Two servers, and everybody as a client of each.
 pub(crate) struct Site {
@@ -132,6 +136,16 @@ impl Site {
             page = events.next.map(PageOf::after);
         }
         entries
+    }
+
+    /// Waits for the deadline of the order's live offer, where there is one that comes soon.
+    pub(crate) async fn wait_for_deadline(&self, node: usize, id: OrderId) {
+        let Some(deadline) = self.nodes[node].staff.order(id).await.unwrap().expires_at else { return };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let left = Duration::from_micros(deadline.as_micros().unsigned_abs()).saturating_sub(now);
+        if left < SOON {
+            tokio::time::sleep(left).await;
+        }
     }
 
     /// Has somebody called by way of a server, and notes the answer.

@@ -113,6 +113,15 @@ fn who_takes_one_order_loses_the_offers_of_the_others() {
 }
 
 #[test]
+fn the_histories_of_all_orders_go_by_one_clock() {
+    let steps = [ACCEPT, Step::Act(1, Accept(1), Done)];
+    let first = [(0, Offered(0, Dispatcher)), (9, Accepted(0))];
+    let second = |millis| [(0, Offered(1, Dispatcher)), (millis, Accepted(1))];
+    assert!(explains_two([&first, &second(10)], &steps));
+    assert!(!explains_two([&first, &second(8)], &steps), "he was answered before the other called");
+}
+
+#[test]
 fn entries_are_read_as_the_server_writes_them() {
     let read = |event: Value| {
         let event = serde_json::from_value(event).unwrap();
