@@ -1,49 +1,39 @@
-//! An order as everybody who asks one after another would see it.
+//! One order, as everybody who asks one after another would see it.
 
 use holodrive_protocol::{OrderStatus, socket::OfferExpiredReason};
 
-use super::checker::Model;
+use super::step::{Act, Answer, DRIVERS, Driver};
 
-pub(crate) const DRIVERS: usize = 3;
-
-/// A driver, by his number.
-pub(crate) type Driver = usize;
-
-/// A call, and its answer.
+/// What happens to an order, as its history tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Staff have it offered to a driver.
-    Assign(Driver, Answer),
-    Accept(Driver, Answer),
-    Decline(Driver, Answer),
-    Release(Driver, Answer),
-    Arrive(Driver, Answer),
-    Start(Driver, Answer),
-    Complete(Driver, Answer),
-    Cancel(Answer),
-    /// A driver asks for his orders: whether it is among those that he may accept, and whether he drives it.
-    Poll(Driver, bool, bool),
-    /// Somebody looks at it.
-    Look(OrderStatus, Option<Driver>),
+pub(crate) enum Entry {
+    Offered(Driver, By),
+    Accepted(Driver),
+    /// The driver's offer ends without him.
+    Ended(Driver, End),
+    Arrived(Driver),
+    Started(Driver),
+    Completed(Driver),
+    Released(Driver),
+    Cancelled,
 }
 
-/// What a call is told.
+/// Who offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Done,
-    OfferExpired(OfferExpiredReason),
-    InvalidTransition,
-    DriverBusy,
-    NotFound,
+pub(crate) enum By {
+    Dispatcher,
+    Staff,
 }
 
-/// What may happen without a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Alone {
-    /// Nothing: no dispatcher, no deadline that comes soon, no other order.
-    Nothing,
-    /// The dispatcher offers it, an offer runs out, and a driver takes another order.
-    Anything,
+/// Why an offer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Declined,
+    Expired,
+    Reassigned,
+    Cancelled,
+    /// He has taken another order.
+    Busy,
 }
 
 /// What a driver's last offer of it came to.
@@ -66,38 +56,100 @@ pub(crate) struct Order {
     /// Who gave it back is not asked again by the dispatcher.
     gave_back: [bool; DRIVERS],
     last: [Last; DRIVERS],
-    alone: Alone,
 }
 
 impl Order {
     /// As it is made.
-    pub(crate) fn new(alone: Alone) -> Self {
+    pub(crate) fn new() -> Self {
         let (gave_back, last) = ([false; DRIVERS], [Last::Never; DRIVERS]);
-        let (status, driver, offered) = (OrderStatus::Searching, None, None);
-        Self { status, driver, offered, is_overdue: false, gave_back, last, alone }
+        Self { status: OrderStatus::Searching, driver: None, offered: None, is_overdue: false, gave_back, last }
     }
 
-    fn offer(mut self, driver: Driver) -> Self {
-        (self.status, self.offered, self.is_overdue) = (OrderStatus::Pending, Some(driver), false);
-        self.last[driver] = Last::Live;
-        self
+    pub(crate) fn status(&self) -> OrderStatus {
+        self.status
     }
 
-    /// The live offer ends, and the order searches again.
-    fn end_offer(mut self, last: Last) -> Self {
-        if let Some(driver) = self.offered.take() {
-            self.last[driver] = last;
-        }
-        (self.status, self.is_overdue) = (OrderStatus::Searching, false);
-        self
+    /// Who drives it, or drove it to its end.
+    pub(crate) fn driver(&self) -> Option<Driver> {
+        self.driver
     }
 
-    fn may_accept(&self, driver: Driver) -> bool {
+    /// Whose offer has not ended; it may be overdue.
+    pub(crate) fn offered(&self) -> Option<Driver> {
+        self.offered
+    }
+
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.is_overdue
+    }
+
+    pub(crate) fn may_accept(&self, driver: Driver) -> bool {
         self.offered == Some(driver) && !self.is_overdue
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether nobody has it yet.
+    pub(crate) fn is_open(&self) -> bool {
         matches!(self.status, OrderStatus::Searching | OrderStatus::Pending)
+    }
+
+    pub(crate) fn is_driven_by(&self, driver: Driver) -> bool {
+        let is_trip = matches!(self.status, OrderStatus::Accepted | OrderStatus::Arrived | OrderStatus::InProgress);
+        is_trip && self.driver == Some(driver)
+    }
+
+    /// The time of its offer runs out; nothing when there is none, or has been before.
+    pub(crate) fn run_out(&self) -> Option<Self> {
+        (self.offered.is_some() && !self.is_overdue).then(|| Self { is_overdue: true, ..self.clone() })
+    }
+
+    /// What an act is told, and what it does to this order; the drivers' other orders do not count.
+    pub(crate) fn answer(&self, act: Act) -> (Answer, Vec<Entry>) {
+        match act {
+            Act::Assign(driver) => self.assign(driver),
+            Act::Accept(driver) if self.may_accept(driver) => (Answer::Done, vec![Entry::Accepted(driver)]),
+            Act::Accept(driver) if self.driver == Some(driver) && self.status != OrderStatus::Cancelled => {
+                (Answer::Done, Vec::new())
+            }
+            Act::Decline(driver) if self.may_accept(driver) => {
+                (Answer::Done, vec![Entry::Ended(driver, End::Declined)])
+            }
+            Act::Accept(driver) | Act::Decline(driver) => (Answer::OfferExpired(self.why_not(driver)), Vec::new()),
+            Act::Release(driver) => self.go_on(driver, Entry::Released(driver)),
+            Act::Arrive(driver) => self.go_on(driver, Entry::Arrived(driver)),
+            Act::Start(driver) => self.go_on(driver, Entry::Started(driver)),
+            Act::Complete(driver) => self.go_on(driver, Entry::Completed(driver)),
+            Act::Cancel => self.cancel(),
+        }
+    }
+
+    fn assign(&self, driver: Driver) -> (Answer, Vec<Entry>) {
+        if !self.is_open() {
+            return (Answer::InvalidTransition, Vec::new());
+        }
+        if self.may_accept(driver) {
+            return (Answer::Done, Vec::new());
+        }
+        let end = if self.is_overdue { End::Expired } else { End::Reassigned };
+        let ended = self.offered.map(|before| Entry::Ended(before, end));
+        (Answer::Done, ended.into_iter().chain([Entry::Offered(driver, By::Staff)]).collect())
+    }
+
+    fn go_on(&self, driver: Driver, entry: Entry) -> (Answer, Vec<Entry>) {
+        if self.driver != Some(driver) {
+            (Answer::NotFound, Vec::new())
+        } else if self.after(entry).is_some() {
+            (Answer::Done, vec![entry])
+        } else {
+            (Answer::InvalidTransition, Vec::new())
+        }
+    }
+
+    fn cancel(&self) -> (Answer, Vec<Entry>) {
+        if !self.is_open() && self.after(Entry::Cancelled).is_none() {
+            return (Answer::InvalidTransition, Vec::new());
+        }
+        let ended = self.offered.map(|driver| Entry::Ended(driver, End::Cancelled));
+        (Answer::Done, ended.into_iter().chain([Entry::Cancelled]).collect())
     }
 
     /// Why a driver cannot accept or decline it.
@@ -111,161 +163,67 @@ impl Order {
         }
     }
 
-    /// Every way in which it may stand a moment later, though nobody has called.
-    fn moments(&self) -> Vec<Self> {
-        let mut moments = vec![self.clone()];
-        let mut next = 0;
-        while self.alone == Alone::Anything && next < moments.len() {
-            for later in moments[next].changes() {
-                if !moments.contains(&later) {
-                    moments.push(later);
-                }
+    /// How it stands after this has happened to it; nothing when that cannot happen.
+    pub(crate) fn after(&self, entry: Entry) -> Option<Self> {
+        use OrderStatus::{Accepted, Arrived, Cancelled, Completed, InProgress, Searching};
+        match entry {
+            Entry::Offered(driver, by) => self.offer(driver, by),
+            Entry::Accepted(driver) => self.accept(driver),
+            Entry::Ended(driver, end) => self.end_offer(driver, end),
+            Entry::Arrived(driver) => self.step(driver, &[Accepted], Arrived),
+            Entry::Started(driver) => self.step(driver, &[Arrived], InProgress),
+            Entry::Completed(driver) => self.step(driver, &[InProgress], Completed),
+            Entry::Released(driver) => {
+                self.step(driver, &[Accepted, Arrived], Searching).map(|order| order.lose(driver))
             }
-            next += 1;
-        }
-        moments
-    }
-
-    fn changes(&self) -> Vec<Self> {
-        match self.status {
-            OrderStatus::Searching => {
-                let askable = (0..DRIVERS).filter(|driver| !self.gave_back[*driver]);
-                askable.map(|driver| self.clone().offer(driver)).collect()
+            Entry::Cancelled => {
+                let may_be = matches!(self.status, Searching | Accepted | Arrived);
+                may_be.then(|| Self { status: Cancelled, ..self.clone() })
             }
-            OrderStatus::Pending => {
-                vec![Self { is_overdue: true, ..self.clone() }, self.clone().end_offer(Last::Over)]
-            }
-            _ => Vec::new(),
         }
     }
 
-    /// The answer to a step, and how the order stands then.
-    fn take(self, step: Step) -> (Step, Self) {
-        match step {
-            Step::Assign(driver, _) => {
-                let (answer, order) = self.assign(driver);
-                (Step::Assign(driver, answer), order)
-            }
-            Step::Accept(driver, _) => {
-                let (answer, order) = self.accept(driver);
-                (Step::Accept(driver, answer), order)
-            }
-            Step::Decline(driver, _) if self.may_accept(driver) => {
-                (Step::Decline(driver, Answer::Done), self.end_offer(Last::Over))
-            }
-            Step::Decline(driver, _) => (Step::Decline(driver, Answer::OfferExpired(self.why_not(driver))), self),
-            Step::Release(driver, _) => {
-                let (answer, order) = self.release(driver);
-                (Step::Release(driver, answer), order)
-            }
-            Step::Arrive(driver, _) => {
-                let (answer, order) = self.go_on(driver, OrderStatus::Accepted, OrderStatus::Arrived);
-                (Step::Arrive(driver, answer), order)
-            }
-            Step::Start(driver, _) => {
-                let (answer, order) = self.go_on(driver, OrderStatus::Arrived, OrderStatus::InProgress);
-                (Step::Start(driver, answer), order)
-            }
-            Step::Complete(driver, _) => {
-                let (answer, order) = self.go_on(driver, OrderStatus::InProgress, OrderStatus::Completed);
-                (Step::Complete(driver, answer), order)
-            }
-            Step::Cancel(_) => {
-                let (answer, order) = self.cancel();
-                (Step::Cancel(answer), order)
-            }
-            Step::Poll(driver, ..) => {
-                // What has run out is ended before he is answered.
-                let is_over = self.offered == Some(driver) && self.is_overdue;
-                let order = if is_over { self.end_offer(Last::Over) } else { self };
-                let is_his = order.is_trip() && order.driver == Some(driver);
-                (Step::Poll(driver, order.may_accept(driver), is_his), order)
-            }
-            Step::Look(..) => (Step::Look(self.status, self.driver), self),
+    fn offer(&self, driver: Driver, by: By) -> Option<Self> {
+        if self.status != OrderStatus::Searching || by == By::Dispatcher && self.gave_back[driver] {
+            return None;
         }
+        let mut order = Self { status: OrderStatus::Pending, offered: Some(driver), ..self.clone() };
+        order.last[driver] = Last::Live;
+        Some(order)
     }
 
-    fn is_trip(&self) -> bool {
-        matches!(self.status, OrderStatus::Accepted | OrderStatus::Arrived | OrderStatus::InProgress)
+    fn accept(&self, driver: Driver) -> Option<Self> {
+        if !self.may_accept(driver) {
+            return None;
+        }
+        let mut order = Self { status: OrderStatus::Accepted, driver: Some(driver), offered: None, ..self.clone() };
+        order.last[driver] = Last::Over;
+        Some(order)
     }
 
-    fn assign(self, driver: Driver) -> (Answer, Self) {
-        if !self.is_open() {
-            return (Answer::InvalidTransition, self);
+    /// Only what is in time is declined or given to another, and only what is not runs out.
+    fn end_offer(&self, driver: Driver, end: End) -> Option<Self> {
+        let is_its_time = match end {
+            End::Declined | End::Reassigned => !self.is_overdue,
+            End::Expired => self.is_overdue,
+            End::Cancelled | End::Busy => true,
+        };
+        if self.offered != Some(driver) || !is_its_time {
+            return None;
         }
-        if self.may_accept(driver) {
-            return (Answer::Done, self);
-        }
-        let last = if self.is_overdue { Last::Over } else { Last::Reassigned };
-        (Answer::Done, self.end_offer(last).offer(driver))
+        let mut order = Self { status: OrderStatus::Searching, offered: None, is_overdue: false, ..self.clone() };
+        order.last[driver] = if end == End::Reassigned { Last::Reassigned } else { Last::Over };
+        Some(order)
     }
 
-    fn accept(mut self, driver: Driver) -> (Answer, Self) {
-        if self.may_accept(driver) {
-            (self.status, self.driver, self.offered) = (OrderStatus::Accepted, Some(driver), None);
-            self.last[driver] = Last::Over;
-            return (Answer::Done, self);
-        }
-        if self.driver == Some(driver) && self.status != OrderStatus::Cancelled {
-            return (Answer::Done, self);
-        }
-        (Answer::OfferExpired(self.why_not(driver)), self)
+    fn step(&self, driver: Driver, from: &[OrderStatus], to: OrderStatus) -> Option<Self> {
+        let may_be = self.driver == Some(driver) && from.contains(&self.status);
+        may_be.then(|| Self { status: to, ..self.clone() })
     }
 
-    fn release(mut self, driver: Driver) -> (Answer, Self) {
-        if self.driver != Some(driver) {
-            return (Answer::NotFound, self);
-        }
-        if !matches!(self.status, OrderStatus::Accepted | OrderStatus::Arrived) {
-            return (Answer::InvalidTransition, self);
-        }
-        (self.status, self.driver) = (OrderStatus::Searching, None);
+    fn lose(mut self, driver: Driver) -> Self {
+        self.driver = None;
         self.gave_back[driver] = true;
-        (Answer::Done, self)
-    }
-
-    fn go_on(self, driver: Driver, from: OrderStatus, to: OrderStatus) -> (Answer, Self) {
-        if self.driver != Some(driver) {
-            (Answer::NotFound, self)
-        } else if self.status == from {
-            (Answer::Done, Self { status: to, ..self })
-        } else {
-            (Answer::InvalidTransition, self)
-        }
-    }
-
-    fn cancel(self) -> (Answer, Self) {
-        if !(self.is_open() || matches!(self.status, OrderStatus::Accepted | OrderStatus::Arrived)) {
-            return (Answer::InvalidTransition, self);
-        }
-        let order = if self.offered.is_some() { self.end_offer(Last::Over) } else { self };
-        (Answer::Done, Self { status: OrderStatus::Cancelled, ..order })
-    }
-
-    /// A driver who drives another order cannot be assigned.
-    fn is_refused_for_another_order(&self, step: Step) -> bool {
-        self.alone == Alone::Anything && self.is_open() && matches!(step, Step::Assign(_, Answer::DriverBusy))
+        self
     }
 }
-
-impl Model for Order {
-    type Step = Step;
-
-    fn after(&self, step: &Step) -> Vec<Self> {
-        let mut after = Vec::new();
-        for moment in self.moments() {
-            if moment.is_refused_for_another_order(*step) {
-                after.push(moment);
-                continue;
-            }
-            let (answered, order) = moment.take(*step);
-            if answered == *step {
-                after.push(order);
-            }
-        }
-        after
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -5,17 +5,22 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use holodrive_client::{Api, Error};
+use holodrive_client::{Api, Error, PageOf};
 use holodrive_protocol::{OrderId, UserId, http::CreateOrder};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
     checker::Operation,
-    order::{Answer, DRIVERS, Driver, Step},
+    recorded::{self, Record, Written},
+    step::{Act, Answer, Call, DRIVERS, Driver, ORDERS, Step},
 };
+
+/// A deadline that is worth waiting for.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Two servers, and everybody as a client of each.
 pub(crate) struct Site {
@@ -75,12 +80,17 @@ impl Site {
         self.servers.len()
     }
 
-    pub(crate) async fn order(&self) -> OrderId {
+    /// The orders of a round.
+    pub(crate) async fn orders(&self) -> [OrderId; ORDERS] {
         let order = serde_json::from_value::<CreateOrder>(serde_json::json!({
             "address_from": "Amir Temur 1", "address_to": "Navoi 2", "latitude_from": "41.30", "longitude_from": "69.20",
             "latitude_to": "41.31", "longitude_to": "69.21",
         }));
-        self.nodes[0].rider.create_order(&order.unwrap()).await.unwrap().id
+        let (rider, order, mut orders) = (&self.nodes[0].rider, order.unwrap(), [0; ORDERS]);
+        for id in &mut orders {
+            *id = rider.create_order(&order).await.unwrap().id;
+        }
+        orders
     }
 
     /// All drivers take orders.
@@ -90,44 +100,90 @@ impl Site {
         }
     }
 
-    /// Whoever still drives something is done with it.
-    pub(crate) async fn free_drivers(&self) {
-        for driver in &self.nodes[0].drivers {
-            if let Some(trip) = driver.driver_orders_poll().await.unwrap().trip {
-                let _ = driver.arrive(trip.id).await;
-                let _ = driver.start_trip(trip.id).await;
-                driver.complete_trip(trip.id).await.unwrap();
+    /// Everything comes to its end, one after another: what can be cancelled is, the other trips are completed.
+    pub(crate) async fn finish(&self, orders: &[OrderId; ORDERS]) -> Vec<Operation<Step>> {
+        let mut history = Vec::new();
+        for which in 0..ORDERS {
+            history.push(self.take(0, orders, Call::Act(which, Act::Cancel)).await);
+        }
+        for driver in 0..DRIVERS {
+            let polled = self.take(0, orders, Call::Poll(driver)).await;
+            if let Step::Poll { trip: Some(which), .. } = polled.step {
+                history.push(self.take(0, orders, Call::Act(which, Act::Complete(driver))).await);
+            }
+            history.push(polled);
+        }
+        for which in 0..ORDERS {
+            history.push(self.take(0, orders, Call::Look(which)).await);
+        }
+        history
+    }
+
+    /// What the server has written down of the orders.
+    pub(crate) async fn record(&self, orders: &[OrderId; ORDERS]) -> Record {
+        let mut record = Record(Default::default());
+        for (id, entries) in orders.iter().zip(&mut record.0) {
+            *entries = self.entries(*id).await;
+        }
+        record
+    }
+
+    async fn entries(&self, id: OrderId) -> Vec<Written> {
+        let (mut entries, mut page) = (Vec::new(), Some(PageOf::default()));
+        while let Some(next) = page {
+            let events = self.nodes[0].staff.order_events(id, &next).await.unwrap();
+            entries.extend(events.results.iter().filter_map(|event| recorded::read(event, |id| self.number_of(&id))));
+            page = events.next.map(PageOf::after);
+        }
+        entries
+    }
+
+    /// Waits for the deadline of the order's live offer, where there is one that comes soon.
+    pub(crate) async fn wait_for_deadline(&self, node: usize, id: OrderId) {
+        let Some(deadline) = self.nodes[node].staff.order(id).await.unwrap().expires_at else { return };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let left = Duration::from_micros(deadline.as_micros().unsigned_abs()).saturating_sub(now);
+        if left < SOON {
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// Has somebody called by way of a server, and notes the answer.
+    pub(crate) async fn take(&self, node: usize, orders: &[OrderId; ORDERS], call: Call) -> Operation<Step> {
+        let called = self.clock.fetch_add(1, Ordering::SeqCst);
+        let step = self.call(&self.nodes[node], orders, call).await;
+        Operation { called, answered: self.clock.fetch_add(1, Ordering::SeqCst), step }
+    }
+
+    async fn call(&self, node: &Clients, orders: &[OrderId; ORDERS], call: Call) -> Step {
+        match call {
+            Call::Act(which, act) => Step::Act(which, act, self.act(node, orders[which], act).await),
+            Call::Poll(driver) => {
+                let polled = node.drivers[driver].driver_orders_poll().await.unwrap();
+                let which = |id| orders.iter().position(|other| *other == id).expect("an order of this round");
+                let mut offered = [false; ORDERS];
+                polled.results.iter().for_each(|order| offered[which(order.id)] = true);
+                Step::Poll { driver, offered, trip: polled.trip.map(|order| which(order.id)) }
+            }
+            Call::Look(which) => {
+                let order = node.staff.order(orders[which]).await.unwrap();
+                let driver = order.driver_id.map(|id| self.number_of(&id));
+                Step::Look { order: which, status: order.status, driver }
             }
         }
     }
 
-    /// Has somebody take a step by way of a server, and notes the answer; the one in `step` does not matter.
-    pub(crate) async fn take(&self, node: usize, id: OrderId, step: Step) -> Operation<Step> {
-        let called = self.clock.fetch_add(1, Ordering::SeqCst);
-        let step = self.call(&self.nodes[node], id, step).await;
-        Operation { called, answered: self.clock.fetch_add(1, Ordering::SeqCst), step }
-    }
-
-    async fn call(&self, node: &Clients, id: OrderId, step: Step) -> Step {
+    async fn act(&self, node: &Clients, id: OrderId, act: Act) -> Answer {
         let drivers = &node.drivers;
-        match step {
-            Step::Assign(who, _) => Step::Assign(who, answer(node.staff.assign_order(id, self.driver_ids[who]).await)),
-            Step::Accept(who, _) => Step::Accept(who, answer(drivers[who].accept_order(id).await)),
-            Step::Decline(who, _) => Step::Decline(who, answer(drivers[who].decline_order(id).await)),
-            Step::Release(who, _) => Step::Release(who, answer(drivers[who].release_order(id).await)),
-            Step::Arrive(who, _) => Step::Arrive(who, answer(drivers[who].arrive(id).await)),
-            Step::Start(who, _) => Step::Start(who, answer(drivers[who].start_trip(id).await)),
-            Step::Complete(who, _) => Step::Complete(who, answer(drivers[who].complete_trip(id).await)),
-            Step::Cancel(_) => Step::Cancel(answer(node.rider.cancel_order(id).await)),
-            Step::Poll(who, ..) => {
-                let orders = drivers[who].driver_orders_poll().await.unwrap();
-                let is_offered = orders.results.iter().any(|order| order.id == id);
-                Step::Poll(who, is_offered, orders.trip.is_some_and(|order| order.id == id))
-            }
-            Step::Look(..) => {
-                let order = node.staff.order(id).await.unwrap();
-                Step::Look(order.status, order.driver_id.map(|id| self.number_of(&id)))
-            }
+        match act {
+            Act::Assign(who) => answer(node.staff.assign_order(id, self.driver_ids[who]).await),
+            Act::Accept(who) => answer(drivers[who].accept_order(id).await),
+            Act::Decline(who) => answer(drivers[who].decline_order(id).await),
+            Act::Release(who) => answer(drivers[who].release_order(id).await),
+            Act::Arrive(who) => answer(drivers[who].arrive(id).await),
+            Act::Start(who) => answer(drivers[who].start_trip(id).await),
+            Act::Complete(who) => answer(drivers[who].complete_trip(id).await),
+            Act::Cancel => answer(node.rider.cancel_order(id).await),
         }
     }
 
