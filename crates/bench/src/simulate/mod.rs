@@ -51,7 +51,8 @@ async fn simulate(place: &Place, args: &Args, days: &Days) -> anyhow::Result<()>
         say(&format!("violation: {violation}"))?;
     }
     let runs: usize = cases.iter().map(|case| case.runs.len()).sum();
-    say(&format!("{runs} runs in {} s", number(began.elapsed().as_secs_f64(), 1)))?;
+    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    say(&format!("{runs} in {} s", number(began.elapsed().as_secs_f64(), 1)))?;
     if let Some(folder) = &args.report {
         report::write(folder, args, &cases)?;
     }

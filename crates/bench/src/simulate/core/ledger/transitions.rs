@@ -285,7 +285,9 @@ mod tests {
                     0 if ledger.orders.len() < 40 => _ = ledger.create(point(0.0, 0.0).unwrap(), now),
                     1 => {
                         let others = ledger.accept(offer, now).map_or(Vec::new(), |accepted| accepted.others);
-                        others.into_iter().for_each(|other| _ = ledger.end_offer(other, OfferEnd::Withdrawn, now));
+                        for other in others {
+                            ledger.end_offer(other, OfferEnd::Withdrawn, now);
+                        }
                     }
                     2 => _ = ledger.end_offer(offer, OfferEnd::Declined, now),
                     3 if dice.below(5) == 0 => _ = ledger.cancel(order),
