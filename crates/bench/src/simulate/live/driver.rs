@@ -1,6 +1,10 @@
 //! A driver at his phone.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use holodrive::dispatch::Point;
@@ -47,6 +51,8 @@ pub(super) struct Driver {
     /// How often he was asked for each order.
     asked: BTreeMap<OrderId, u64>,
     ride: Option<Ride>,
+    /// Orders that he was told are his.
+    had: BTreeSet<OrderId>,
 }
 
 impl Driver {
@@ -67,6 +73,7 @@ impl Driver {
             shown: BTreeMap::new(),
             asked: BTreeMap::new(),
             ride: None,
+            had: BTreeSet::new(),
             city,
         }
     }
@@ -141,8 +148,8 @@ impl Driver {
             Some(M::OrderCancelledByRider { order_id, .. } | M::OrderCancelled { order_id, .. }) => {
                 self.cancelled(order_id);
             }
-            // His connection was lost just when he was given the order.
-            Some(M::ActiveRideSnapshot { order }) if self.ride.is_none() => self.take_up(&order)?,
+            // His connection was lost just when he was given the order. One that he knows may be over by now.
+            Some(M::ActiveRideSnapshot { order }) if !self.had.contains(&order.id) => self.take_up(&order)?,
             Some(M::ConnectionEstablished { .. } | M::ActiveRideSnapshot { .. }) => {}
             // What had come before the phone was back has been read.
             None if arrival.is("pong") => self.look(),
@@ -216,6 +223,7 @@ impl Driver {
     fn take_up(&mut self, order: &Order) -> anyhow::Result<()> {
         let (now, trip) = (self.city.pace.now(), super::trip_of(order)?);
         self.shown.remove(&order.id);
+        self.had.insert(order.id);
         if let Some(ride) = self.ride {
             let (number, id) = (self.number, order.id);
             self.city

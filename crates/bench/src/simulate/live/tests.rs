@@ -80,8 +80,12 @@ async fn start(seed: u64, people: People) -> (Driver, Peer, Arc<City>) {
 }
 
 fn new_order() -> DriverServerMessage {
+    DriverServerMessage::NewOrder { order: order(), message: String::new() }
+}
+
+fn order() -> Order {
     let (here, now) = (point(41.3, 69.2).unwrap(), Timestamp::from_micros(now_micros()));
-    let order = Order {
+    Order {
         id: 7,
         order_code: "ORD-000007".to_owned(),
         status: OrderStatus::Pending,
@@ -104,16 +108,15 @@ fn new_order() -> DriverServerMessage {
         driver_id: None,
         conversation_id: None,
         pin: None,
-    };
-    DriverServerMessage::NewOrder { order, message: String::new() }
+    }
 }
 
 fn violations(city: &City) -> Vec<String> {
     city.record.outcome(&city.scenario, at(0)).violations.first
 }
 
-/// What is found when work ends after these messages.
-async fn found_at_the_end(messages: &[DriverServerMessage]) -> Vec<String> {
+/// The city when work has ended after these messages.
+async fn city_after(messages: &[DriverServerMessage]) -> Arc<City> {
     let silent = people(&["--accept", "0", "--decline", "0", "--unreachable", "0", "--outages-per-hour", "0"]);
     let (driver, mut peer, city) = start(1, silent).await;
     for message in messages {
@@ -123,15 +126,24 @@ async fn found_at_the_end(messages: &[DriverServerMessage]) -> Vec<String> {
     stop.send(()).unwrap();
     let (worked, _) = tokio::join!(driver.work(stopped), peer.hear("nothing"));
     worked.unwrap();
-    violations(&city)
+    city
 }
 
 #[tokio::test]
 async fn who_is_never_told_how_his_offer_ended_is_noticed() {
     let ended = DriverServerMessage::OrderTimeout { order_id: 7, message: String::new() };
-    assert_eq!(found_at_the_end(&[new_order(), ended]).await, Vec::<String>::new());
+    let told_the_end = city_after(&[new_order(), ended]).await;
+    assert_eq!(violations(&told_the_end), Vec::<String>::new());
     let told = ["driver 1 was never told how his offer of order 7 ended"];
-    assert_eq!(found_at_the_end(&[new_order()]).await, told);
+    let never_told = city_after(&[new_order()]).await;
+    assert_eq!(violations(&never_told), told);
+}
+
+#[tokio::test]
+async fn who_was_given_an_order_while_his_connection_was_lost_drives_it_once() {
+    let snapshot = || DriverServerMessage::ActiveRideSnapshot { order: order() };
+    let city = city_after(&[snapshot(), snapshot()]).await;
+    assert_eq!((city.record.driving(), violations(&city)), (1, Vec::new()));
 }
 
 #[tokio::test]
