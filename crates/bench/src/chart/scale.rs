@@ -19,15 +19,20 @@ impl Scale {
         Self { least, most, is_logarithmic: true }
     }
 
-    /// From the round number below all values to the round number above them.
+    /// From the round number below all values to the round number above them: whole numbers, as ticks are labelled.
     pub(crate) fn around(values: impl Iterator<Item = f64>) -> Self {
         let (least, most) =
             values.fold((f64::MAX, f64::MIN), |(least, most), value| (least.min(value), most.max(value)));
         if least > most {
             return Self::linear(0.0, 1.0);
         }
-        let step = round_step((most - least).max(most.abs() / 100.0).max(f64::MIN_POSITIVE) / 4.0);
-        Self::linear((least / step).floor() * step, (most / step).ceil() * step)
+        let step = whole_step((most - least).max(most.abs() / 100.0) / 4.0);
+        let (least, most) = ((least / step).floor() * step, (most / step).ceil() * step);
+        match most > least {
+            true => Self::linear(least, most),
+            false if least > 0.0 => Self::linear(least - step, most),
+            false => Self::linear(least, most + step),
+        }
     }
 
     /// 0 at the one end, 1 at the other; what is beyond stays at the end.
@@ -39,7 +44,7 @@ impl Scale {
 
     /// Round numbers to label on a linear axis, about as many as said.
     pub(crate) fn ticks(self, about: f64) -> Vec<f64> {
-        self.multiples(round_step((self.most - self.least) / about))
+        self.multiples(whole_step((self.most - self.least) / about))
     }
 
     /// The multiples of a step that are on the axis.
@@ -56,7 +61,8 @@ impl Scale {
 }
 
 /// The next of 1, 2, 5, 10, 20, 50 …
-fn round_step(step: f64) -> f64 {
+fn whole_step(step: f64) -> f64 {
+    let step = step.max(1.0);
     let power = 10_f64.powf(step.log10().floor());
     let round = [1.0, 2.0, 5.0, 10.0].into_iter().find(|round| round * power >= step * 0.999);
     round.unwrap_or(10.0) * power
@@ -74,7 +80,9 @@ mod tests {
         assert_eq!(scale, Scale::linear(40.0, 100.0));
         assert_eq!(scale.ticks(4.0), [40.0, 60.0, 80.0, 100.0]);
         assert_eq!([40.0, 70.0, 100.0, 200.0].map(|value| scale.place(value)), [0.0, 0.5, 1.0, 1.0]);
-        assert_eq!(Scale::around([5.0].into_iter()).place(5.0), 0.0);
+        assert_eq!(Scale::around([13.6, 14.2].into_iter()).ticks(4.0), [13.0, 14.0, 15.0]);
+        assert_eq!(Scale::around([100.0, 100.0].into_iter()), Scale::linear(99.0, 100.0));
+        assert_eq!(Scale::around([0.0].into_iter()), Scale::linear(0.0, 1.0));
         assert_eq!(Scale::around(std::iter::empty()), Scale::linear(0.0, 1.0));
     }
 

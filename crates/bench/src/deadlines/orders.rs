@@ -1,9 +1,9 @@
 //! The riders' side: orders at an even pace, whether or not the server keeps up.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context;
-use holodrive_protocol::{Latitude, Longitude, UserId, http::CreateOrder};
+use holodrive_protocol::{Latitude, Longitude, Order, OrderId, UserId, http::CreateOrder};
 use reqwest::Client;
 use tokio::{
     task::JoinSet,
@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    latencies::Latencies,
     site::{API_KEY, Member},
+    socket::now_micros,
 };
 
 /// The south-west corner of the city, in degrees.
@@ -29,30 +29,44 @@ pub(super) fn place_of(n: usize) -> anyhow::Result<(Latitude, Longitude)> {
     Latitude::from_degrees(north).zip(Longitude::from_degrees(east)).context("a place that is not on Earth")
 }
 
-/// Each rider orders once, spread evenly over the time; gives how long the answers took.
-pub(super) async fn place(address: String, riders: Vec<Member>, within: Duration) -> anyhow::Result<Latencies> {
+/// An order; moments are microseconds since the epoch.
+#[derive(Clone, Copy)]
+pub(super) struct Placed {
+    /// When it was to be sent, whether or not it was.
+    pub(super) due_at: i64,
+    /// When the 201 arrived.
+    pub(super) acknowledged_at: i64,
+}
+
+/// Each rider orders once, spread evenly over the time.
+pub(super) async fn place(
+    address: String,
+    riders: Vec<Member>,
+    within: Duration,
+) -> anyhow::Result<HashMap<OrderId, Placed>> {
     let (client, began) = (Client::new(), Instant::now());
     let (mut answers, count) = (JoinSet::new(), u32::try_from(riders.len())?);
     for (n, rider) in (0..).zip(&riders) {
-        sleep_until(began + within * n / count).await;
+        let due = began + within * n / count;
+        sleep_until(due).await;
         // Riders stand where no driver does.
         let order = order(rider.id, count as usize + n as usize)?;
-        answers.spawn(place_one(client.clone(), format!("http://{address}/api/orders/"), order));
+        answers.spawn(place_one(client.clone(), format!("http://{address}/api/orders/"), order, due));
     }
-    let mut latencies = Latencies::new()?;
+    let mut placed = HashMap::with_capacity(riders.len());
     while let Some(answer) = answers.join_next().await {
-        latencies.record(answer??)?;
+        placed.extend([answer??]);
     }
-    Ok(latencies)
+    Ok(placed)
 }
 
-async fn place_one(client: Client, url: String, order: CreateOrder) -> anyhow::Result<Duration> {
-    let began = Instant::now();
+async fn place_one(client: Client, url: String, order: CreateOrder, due: Instant) -> anyhow::Result<(OrderId, Placed)> {
     let request = client.post(url).header("authorization", format!("Api-Key {API_KEY}")).json(&order);
     let answer = request.send().await?;
-    let (status, took) = (answer.status(), began.elapsed());
+    let (status, acknowledged_at) = (answer.status(), now_micros());
+    let due_at = acknowledged_at - i64::try_from(due.elapsed().as_micros())?;
     anyhow::ensure!(status == 201, "an order was answered {status}: {}", answer.text().await?);
-    Ok(took)
+    Ok((answer.json::<Order>().await?.id, Placed { due_at, acknowledged_at }))
 }
 
 fn order(rider_id: UserId, n: usize) -> anyhow::Result<CreateOrder> {

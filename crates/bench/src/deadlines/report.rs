@@ -1,8 +1,10 @@
 //! What the run showed.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use super::driver::Offer;
+use holodrive_protocol::OrderId;
+
+use super::{driver::Offer, orders::Placed};
 use crate::{
     latencies::{Latencies, head},
     say,
@@ -12,6 +14,8 @@ use crate::{
 const MEDIAN_BAR: Duration = Duration::from_millis(20);
 /// So must the 99th percentile.
 const P99_BAR: Duration = Duration::from_millis(100);
+/// So many percent of the orders must go to another driver as their first offers end.
+const LEAST_LATER: usize = 95;
 
 /// Everything measured in one run.
 pub(super) struct Report {
@@ -27,8 +31,7 @@ pub(super) struct Report {
     pub(super) peak_resident_kib: u64,
     /// By driver, in the order of arrival.
     pub(super) offers: Vec<Vec<Offer>>,
-    /// How long it took to have an order acknowledged.
-    pub(super) placed: Latencies,
+    pub(super) placed: HashMap<OrderId, Placed>,
 }
 
 /// What may not happen, and how often it did.
@@ -53,8 +56,8 @@ impl Faults {
 }
 
 impl Report {
-    pub(super) fn new(expected: usize) -> anyhow::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(expected: usize) -> Self {
+        Self {
             expected,
             all_live_at: 0,
             still_live: 0,
@@ -62,8 +65,8 @@ impl Report {
             cpu_ending: Duration::ZERO,
             peak_resident_kib: 0,
             offers: Vec::new(),
-            placed: Latencies::new()?,
-        })
+            placed: HashMap::new(),
+        }
     }
 
     pub(super) fn print(&self) -> anyhow::Result<()> {
@@ -74,9 +77,13 @@ impl Report {
             self.later()
         ))?;
         say(&head())?;
-        say(&self.placed.line("order acknowledged (201)"))?;
-        let offered = self.first().map(|offer| offer.offered_at.abs_diff(offer.created_at));
-        say(&Latencies::of(offered)?.line("order made -> new_order"))?;
+        let acknowledged = self.placed.values().map(|placed| micros(placed.due_at, placed.acknowledged_at));
+        say(&Latencies::of(acknowledged)?.line("order due -> 201"))?;
+        let due_at = |offer: &Offer| self.placed.get(&offer.order_id).map(|placed| placed.due_at);
+        let offered = self.first().filter_map(|offer| Some(micros(due_at(offer)?, offer.offered_at)));
+        say(&Latencies::of(offered)?.line("order due -> new_order"))?;
+        let made = self.first().map(|offer| micros(offer.created_at, offer.offered_at));
+        say(&Latencies::of(made)?.line("order made -> new_order"))?;
         say(&self.lateness()?.line("deadline -> order_timeout"))?;
         let (making, ending) = (self.cpu_making.as_secs_f64(), self.cpu_ending.as_secs_f64());
         let memory = self.peak_resident_kib / 1_024;
@@ -102,6 +109,16 @@ impl Report {
         Ok(())
     }
 
+    /// Fails when orders were not offered again as their offers ended, which is work that would have been in the way.
+    pub(super) fn check_load(&self) -> anyhow::Result<()> {
+        let (later, expected) = (self.later(), self.expected);
+        anyhow::ensure!(
+            later * 100 >= expected * LEAST_LATER,
+            "only {later} of {expected} orders were offered again: this is not the load asked for"
+        );
+        Ok(())
+    }
+
     /// Fails when the bars are missed.
     pub(super) fn check_punctual(&self) -> anyhow::Result<()> {
         let lateness = self.lateness()?;
@@ -117,7 +134,7 @@ impl Report {
     /// From deadline to arrival.
     fn lateness(&self) -> anyhow::Result<Latencies> {
         let ended = self.first().filter_map(|offer| Some((offer.expires_at, *offer.ended_at.first()?)));
-        Latencies::of(ended.map(|(expires_at, ended_at)| u64::try_from(ended_at - expires_at).unwrap_or(0)))
+        Latencies::of(ended.map(|(expires_at, ended_at)| micros(expires_at, ended_at)))
     }
 
     /// The first offer of each order.
@@ -131,8 +148,14 @@ impl Report {
     }
 }
 
+fn micros(from: i64, to: i64) -> u64 {
+    u64::try_from(to - from).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn offer(ended_at: &[i64]) -> Offer {
@@ -150,5 +173,17 @@ mod tests {
         let all = [offer(&[]), offer(&[9]), offer(&[11, 12]), offer(&[])];
         let counted = Faults::count(all[..3].iter(), all.iter());
         assert_eq!(counted, Faults { missing: 1, twice: 1, early: 1 });
+    }
+
+    #[test]
+    fn orders_that_nobody_is_asked_for_again_are_not_the_load() {
+        let later = |count| {
+            let again = (0..count).map(|_| Offer { is_first: false, ..offer(&[]) });
+            let offers = vec![again.chain([offer(&[10])]).collect()];
+            Report { offers, ..Report::new(100) }
+        };
+        later(95).check_load().unwrap();
+        let error = later(94).check_load().unwrap_err().to_string();
+        assert_eq!(error, "only 94 of 100 orders were offered again: this is not the load asked for");
     }
 }

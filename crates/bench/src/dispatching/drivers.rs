@@ -47,9 +47,13 @@ pub(super) struct Tally {
     /// By order.
     pub(super) first_offers: HashMap<OrderId, Offered>,
     pub(super) offers: u64,
+    /// Offers to drivers who answer, and whose answer is due before the end.
+    pub(super) answered: u64,
     pub(super) accepted: u64,
     pub(super) timeouts: u64,
     pub(super) positions: u64,
+    /// Of these, the ones within the measured time.
+    pub(super) measured_positions: u64,
     pub(super) unexpected: u64,
 }
 
@@ -99,7 +103,9 @@ impl Drivers {
         self.tally.offers += 1;
         self.tally.first_offers.entry(order.id).or_insert(Offered { created_at, arrived_at });
         if !self.is_silent(driver) {
-            self.answers.push(Reverse((now + self.numbers.about(self.answer), driver, order.id)));
+            let at = now + self.numbers.about(self.answer);
+            self.tally.answered += u64::from(self.schedule.is_some_and(|schedule| at < schedule.to));
+            self.answers.push(Reverse((at, driver, order.id)));
         }
     }
 
@@ -139,6 +145,7 @@ impl LineWork for Drivers {
             let driver = usize::try_from(self.tally.positions % lines.len() as u64).unwrap_or(0);
             self.tell_position(lines, driver);
             self.tally.positions += 1;
+            self.tally.measured_positions += u64::from(schedule.holds(now));
         }
         while self.answers.peek().is_some_and(|Reverse((at, ..))| *at <= now)
             && let Some(Reverse((_, driver, order_id))) = self.answers.pop()

@@ -11,27 +11,27 @@ use tokio::{
 
 use crate::{
     cities::{Cities, Numbers},
-    latencies::Latencies,
     load::Schedule,
     site::{API_KEY, Member},
     socket::now_micros,
 };
 
-/// What came of the orders within the measured time.
+/// An order; moments are microseconds since the epoch.
+#[derive(Clone, Copy)]
 pub(super) struct Placed {
-    /// When the 201 arrived, in microseconds since the epoch, by order.
-    pub(super) acknowledged_at: HashMap<OrderId, i64>,
-    /// From the moment when an order was due to its 201.
-    pub(super) took: Latencies,
+    /// When it was to be sent, whether or not it was.
+    pub(super) due_at: i64,
+    /// When the 201 arrived.
+    pub(super) acknowledged_at: i64,
 }
 
-/// So many orders a second, until the schedule's end.
+/// So many orders a second, until the schedule's end; gives those within the measured time.
 pub(super) async fn order(
     address: SocketAddr,
     riders: Vec<Member>,
     rate: u32,
     schedule: Schedule,
-) -> anyhow::Result<Placed> {
+) -> anyhow::Result<HashMap<OrderId, Placed>> {
     let (client, cities, mut numbers) = (Client::new(), Cities::new(1), Numbers::new());
     let (url, mut answers) = (format!("http://{address}/api/orders/"), JoinSet::new());
     for number in 0_u32.. {
@@ -44,15 +44,14 @@ pub(super) async fn order(
         sleep_until(Instant::from_std(due)).await;
         answers.spawn(place_one(client.clone(), url.clone(), order, due));
     }
-    let mut placed = Placed { acknowledged_at: HashMap::new(), took: Latencies::new()? };
+    let mut measured = HashMap::new();
     while let Some(answer) = answers.join_next().await {
-        let (order_id, due, at) = answer??;
+        let (order_id, due, placed) = answer??;
         if schedule.holds(due) {
-            placed.acknowledged_at.insert(order_id, at.0);
-            placed.took.record(at.1)?;
+            measured.insert(order_id, placed);
         }
     }
-    Ok(placed)
+    Ok(measured)
 }
 
 async fn place_one(
@@ -60,13 +59,14 @@ async fn place_one(
     url: String,
     order: CreateOrder,
     due: std::time::Instant,
-) -> anyhow::Result<(OrderId, std::time::Instant, (i64, Duration))> {
+) -> anyhow::Result<(OrderId, std::time::Instant, Placed)> {
     let request = client.post(url).header("authorization", format!("Api-Key {API_KEY}")).json(&order);
     let answer = request.send().await?;
-    let (status, at) = (answer.status(), (now_micros(), due.elapsed()));
+    let (status, acknowledged_at) = (answer.status(), now_micros());
+    let due_at = acknowledged_at - i64::try_from(due.elapsed().as_micros())?;
     let text = answer.text().await?;
     anyhow::ensure!(status == 201, "an order was answered {status}: {text}");
-    Ok((serde_json::from_str::<Order>(&text)?.id, due, at))
+    Ok((serde_json::from_str::<Order>(&text)?.id, due, Placed { due_at, acknowledged_at }))
 }
 
 fn new_order(rider_id: UserId, cities: &Cities, numbers: &mut Numbers) -> anyhow::Result<CreateOrder> {

@@ -1,6 +1,10 @@
 //! What can be said on the command line.
 
-use std::{ops::Range, path::PathBuf, time::Duration};
+use std::{
+    ops::{Range, RangeInclusive},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::{
     own::Own,
@@ -22,6 +26,9 @@ pub(crate) struct Args {
     /// Simulate so many days that differ by chance, the same for every rule [default: 5; with --live: 1]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: Option<u64>,
+    /// Simulate the day of this seed alone, as to look closely at what was told of it
+    #[arg(long, value_name = "NUMBER", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(1..))]
+    seed: Option<u64>,
     /// Hours of the day; the extract within this program has 16-20, everything else needs --download first
     #[arg(long, value_name = "FROM-TO", default_value = "16-20", value_parser = hours)]
     pub(crate) hours: Range<u8>,
@@ -119,9 +126,10 @@ impl Args {
         if self.drivers.is_empty() { usual() } else { self.drivers.clone() }
     }
 
-    /// How many days.
-    pub(crate) fn seeds(&self) -> u64 {
-        self.seeds.unwrap_or(if self.live { 1 } else { 5 })
+    /// Which days.
+    pub(crate) fn seeds(&self) -> RangeInclusive<u64> {
+        let count = self.seeds.unwrap_or(if self.live { 1 } else { 5 });
+        self.seed.map_or(1..=count, |seed| seed..=seed)
     }
 
     /// Refuses what cannot be.
@@ -212,6 +220,15 @@ pub(crate) mod tests {
         assert_eq!(supplies[1].name, "25 drivers");
         assert!(Cli::try_parse_from(["simulate", "--drivers", "many"]).is_err());
         assert!(Cli::try_parse_from(["simulate", "--hours", "20-16"]).is_err());
+    }
+
+    #[test]
+    fn days_are_counted_from_one_or_named() {
+        assert_eq!(args(&[]).seeds(), 1..=5);
+        assert_eq!(args(&["--live"]).seeds(), 1..=1);
+        assert_eq!(args(&["--seeds", "3"]).seeds(), 1..=3);
+        assert_eq!(args(&["--seed", "3"]).seeds(), 3..=3);
+        assert!(Cli::try_parse_from(["simulate", "--seed", "3", "--seeds", "3"]).is_err());
     }
 
     #[test]

@@ -40,33 +40,47 @@ pub(crate) struct Case {
 }
 
 /// The trips of each seed.
-pub(crate) struct Days(Vec<Vec<Trip>>);
+pub(crate) struct Days(Vec<(u64, Vec<Trip>)>);
 
 impl Days {
     /// From the operator's file, or from the demand of the city.
     pub(crate) fn load(args: &Args) -> anyhow::Result<Self> {
         let days: Vec<_> = if let Some(file) = &args.data.demand {
             let trips = demand::read_operators_trips(file)?;
-            (0..args.seeds()).map(|_| trips.clone()).collect()
+            ensure_some_count(&trips, args.warm_up).with_context(|| file.display().to_string())?;
+            args.seeds().map(|seed| (seed, trips.clone())).collect()
         } else {
             let city = Demand::load(&args.data.data, &args.hours)?;
-            (1..=args.seeds()).map(|seed| city.trips(&args.hours, args.requests_per_hour, seed)).collect()
+            args.seeds().map(|seed| (seed, city.trips(&args.hours, args.requests_per_hour, seed))).collect()
         };
         Ok(Self(days))
     }
 
     /// Each day with so many drivers.
     pub(crate) fn scenarios(&self, supply: &Supply, args: &Args) -> anyhow::Result<Vec<Scenario>> {
-        let scenario = |(seed, trips): (u64, &Vec<Trip>)| {
-            Scenario::new(seed, trips.clone(), supply.drivers, args.warm_up).context("there are no requests")
+        let scenario = |(seed, trips): &(u64, Vec<Trip>)| {
+            Scenario::new(*seed, trips.clone(), supply.drivers, args.warm_up).context("there are no requests")
         };
-        (1..).zip(&self.0).map(scenario).collect()
+        self.0.iter().map(scenario).collect()
     }
 
     /// Writes the first day's trips in the form that is read.
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
-        demand::write_trips(file, self.0.first().map_or(&[], Vec::as_slice))
+        demand::write_trips(file, self.0.first().map_or(&[], |(_, trips)| trips))
     }
+}
+
+/// Refuses trips that are over before the city has filled.
+fn ensure_some_count(trips: &[Trip], warm_up: Duration) -> anyhow::Result<()> {
+    let ends = trips.iter().map(|trip| trip.requested_at);
+    let span = ends.clone().max().zip(ends.min()).map_or(Duration::ZERO, |(last, first)| last.since(first));
+    anyhow::ensure!(
+        warm_up.is_zero() || warm_up < span,
+        "the trips span {} s, and --warm-up leaves out the first {} s: no order would count",
+        span.as_secs(),
+        warm_up.as_secs()
+    );
+    Ok(())
 }
 
 /// Runs every rule in every supply on every day.
@@ -136,13 +150,19 @@ fn run_all(jobs: &[Job], people: &People) -> Vec<(Outcome, Duration)> {
     done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
+/// What must never be, with the run in which it was seen.
+pub(crate) fn violations(cases: &[Case]) -> impl Iterator<Item = String> {
+    let runs = cases.iter().flat_map(|case| case.outcomes.iter().map(move |outcome| (case, outcome)));
+    runs.flat_map(|(Case { rule, supply, .. }, Outcome { seed, violations, .. })| {
+        let told = move |text| format!("{}, {}, seed {seed}: {text}", rule.name, supply.name);
+        violations.first.iter().map(told)
+    })
+}
+
 /// Whether what must be shown is shown.
 pub(crate) fn check(cases: &[Case]) -> anyhow::Result<()> {
-    for case in cases {
-        let violations = case.outcomes.iter().flat_map(|outcome| &outcome.violations.first).cloned();
-        let violations: Vec<_> = violations.collect();
-        anyhow::ensure!(violations.is_empty(), "{}, {}: {}", case.rule.name, case.supply.name, violations.join("; "));
-    }
+    let violations: Vec<_> = violations(cases).collect();
+    anyhow::ensure!(violations.is_empty(), "what must never be was seen: {}", violations.join("; "));
     let lead = lead(cases, TIGHT)?;
     anyhow::ensure!(
         lead >= LEAD,
@@ -173,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::simulate::{
-        moment::at,
+        moment::{SECOND, at},
         outcome::{End, OfferEnds, OrderOutcome, Violations},
         rules,
     };
@@ -184,7 +204,7 @@ mod tests {
         let order = |n| if n < served { taken } else { End::Left(Duration::ZERO) };
         let orders = (0..1_000).map(|n| OrderOutcome { requested_at: at(0), offers: 1, end: order(n) }).collect();
         let (offers, violations) = (OfferEnds::default(), Violations::default());
-        let outcome = Outcome { orders, offers, idle: 0.0, violations, simulated: Duration::from_secs(1) };
+        let outcome = Outcome { seed: 2, orders, offers, idle: 0.0, violations, simulated: Duration::from_secs(1) };
         let runs = vec![Metrics::new(&outcome, Duration::from_secs(1))];
         let rule = rules::parse(rule).unwrap().remove(0);
         Case { rule, supply: supply.parse().unwrap(), runs, outcomes: vec![outcome] }
@@ -211,9 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn trips_that_are_over_before_any_counts_are_refused() {
+        let here = demand::point(0.0, 0.0).unwrap();
+        let trip = |second| Trip { requested_at: at(second * SECOND), from: here, to: here };
+        let count = |warm_up| ensure_some_count(&[trip(90), trip(0)], Duration::from_secs(warm_up));
+        let told = "the trips span 90 s, and --warm-up leaves out the first 90 s: no order would count";
+        assert_eq!(count(90).unwrap_err().to_string(), told);
+        assert!(count(89).is_ok() && ensure_some_count(&[trip(0)], Duration::ZERO).is_ok());
+    }
+
+    #[test]
     fn a_violation_is_enough_to_fail() {
         let mut cases = cases([900, 700], [950, 900]);
         cases[3].outcomes[0].violations.add(|| "two drivers".to_owned());
-        assert_eq!(check(&cases).unwrap_err().to_string(), "oldest-300, loose: two drivers");
+        let told = ["oldest-300, loose, seed 2: two drivers"];
+        assert_eq!(violations(&cases).collect::<Vec<_>>(), told);
+        assert_eq!(check(&cases).unwrap_err().to_string(), format!("what must never be was seen: {}", told[0]));
     }
 }

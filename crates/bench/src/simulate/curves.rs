@@ -40,7 +40,8 @@ pub(super) fn draw(cases: &[Case]) -> Vec<Chart> {
     );
     let mut charts = vec![served, age];
     for cases in supplies(cases) {
-        charts.extend([answers(cases), day(cases)]);
+        charts.push(answers(cases));
+        charts.extend(day(cases));
     }
     charts
 }
@@ -53,7 +54,8 @@ fn dots_of(cases: &[Case], name: &str, title: &str, unit: &str, digits: usize, f
     };
     let panel = |cases: &[Case]| Panel { title: supply(cases), rows: cases.iter().map(row).collect() };
     let panels: Vec<_> = supplies(cases).map(panel).collect();
-    let unit = format!("{unit}; small dots: single days");
+    let days = if cases.iter().any(|case| case.runs.len() > 1) { "; small dots: single days" } else { "" };
+    let unit = format!("{unit}{days}");
     Chart { name: name.to_owned(), title: title.to_owned(), svg: dots::draw(title, &unit, digits, &panels) }
 }
 
@@ -92,14 +94,17 @@ fn taken_after(orders: &[OrderOutcome]) -> Vec<(f64, f64)> {
     seconds.map(|until| (until, share(until))).collect()
 }
 
-/// How many of the orders of each quarter of an hour were taken.
-fn day(cases: &[Case]) -> Chart {
+/// How many of the orders of each quarter of an hour were taken; nothing where there is only one.
+fn day(cases: &[Case]) -> Option<Chart> {
     let curves: Vec<_> = cases
         .iter()
         .map(|case| Curve { label: case.rule.name.clone(), points: by_quarter(case), own: case.rule.name == OURS })
         .collect();
     let times = curves.iter().flat_map(|curve| &curve.points);
     let (from, to) = times.clone().fold((f64::MAX, f64::MIN), |(from, to), (at, _)| (from.min(*at), to.max(*at)));
+    if from >= to {
+        return None;
+    }
     let least = times.map(|(_, served)| *served).fold(100.0, f64::min);
     let scale = Scale::linear(from, to);
     let step = [0.25, 0.5, 1.0, 2.0].into_iter().find(|step| (to - from) / step <= 8.0).unwrap_or(4.0);
@@ -107,7 +112,7 @@ fn day(cases: &[Case]) -> Chart {
     let up = percents(Scale::around([least, 100.0].into_iter()));
     let title = format!("Served over the day: {}", supply(cases));
     let svg = lines::draw(&title, "percent of the orders of each quarter of an hour", &across, &up, &curves);
-    Chart { name: format!("day-{}", file_name(cases)), title, svg }
+    Some(Chart { name: format!("day-{}", file_name(cases)), title, svg })
 }
 
 /// Hours of the day, with the percentage of what was ordered in that quarter of an hour on all days together.
@@ -142,12 +147,44 @@ fn clock(hours: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::float_cmp, reason = "exact shares")]
+    #![allow(clippy::float_cmp, clippy::unwrap_used, reason = "exact shares; tests")]
 
     use std::time::Duration;
 
     use super::*;
-    use crate::simulate::moment::at;
+    use crate::simulate::{
+        moment::at,
+        outcome::{OfferEnds, Outcome, Violations},
+        rules,
+    };
+
+    /// One rule, one day, and an order in each of these quarters of an hour.
+    fn case(quarters: &[i64]) -> Case {
+        let order = |quarter: &i64| OrderOutcome {
+            requested_at: at(quarter * 15 * MINUTE),
+            offers: 1,
+            end: End::Accepted { after: Duration::ZERO, pickup_km: 0.0, wait: Duration::ZERO },
+        };
+        let outcome = Outcome {
+            seed: 1,
+            orders: quarters.iter().map(order).collect(),
+            offers: OfferEnds::default(),
+            idle: 0.0,
+            violations: Violations::default(),
+            simulated: Duration::from_secs(1),
+        };
+        let runs = vec![Metrics::new(&outcome, Duration::from_secs(1))];
+        let (rule, supply) = (rules::parse(OURS).unwrap().remove(0), "3".parse().unwrap());
+        Case { rule, supply, runs, outcomes: vec![outcome] }
+    }
+
+    #[test]
+    fn a_single_quarter_has_no_curve_and_a_single_day_no_dots() {
+        let names = |quarters: &[i64]| draw(&[case(quarters)]).into_iter().map(|chart| chart.name).collect::<Vec<_>>();
+        assert_eq!(names(&[64, 64]), ["served", "age", "accept-3-drivers"]);
+        assert_eq!(names(&[64, 65]), ["served", "age", "accept-3-drivers", "day-3-drivers"]);
+        assert!(!draw(&[case(&[64])])[0].svg.contains("single days"));
+    }
 
     #[test]
     fn the_curve_ends_where_the_share_of_the_served_is() {

@@ -57,7 +57,7 @@ impl Spread {
 impl Metrics {
     /// `took` is how long the run took in reality.
     pub(crate) fn new(outcome: &Outcome, took: Duration) -> Self {
-        let Outcome { orders, offers, idle, violations, simulated } = outcome;
+        let Outcome { orders, offers, idle, violations, simulated, .. } = outcome;
         let served = |pick: fn(Duration, f64, Duration) -> f64| {
             Spread::of(accepted(orders).map(|(after, km, wait)| pick(after, km, wait)).collect())
         };
@@ -142,7 +142,7 @@ mod tests {
         let orders = ends.map(|end| OrderOutcome { requested_at: at(0), offers: 2, end }).to_vec();
         let offers = OfferEnds { accepted: 2, declined: 1, expired: 4, unreachable: 1, withdrawn: 0 };
         let violations = Violations { count: 3, first: Vec::new() };
-        let outcome = Outcome { orders, offers, idle: 0.25, violations, simulated: seconds(100) };
+        let outcome = Outcome { seed: 1, orders, offers, idle: 0.25, violations, simulated: seconds(100) };
         let metrics = Metrics::new(&outcome, seconds(1));
         assert_eq!([metrics.served, metrics.left, metrics.no_driver], [50.0, 25.0, 25.0]);
         assert_eq!([metrics.accept.mean, metrics.accept.p50, metrics.accept.p95], [15.0, 10.0, 20.0]);

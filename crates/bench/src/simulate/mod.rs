@@ -23,7 +23,7 @@ mod tests;
 use std::time::Instant;
 
 pub(crate) use args::Args;
-use comparison::{Days, check, compare, compare_live};
+use comparison::{Days, check, compare, compare_live, violations};
 use demand::Demand;
 
 use crate::{numbers::number, say, server::Place};
@@ -47,11 +47,12 @@ async fn simulate(place: &Place, args: &Args, days: &Days) -> anyhow::Result<()>
     let began = Instant::now();
     let cases = if args.live { compare_live(place, args, days).await? } else { compare(args, days)? };
     say(&table::markdown(&cases))?;
-    for violation in cases.iter().flat_map(|case| &case.outcomes).flat_map(|outcome| &outcome.violations.first) {
+    for violation in violations(&cases) {
         say(&format!("violation: {violation}"))?;
     }
     let runs: usize = cases.iter().map(|case| case.runs.len()).sum();
-    say(&format!("{runs} runs in {} s", number(began.elapsed().as_secs_f64(), 1)))?;
+    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    say(&format!("{runs} in {} s", number(began.elapsed().as_secs_f64(), 1)))?;
     if let Some(folder) = &args.report {
         report::write(folder, args, &cases)?;
     }

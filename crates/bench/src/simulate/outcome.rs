@@ -43,18 +43,42 @@ pub(crate) struct OrderOutcome {
     pub(crate) end: End,
 }
 
-/// How offers ended.
+/// How an offer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfferEnd {
+    Accepted,
+    Declined,
+    Expired,
+    Unreachable,
+    /// The rider left, another driver was faster, or the driver took another order.
+    Withdrawn,
+}
+
+/// How the offers of the orders that count ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OfferEnds {
     pub(crate) accepted: u64,
     pub(crate) declined: u64,
     pub(crate) expired: u64,
     pub(crate) unreachable: u64,
-    /// The rider left, another driver was faster, or the driver took another order.
     pub(crate) withdrawn: u64,
 }
 
 impl OfferEnds {
+    pub(crate) fn count(ends: impl Iterator<Item = OfferEnd>) -> Self {
+        let mut counts = Self::default();
+        for end in ends {
+            match end {
+                OfferEnd::Accepted => counts.accepted += 1,
+                OfferEnd::Declined => counts.declined += 1,
+                OfferEnd::Expired => counts.expired += 1,
+                OfferEnd::Unreachable => counts.unreachable += 1,
+                OfferEnd::Withdrawn => counts.withdrawn += 1,
+            }
+        }
+        counts
+    }
+
     pub(crate) const fn all(self) -> u64 {
         self.accepted + self.declined + self.expired + self.unreachable + self.withdrawn
     }
@@ -83,6 +107,7 @@ impl Violations {
 /// Everything about one run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
+    pub(crate) seed: u64,
     /// The orders that count.
     pub(crate) orders: Vec<OrderOutcome>,
     pub(crate) offers: OfferEnds,

@@ -17,10 +17,10 @@ pub(crate) struct People {
     /// Share of offers that drivers decline; those that are left stay without an answer
     #[arg(long, value_name = "SHARE", default_value_t = 0.10, value_parser = share)]
     decline: f64,
-    /// Of the offers without an answer, the share that never gets to the phone
+    /// Of the offers without an answer, the share that does not get to the phone at once
     #[arg(long, value_name = "SHARE", default_value_t = 0.667, value_parser = share)]
     unreachable: f64,
-    /// How long a phone that an offer did not get to is not heard of
+    /// How long a phone that an offer did not get to is not heard of; an offer that is still live then is shown
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     unreachable_for: Duration,
     /// Time in which half of the drivers who answer have answered (log-normal)
@@ -61,7 +61,7 @@ pub(crate) enum Answer {
     Decline(Duration),
     /// The phone shows it, and nobody answers.
     Silence,
-    /// It never gets to the phone.
+    /// It does not get to the phone, which nobody hears of for a while.
     Unreachable,
 }
 

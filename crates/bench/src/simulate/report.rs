@@ -1,6 +1,6 @@
 //! The comparison as two documents with charts.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use anyhow::Context;
 
@@ -11,7 +11,7 @@ use super::{
     rules::Rule,
     table::{Table, supplies, title},
 };
-use crate::{chart::escape, say};
+use crate::{chart::escape, numbers::number, say};
 
 const HEADING: &str = "Dispatch rules compared";
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;\
@@ -85,10 +85,13 @@ fn about(args: &Args) -> String {
             args.hours.start, args.hours.end, args.requests_per_hour
         ),
     };
+    let warm_up = match args.warm_up {
+        Duration::ZERO => "All orders are counted".to_owned(),
+        time => format!("The first {} s are not counted", number(time.as_secs_f64(), 0)),
+    };
     format!(
-        "{demand}; every rule meets the same riders and drivers. The first {} minutes are not counted. Percentages, means and \
-         percentiles are means over the seeds, ± their standard deviation. What is assumed and what is left out: docs/simulator.md.",
-        args.warm_up.as_secs() / 60,
+        "{demand}; every rule meets the same riders and drivers. {warm_up}. Percentages, means and percentiles are means over \
+         the seeds, ± their standard deviation. What is assumed and what is left out: docs/simulator.md."
     )
 }
 

@@ -81,7 +81,7 @@ const NAMED: &[Named] = &[
     },
     Named {
         name: "ideal",
-        about: "a bound, not a rule: as `nearest`, but every driver accepts every offer at once",
+        about: "a bound, not a rule: as nearest, but every driver accepts every offer at once",
         settings: &[],
         mood: Mood::Ideal,
     },

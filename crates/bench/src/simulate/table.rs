@@ -15,16 +15,24 @@ struct Column {
     head: &'static str,
     figures: &'static [Figure],
     digits: usize,
-    /// Whether the first figure has its standard deviation beside it.
-    spread: bool,
+    over: Over,
+}
+
+/// What is told of several runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Mean,
+    /// The first figure with its standard deviation beside it.
+    MeanAndSpread,
+    Sum,
 }
 
 const fn column(head: &'static str, figures: &'static [Figure], digits: usize) -> Column {
-    Column { head, figures, digits, spread: false }
+    Column { head, figures, digits, over: Over::Mean }
 }
 
 const MAIN: &[Column] = &[
-    Column { head: "served %", figures: &[|run| run.served], digits: 1, spread: true },
+    Column { head: "served %", figures: &[|run| run.served], digits: 1, over: Over::MeanAndSpread },
     column("left / no driver %", &[|run| run.left, |run| run.no_driver], 1),
     column(
         "request → accept s: mean / p50 / p95 / p99",
@@ -44,7 +52,7 @@ const MORE: &[Column] = &[
     column("unreachable %", &[|run| run.offers_unreachable], 1),
     column("withdrawn %", &[|run| run.offers_withdrawn], 1),
     column("drivers idle %", &[|run| run.idle], 1),
-    column("violations", &[|run| run.violations], 0),
+    Column { head: "violations", figures: &[|run| run.violations], digits: 0, over: Over::Sum },
     column("times real time", &[|run| run.speed_up], 0),
 ];
 
@@ -117,7 +125,11 @@ pub(crate) fn markdown(cases: &[Case]) -> String {
 fn cell(runs: &[Metrics], column: &Column) -> String {
     let figures: Vec<_> = column.figures.iter().map(|figure| over(runs, figure)).collect();
     let means: Vec<_> = figures.iter().map(|(mean, _)| number(*mean, column.digits)).collect();
-    let spread = figures.first().filter(|_| column.spread && runs.len() > 1);
+    if column.over == Over::Sum {
+        let sum = |figure: &Figure| number(runs.iter().map(figure).sum(), column.digits);
+        return column.figures.iter().map(sum).collect::<Vec<_>>().join(" / ");
+    }
+    let spread = figures.first().filter(|_| column.over == Over::MeanAndSpread && runs.len() > 1);
     let spread = spread.map(|(_, spread)| format!(" ± {}", number(*spread, column.digits)));
     means.join(" / ") + &spread.unwrap_or_default()
 }

@@ -29,24 +29,27 @@ impl World<'_> {
         let now = self.now;
         let Some(lost) = self.drivers.get_mut(&driver) else { return };
         lost.dark_until = lost.dark_until.max(until);
+        lost.heard_at = now;
         if std::mem::take(&mut lost.is_connected) {
             self.board.driver_disconnected(id(driver), now);
         }
     }
 
-    /// He is heard of again. Who connects anew is shown the offers that are still live.
+    /// He is heard of again. Live offers that his phone did not get come now: over the socket, if that is still open, and
+    /// otherwise as soon as he has a new one.
     pub(super) fn has_network(&mut self, driver: u64) {
         let now = self.now;
         let Some(back) = self.drivers.get_mut(&driver).filter(|back| !back.is_dark(now)) else { return };
-        let (at, was_connected) = (back.at, back.is_connected);
-        if !was_connected && !back.is_leaving {
+        back.heard_at = now;
+        let (at, comes_back) = (back.at, !back.is_connected && !back.is_leaving);
+        if comes_back {
             back.is_connected = true;
             self.board.driver_connected(id(driver));
-            for offer_id in self.ledger.held_by(id(driver)) {
-                self.show(offer_id);
-            }
         }
         self.board.driver_moved(id(driver), self.position(at));
+        for offer_id in self.ledger.held_by(id(driver)) {
+            self.show(offer_id);
+        }
     }
 
     /// At the destination: he tells where he is, and that he is done.
@@ -70,16 +73,21 @@ impl World<'_> {
 
     fn move_to(&mut self, driver: u64, at: Point) {
         if let Some(moved) = self.drivers.get_mut(&driver) {
-            moved.at = at;
+            (moved.at, moved.heard_at) = (at, self.now);
         }
         self.board.driver_moved(id(driver), self.position(at));
     }
 
-    /// The phone shows the offer, and the driver makes up his mind.
+    /// If the phone can be reached, it shows an offer that it has not shown before, and the driver makes up his mind.
     pub(super) fn show(&mut self, offer_id: OfferId) {
-        let Some(offer) = self.ledger.send(offer_id) else { return };
+        let Some(offer) = self.ledger.offer(offer_id).filter(|offer| !offer.is_delivered) else { return };
         let (driver, order) = (number(offer.times.driver_id), offer.times.order_id.unsigned_abs());
-        let answer = self.people.answer(self.scenario.seed, driver, order, offer.time, self.mood);
+        if self.drivers.get(&driver).is_none_or(|driver| !driver.is_connected || driver.is_dark(self.now)) {
+            return;
+        }
+        let time = self.asked.entry((driver, order)).or_default();
+        *time += 1;
+        let answer = self.people.answer(self.scenario.seed, driver, order, *time, self.mood);
         if answer == Answer::Unreachable {
             return self.goes_dark(driver);
         }

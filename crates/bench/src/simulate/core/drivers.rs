@@ -13,13 +13,15 @@ pub(super) struct Driver {
     /// Until when his phone is not reached. His socket may be open all the same.
     pub(super) dark_until: Timestamp,
     pub(super) is_connected: bool,
+    /// When he told where he was, or lost his socket, for the last time.
+    pub(super) heard_at: Timestamp,
     /// Whether he goes home as soon as nobody is in the car.
     pub(super) is_leaving: bool,
 }
 
 impl Driver {
     pub(super) const fn new(at: Point, now: Timestamp) -> Self {
-        Self { at, dark_until: now, is_connected: false, is_leaving: false }
+        Self { at, dark_until: now, is_connected: false, heard_at: now, is_leaving: false }
     }
 
     pub(super) fn is_dark(&self, now: Timestamp) -> bool {

@@ -7,8 +7,13 @@ mod drivers;
 mod invariants;
 mod ledger;
 mod observed;
+#[cfg(test)]
+mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use holodrive::{
     config::Config,
@@ -49,10 +54,13 @@ pub(crate) struct World<'s> {
     mood: Mood,
     now: Timestamp,
     events: Events<Event>,
+    rules: Rules,
     board: Board,
     wake_at: Option<Timestamp>,
     ledger: Ledger,
     drivers: BTreeMap<u64, Driver>,
+    /// How often a driver was asked for an order.
+    asked: HashMap<(u64, u64), u64>,
     observed: Observed,
 }
 
@@ -72,10 +80,12 @@ impl<'s> World<'s> {
             mood,
             now: scenario.begins,
             events: Events::default(),
+            rules,
             board: Board::new(rules),
             wake_at: None,
             ledger: Ledger::new(Terms::new(config, &rules)),
             drivers: BTreeMap::new(),
+            asked: HashMap::new(),
             observed: Observed::new(scenario),
         };
         for shift in shifts(scenario, people) {

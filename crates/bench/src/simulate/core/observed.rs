@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use holodrive_protocol::{OrderId, Timestamp};
 
-use super::ledger::{Ledger, OfferState};
+use super::ledger::{Ledger, Offer};
 use crate::simulate::{
     outcome::{End, OfferEnds, OrderOutcome, Outcome, Violations},
     scenario::Scenario,
@@ -77,8 +77,9 @@ impl Observed {
         #[expect(clippy::cast_precision_loss, reason = "drivers are few")]
         let working = to.since(from).as_secs_f64() * scenario.drivers as f64;
         Outcome {
+            seed: scenario.seed,
             orders: measured.map(order).collect(),
-            offers: offer_ends(ledger),
+            offers: offer_ends(scenario, ledger),
             idle: if working > 0.0 { 1.0 - self.driven.as_secs_f64() / working } else { 0.0 },
             violations: self.violations,
             simulated,
@@ -86,17 +87,7 @@ impl Observed {
     }
 }
 
-fn offer_ends(ledger: &Ledger) -> OfferEnds {
-    let mut ends = OfferEnds::default();
-    for offer in &ledger.offers {
-        match offer.state {
-            OfferState::Live => {}
-            OfferState::Accepted => ends.accepted += 1,
-            OfferState::Declined => ends.declined += 1,
-            OfferState::Expired => ends.expired += 1,
-            OfferState::Unreachable => ends.unreachable += 1,
-            OfferState::Withdrawn => ends.withdrawn += 1,
-        }
-    }
-    ends
+fn offer_ends(scenario: &Scenario, ledger: &Ledger) -> OfferEnds {
+    let counts = |offer: &&Offer| scenario.trip(offer.times.order_id).is_some_and(|trip| scenario.is_measured(&trip));
+    OfferEnds::count(ledger.offers.iter().filter(counts).filter_map(|offer| offer.end))
 }

@@ -37,13 +37,25 @@ fn parse(text: impl Read) -> anyhow::Result<Vec<Trip>> {
     let columns = columns(reader.headers()?)?;
     let mut trips = Vec::new();
     for row in reader.records() {
-        let row = row?;
+        let row = row.map_err(|error| anyhow::Error::msg(malformed(&error)))?;
         let line = row.position().map_or(0, csv::Position::line);
         trips.push(trip(&row, columns).with_context(|| format!("line {line}"))?);
     }
     anyhow::ensure!(!trips.is_empty(), "the file has no trips");
     trips.sort_by_key(|trip| trip.requested_at);
     Ok(trips)
+}
+
+/// What is wrong with a line that is no row.
+fn malformed(error: &csv::Error) -> String {
+    let line = error.position().map_or(0, csv::Position::line);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("line {line}: {len} columns, where the first line has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => format!("line {line}: not UTF-8"),
+        _ => error.to_string(),
+    }
 }
 
 /// Where the columns are.
@@ -121,6 +133,8 @@ mod tests {
         assert!(third("7,2026-01-01T10:00:00,41.3,69.2,41.4,69.3").starts_with("line 3: requested_at is neither"));
         assert!(third("7,1,91,69.2,41.4,69.3").starts_with("line 3: the pickup is not a place"));
         assert!(third("7,1,41.3,69.2,,69.3").starts_with("line 3: the destination is not a place"));
-        assert!(third("7,1").contains("line: 3"), "{}", third("7,1"));
+        assert_eq!(third("7,1"), "line 3: 2 columns, where the first line has 6");
+        let latin = [good.as_bytes(), b"7,1,41.3,69.2,41.4,\xfc\n"].concat();
+        assert_eq!(format!("{:#}", parse(latin.as_slice()).unwrap_err()), "line 3: not UTF-8");
     }
 }

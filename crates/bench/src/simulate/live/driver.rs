@@ -1,25 +1,41 @@
 //! A driver at his phone.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
+use anyhow::Context;
 use holodrive::dispatch::Point;
 use holodrive_protocol::{
     Order, OrderId, Timestamp,
     driver::{DriverClientMessage, DriverServerMessage},
+    socket::CommonClientMessage,
 };
-use tokio::{sync::watch, time::sleep_until};
+use serde::Serialize;
+use tokio::{
+    sync::watch,
+    time::{sleep_until, timeout},
+};
 
 use super::{
     City,
     api::Step,
     phone::{Deed, Ride, Shown},
-    record::OfferEnd,
 };
 use crate::{
-    simulate::{events::Events, outcome::End, people::Answer},
+    simulate::{
+        events::Events,
+        outcome::{End, OfferEnd},
+        people::Answer,
+    },
     site::Member,
     socket::{Arrival, Socket},
 };
+
+/// Longer than any answer takes on a server that works.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A driver.
 pub(super) struct Driver {
@@ -35,6 +51,8 @@ pub(super) struct Driver {
     /// How often he was asked for each order.
     asked: BTreeMap<OrderId, u64>,
     ride: Option<Ride>,
+    /// Orders that he was told are his.
+    had: BTreeSet<OrderId>,
 }
 
 impl Driver {
@@ -55,6 +73,7 @@ impl Driver {
             shown: BTreeMap::new(),
             asked: BTreeMap::new(),
             ride: None,
+            had: BTreeSet::new(),
             city,
         }
     }
@@ -64,16 +83,41 @@ impl Driver {
         self.tell_position().await;
         loop {
             let wake_at = self.agenda.next_at().map(|at| self.city.pace.instant(at));
-            let is_dark = self.city.pace.now() < self.dark_until;
+            let is_dark = self.is_dark();
             tokio::select! {
                 arrival = hear(&mut self.socket), if !is_dark => match arrival {
                     Ok(arrival) => self.on_message(&arrival)?,
                     Err(_) => self.lost(),
                 },
                 () = wake(wake_at) => self.act().await?,
-                _ = stopped.changed() => return Ok(()),
+                _ = stopped.changed() => return self.stop().await,
             }
         }
+    }
+
+    /// All orders are over. Once he has read everything that was told before, no offer may be left; who cannot be reached does
+    /// not know yet.
+    async fn stop(mut self) -> anyhow::Result<()> {
+        self.send(&CommonClientMessage::Ping).await;
+        while !self.is_dark() {
+            match timeout(PATIENCE, hear(&mut self.socket)).await? {
+                Ok(arrival) if arrival.is("pong") => break,
+                Ok(arrival) => self.on_message(&arrival)?,
+                Err(_) => self.socket = None,
+            }
+        }
+        for order_id in self.shown.keys().filter(|_| !self.is_dark()) {
+            let number = self.number;
+            self.city
+                .record
+                .violation(|| format!("driver {number} was never told how his offer of order {order_id} ended"));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing gets to him.
+    fn is_dark(&self) -> bool {
+        self.socket.is_none() || self.city.pace.now() < self.dark_until
     }
 
     fn on_message(&mut self, arrival: &Arrival) -> anyhow::Result<()> {
@@ -85,16 +129,18 @@ impl Driver {
                 for order in &orders {
                     match before.get(&order.id).filter(|shown| Some(shown.expires_at) == order.expires_at) {
                         Some(shown) => _ = self.shown.insert(order.id, *shown),
-                        None => self.consider(order)?,
+                        None => self.offered(order)?,
                     }
                 }
+                self.look();
             }
             Some(M::NewOrder { order, .. }) => {
                 if self.shown.contains_key(&order.id) {
                     let (number, id) = (self.number, order.id);
                     self.city.record.violation(|| format!("driver {number} was told twice that order {id} is offered"));
                 }
-                self.consider(&order)?;
+                self.offered(&order)?;
+                self.look();
             }
             Some(M::OrderAccepted { order, .. }) => self.take_up(&order)?,
             Some(M::OrderDeclined { order_id, .. }) => self.offer_ended(order_id, Some(OfferEnd::Declined)),
@@ -102,7 +148,11 @@ impl Driver {
             Some(M::OrderCancelledByRider { order_id, .. } | M::OrderCancelled { order_id, .. }) => {
                 self.cancelled(order_id);
             }
+            // His connection was lost just when he was given the order. One that he knows may be over by now.
+            Some(M::ActiveRideSnapshot { order }) if !self.had.contains(&order.id) => self.take_up(&order)?,
             Some(M::ConnectionEstablished { .. } | M::ActiveRideSnapshot { .. }) => {}
+            // What had come before the phone was back has been read.
+            None if arrival.is("pong") => self.look(),
             // An answer that came too late.
             None if arrival.is("error") => {}
             None => anyhow::bail!("a driver did not expect {}", arrival.text),
@@ -110,26 +160,40 @@ impl Driver {
         Ok(())
     }
 
-    /// Makes up his mind about an offer.
-    fn consider(&mut self, order: &Order) -> anyhow::Result<()> {
-        let (now, trip) = (self.city.pace.now(), super::trip_of(order)?);
-        let expires_at = order.expires_at.ok_or_else(|| anyhow::anyhow!("an offer without a deadline"))?;
-        let time = self.asked.entry(order.id).or_default();
-        *time += 1;
-        let number = trip as u64 + 1;
-        let answer = self.city.people.answer(self.city.scenario.seed, self.number, number, *time, self.city.mood);
-        self.shown.insert(order.id, Shown { expires_at, is_unreachable: answer == Answer::Unreachable });
+    fn offered(&mut self, order: &Order) -> anyhow::Result<()> {
+        let (trip, expires_at) = (super::trip_of(order)?, order.expires_at.context("an offer without a deadline")?);
+        self.shown.insert(order.id, Shown { trip, expires_at, is_seen: false });
         self.city.record.offered(trip);
+        Ok(())
+    }
+
+    /// Makes up his mind about offers that he has not seen yet, until one of them does not get to the phone.
+    fn look(&mut self) {
+        let unseen = |(order_id, shown): (&OrderId, &Shown)| (!shown.is_seen).then_some(*order_id);
+        let unseen: Vec<_> = self.shown.iter().filter_map(unseen).collect();
+        for order_id in unseen {
+            if !self.is_dark() {
+                self.consider(order_id);
+            }
+        }
+    }
+
+    fn consider(&mut self, order_id: OrderId) {
+        let (now, City { scenario, people, mood, .. }) = (self.city.pace.now(), &*self.city);
+        let Some(shown) = self.shown.get_mut(&order_id) else { return };
+        let time = self.asked.entry(order_id).or_default();
+        *time += 1;
+        let answer = people.answer(scenario.seed, self.number, shown.trip as u64 + 1, *time, *mood);
+        shown.is_seen = answer != Answer::Unreachable;
         match answer {
-            Answer::Accept(after) => self.agenda.add(now.after(after), Deed::Accept(order.id)),
-            Answer::Decline(after) => self.agenda.add(now.after(after), Deed::Decline(order.id)),
+            Answer::Accept(after) => self.agenda.add(now.after(after), Deed::Accept(order_id)),
+            Answer::Decline(after) => self.agenda.add(now.after(after), Deed::Decline(order_id)),
             Answer::Silence => {}
             Answer::Unreachable => {
-                self.dark_until = now.after(self.city.people.unreachable_for());
+                self.dark_until = self.dark_until.max(now.after(people.unreachable_for()));
                 self.agenda.add(self.dark_until, Deed::LookUp);
             }
         }
-        Ok(())
     }
 
     fn offer_ended(&mut self, order_id: OrderId, end: Option<OfferEnd>) {
@@ -142,8 +206,8 @@ impl Driver {
         };
         let has_expired = crate::socket::now_micros() >= shown.expires_at.as_micros();
         let told = if has_expired { OfferEnd::Expired } else { OfferEnd::Withdrawn };
-        let told = if shown.is_unreachable && !has_expired { OfferEnd::Unreachable } else { told };
-        self.city.record.offer_ended(end.unwrap_or(told));
+        let told = if shown.is_seen || has_expired { told } else { OfferEnd::Unreachable };
+        self.city.record.offer_ended(shown.trip, end.unwrap_or(told));
     }
 
     /// The rider left, or did so while this driver took the order.
@@ -159,6 +223,7 @@ impl Driver {
     fn take_up(&mut self, order: &Order) -> anyhow::Result<()> {
         let (now, trip) = (self.city.pace.now(), super::trip_of(order)?);
         self.shown.remove(&order.id);
+        self.had.insert(order.id);
         if let Some(ride) = self.ride {
             let (number, id) = (self.number, order.id);
             self.city
@@ -179,14 +244,17 @@ impl Driver {
 
     async fn act(&mut self) -> anyhow::Result<()> {
         while let Some(deed) = self.agenda.due(self.city.pace.now()) {
-            let is_dark = self.socket.is_none() || self.city.pace.now() < self.dark_until;
+            let is_dark = self.is_dark();
             match deed {
                 Deed::LoseNetwork { until } => {
                     self.dark_until = self.dark_until.max(until);
                     self.socket = None;
                 }
                 Deed::Connect => self.connect().await?,
-                Deed::LookUp => self.tell_position().await,
+                Deed::LookUp => {
+                    self.tell_position().await;
+                    self.send(&CommonClientMessage::Ping).await;
+                }
                 Deed::Accept(_) | Deed::Decline(_) | Deed::Step(..) if is_dark => {
                     self.agenda.add(self.dark_until, deed);
                 }
@@ -237,7 +305,7 @@ impl Driver {
     }
 
     /// Without a network nothing is told.
-    async fn send(&mut self, message: &DriverClientMessage) {
+    async fn send(&mut self, message: &impl Serialize) {
         if let Some(socket) = &mut self.socket
             && socket.send(message).await.is_err()
         {

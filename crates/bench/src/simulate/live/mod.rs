@@ -7,6 +7,8 @@ mod pace;
 mod phone;
 mod record;
 mod rider;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

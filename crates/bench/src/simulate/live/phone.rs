@@ -14,15 +14,17 @@ pub(super) enum Deed {
         until: Timestamp,
     },
     Connect,
-    /// The phone is back: it tells where it is, and reads what has come meanwhile.
+    /// The phone is back: it tells where it is, and gets what was sent meanwhile.
     LookUp,
 }
 
-/// An offer that the phone shows.
+/// A live offer, as far as the driver can know.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown {
+    pub(super) trip: usize,
     pub(super) expires_at: Timestamp,
-    pub(super) is_unreachable: bool,
+    /// Whether it got to the phone.
+    pub(super) is_seen: bool,
 }
 
 /// A trip under way.

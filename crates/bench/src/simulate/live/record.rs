@@ -9,18 +9,9 @@ use std::{
 use holodrive_protocol::{OrderId, Timestamp};
 
 use crate::simulate::{
-    outcome::{End, OfferEnds, OrderOutcome, Outcome, Violations},
+    outcome::{End, OfferEnd, OfferEnds, OrderOutcome, Outcome, Violations},
     scenario::Scenario,
 };
-
-/// How an offer ended, as far as its driver can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OfferEnd {
-    Declined,
-    Expired,
-    Unreachable,
-    Withdrawn,
-}
 
 /// The notes of everybody, in one place.
 #[derive(Clone, Default)]
@@ -31,7 +22,8 @@ struct Notes {
     /// By the number of the trip.
     ends: BTreeMap<usize, End>,
     offers: BTreeMap<usize, u32>,
-    offer_ends: OfferEnds,
+    /// With the number of the trip, as far as drivers can tell.
+    offer_ends: Vec<(usize, OfferEnd)>,
     /// Who has which order, by the server's key.
     taken: BTreeMap<OrderId, u64>,
     driving: BTreeSet<u64>,
@@ -50,14 +42,8 @@ impl Record {
     }
 
     /// A driver was told that his offer ended.
-    pub(super) fn offer_ended(&self, end: OfferEnd) {
-        let ends = &mut self.notes().offer_ends;
-        match end {
-            OfferEnd::Declined => ends.declined += 1,
-            OfferEnd::Expired => ends.expired += 1,
-            OfferEnd::Unreachable => ends.unreachable += 1,
-            OfferEnd::Withdrawn => ends.withdrawn += 1,
-        }
+    pub(super) fn offer_ended(&self, trip: usize, end: OfferEnd) {
+        self.notes().offer_ends.push((trip, end));
     }
 
     /// A driver was told that he has the order.
@@ -68,7 +54,7 @@ impl Record {
                 .violations
                 .add(|| format!("drivers {other} and {driver} were both told that they have order {order_id}"));
         }
-        notes.offer_ends.accepted += 1;
+        notes.offer_ends.push((trip, OfferEnd::Accepted));
         notes.driving.insert(driver);
         notes.ends.insert(trip, end);
     }
@@ -97,6 +83,7 @@ impl Record {
     pub(super) fn outcome(&self, scenario: &Scenario, until: Timestamp) -> Outcome {
         let notes = self.notes();
         let measured = scenario.trips.iter().enumerate().filter(|(_, trip)| scenario.is_measured(trip));
+        let counts = |(trip, _): &&(usize, OfferEnd)| scenario.is_measured(&scenario.trips[*trip]);
         let order = |(number, trip): (usize, &crate::simulate::demand::Trip)| OrderOutcome {
             requested_at: trip.requested_at,
             offers: notes.offers.get(&number).copied().unwrap_or(0),
@@ -105,8 +92,9 @@ impl Record {
         #[expect(clippy::cast_precision_loss, reason = "drivers are few")]
         let working = scenario.ends.since(scenario.measured_from).as_secs_f64() * scenario.drivers as f64;
         Outcome {
+            seed: scenario.seed,
             orders: measured.map(order).collect(),
-            offers: notes.offer_ends,
+            offers: OfferEnds::count(notes.offer_ends.iter().filter(counts).map(|(_, end)| *end)),
             idle: if working > 0.0 { 1.0 - notes.driven.as_secs_f64() / working } else { 0.0 },
             violations: notes.violations.clone(),
             simulated: until.since(scenario.begins),

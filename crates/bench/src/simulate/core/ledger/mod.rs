@@ -15,7 +15,7 @@ use holodrive::{
 };
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
 
-pub(crate) use rows::{Accepted, Offer, OfferState, Order, Overdue};
+pub(crate) use rows::{Accepted, Offer, Order, Overdue};
 
 /// What the transitions go by.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,8 @@ pub(crate) struct Terms {
     unreachable_timeout: Option<Duration>,
     reoffer_after: Duration,
     pub(crate) search_timeout: Duration,
-    pub(crate) offers_per_driver: usize,
-    pub(crate) offers_per_order: usize,
+    offers_per_driver: usize,
+    offers_per_order: usize,
 }
 
 impl Terms {
@@ -107,11 +107,6 @@ impl Ledger {
     /// The live offers of a driver.
     pub(crate) fn held_by(&self, driver_id: UserId) -> Vec<OfferId> {
         self.held.get(&driver_id).into_iter().flatten().copied().collect()
-    }
-
-    /// A driver who holds more offers than he may, and how many.
-    pub(crate) fn too_many_offers(&self, limit: usize) -> Option<(UserId, usize)> {
-        self.held.iter().map(|(driver_id, held)| (*driver_id, held.len())).find(|(_, held)| *held > limit)
     }
 
     /// How many orders want a driver, or one more.

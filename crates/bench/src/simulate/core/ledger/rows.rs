@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use holodrive::dispatch::{OfferTimes, Point};
 use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId};
 
+use crate::simulate::outcome::OfferEnd;
+
 /// An order.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
@@ -19,28 +21,14 @@ pub(crate) struct Order {
     pub(crate) offers: u32,
 }
 
-/// How an offer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OfferState {
-    Live,
-    Accepted,
-    Declined,
-    Expired,
-    Unreachable,
-    /// The rider left, another driver was faster, or the driver took another order.
-    Withdrawn,
-}
-
 /// An offer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offer {
     pub(crate) times: OfferTimes,
-    pub(crate) state: OfferState,
-    /// For the first, second … time the same driver is asked for this order.
-    pub(crate) time: u64,
-    /// Whether it is on its way to the phone, or was lost there.
-    pub(super) is_sent: bool,
-    pub(super) delivered: bool,
+    /// `None` while it is live.
+    pub(crate) end: Option<OfferEnd>,
+    /// Whether the phone has it.
+    pub(crate) is_delivered: bool,
 }
 
 /// What has run out.
