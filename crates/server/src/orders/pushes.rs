@@ -24,8 +24,8 @@ const CONNECTED_ELSEWHERE: Duration = Duration::from_secs(1);
 /// How long it is worth telling a phone that an offer is over.
 const OVER_COUNTS: Duration = Duration::from_mins(5);
 
-/// Whether a push of this offer is still worth it: that it is over is none of what a driver wants to hear who has been offered
-/// the order again, for on his phone that would take the place of the offer.
+/// Whether a push of this offer is still worth it. Who has been offered the order again is not told that an earlier offer is
+/// over: on his phone that would take the place of the new one.
 const IS_WORTH_IT: &str = "(state = 'live' OR NOT EXISTS (SELECT 1 FROM holodrive_offer AS newer \
     WHERE newer.order_id = holodrive_offer.order_id AND newer.driver_id = holodrive_offer.driver_id \
     AND newer.id > holodrive_offer.id AND newer.state IN ('live', 'accepted')))";

@@ -167,12 +167,12 @@ async fn a_push_that_was_under_way_when_the_offer_ended_is_followed_by_its_end()
 #[tokio::test]
 async fn a_push_that_failed_or_was_answered_is_followed_by_nothing() {
     let town = town(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5"), ("ORDER_OFFERS_PER_DRIVER", "9")]).await;
-    let (driver, declines) = (town.driver("driver").await, town.driver("declines").await);
-    town.offered_to(&driver).await;
+    let (silent, awake) = (town.driver("silent").await, town.driver("awake").await);
+    town.offered_to(&silent).await;
     let failed = take_one(&town).await;
-    let declined = town.offered_to(&declines).await;
+    let declined = town.offered_to(&awake).await;
     let answered = take_one(&town).await;
-    town.decline(declined, &declines).await.unwrap();
+    town.decline(declined, &awake).await.unwrap();
     settle(&town, &answered).await;
     withdraw_unreached(&town).await;
     let failure = Some("400".to_owned());
