@@ -61,6 +61,12 @@ def unauthenticated() -> Refused:
     return Refused(401, "UNAUTHENTICATED", message, reason)
 
 
+def third_party_refuses() -> Refused:
+    """Apple does not take the key that the project has for it."""
+    message = "Auth error from APNS or Web Push Service"
+    return Refused(401, "UNAUTHENTICATED", message, fcm_error("THIRD_PARTY_AUTH_ERROR"))
+
+
 class OAuthServer(HttpService):
     """The token endpoint: signs in the one service account there is."""
 
@@ -129,6 +135,8 @@ class FcmServer(HttpService):
         super().__init__(context)
         self.oauth = oauth
         self.devices = set()
+        self.has_key_of_apple = True
+        self.apple_devices = set()
 
     def device(self) -> str:
         """The registration token of a new installation of the app."""
@@ -161,6 +169,8 @@ class FcmServer(HttpService):
             raise invalid("message.token", "Invalid registration token", fcm_error("INVALID_ARGUMENT"))
         if message["token"] not in self.devices:
             raise unregistered()
+        if message["token"] in self.apple_devices and not self.has_key_of_apple:
+            raise third_party_refuses()
         return message
 
 

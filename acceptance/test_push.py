@@ -1,5 +1,7 @@
 """Which offers are pushed, when, and how often: told to a back end by the hook `push`."""
 
+import threading
+import time
 from datetime import datetime
 
 import pytest
@@ -106,14 +108,42 @@ def test_an_offer_that_expires_before_is_not_told(start, back_end):
     assert [push["driver_id"] for push in back_end.wait_for(1)] == [last.id]
 
 
+def test_the_rider_sees_that_his_drivers_were_told_and_nothing_of_their_phones(start, back_end):
+    server = start()
+    back_end.deviate(Answer(404, {"code": "not_found", "detail": "No such phone."}))
+    rider, staff = server.user(), server.staff()
+    order = place_order(rider)
+    for kind in ("push_failed", "pushed"):
+        staff.post(f"/api/orders/{order['id']}/assign/", {"driver_id": sleeping_driver(server).id})
+        told = wait_until(lambda: event(server, order, kind), "what came of it is in the history")
+        [seen] = [entry for entry in history(server, order, rider) if entry["type"] == kind]
+        assert seen == {name: told[name] for name in ("at", "type", "actor_id", "driver_id", "offer_id")}
+        assert (told["way"], told["attempts"]) == ("webhook", 1)
+
+
 def test_a_back_end_that_fails_is_asked_again_while_there_is_time(start, back_end):
-    server = start(HOOKS_RETRIES=0)
+    server = start(HOOKS_RETRIES=2)
     back_end.deviate(Answer(503), Answer(500))
     order = offer(server, sleeping_driver(server))
     [push] = back_end.wait_for(1)
     assert push["attempt"] == 3
     assert wait_until(lambda: event(server, order, "pushed"), "the push is in the history")["attempts"] == 3
     assert server.metric('holodrive_pushes_total{way="webhook",outcome="delayed"}') == 2
+
+
+def test_the_ttl_is_what_is_left_when_its_turn_comes(start, back_end):
+    server = start(ORDER_OFFER_TIMEOUT=60, HOOKS_TIMEOUT=20)
+    hold = threading.Event()
+    back_end.deviate(*[Answer(200, {}, hold=hold)] * 32)
+    for _ in range(32):
+        offer(server, sleeping_driver(server))
+    back_end.wait_for_attempts(32)
+    offer(server, sleeping_driver(server))
+    begun = time.time()
+    wait_until(lambda: time.time() > begun + 3, "it has waited")
+    hold.set()
+    [push] = back_end.wait_for(1)
+    assert push["ttl_seconds"] <= datetime.fromisoformat(push["expires_at"]).timestamp() - push["at"] + 1
 
 
 def test_a_back_end_that_refuses_has_the_last_word(start, back_end):

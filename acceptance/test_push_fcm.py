@@ -1,7 +1,11 @@
 """Offers that are pushed by Firebase Cloud Messaging, and what becomes of them when Google is in a bad mood."""
 
+import signal
+import socket
 import threading
 import time
+from datetime import datetime
+from email.utils import formatdate
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -127,12 +131,14 @@ def test_a_token_that_is_none_is_forgotten(start, google):
     assert failed["reason"] == "400 INVALID_ARGUMENT" and devices(driver) == []
 
 
-@pytest.mark.parametrize("answer", [Answer(429, QUOTA, {"Retry-After": "2"}), Answer(503, AWAY, {"Retry-After": "2"})])
-def test_google_is_given_the_time_that_it_asks_for(start, google, answer):
+@pytest.mark.parametrize("status, body, retry_after", [
+    (429, QUOTA, lambda: "2"), (503, AWAY, lambda: "2"), (503, AWAY, lambda: formatdate(time.time() + 3, usegmt=True)),
+])
+def test_google_is_given_the_time_that_it_asks_for(start, google, status, body, retry_after):
     server = start()
     driver, _ = with_app(server, google)
-    google.fcm.deviate(answer)
     begun = time.time()
+    google.fcm.deviate(Answer(status, body, {"Retry-After": retry_after()}))
     order = offer(server, driver)
     [message] = google.fcm.wait_for(1)
     assert message["at"] - begun >= 2 and google.fcm.attempts == 2
@@ -147,13 +153,51 @@ def test_the_ttl_is_what_is_left(start, google):
     assert 1 <= int(message["android"]["ttl"].removesuffix("s")) <= 17
 
 
-def test_no_attempt_comes_after_the_end(start, google):
-    server = start(ORDER_OFFER_TIMEOUT=5)
-    google.fcm.deviate(Answer(503, AWAY, {"Retry-After": "30"}))
+@pytest.mark.parametrize("answer, reason", [
+    (Answer(503, AWAY, {"Retry-After": "30"}), "503 UNAVAILABLE"),
+    (Answer(503, AWAY, {"Retry-After": str(2**64 - 1)}), "503 UNAVAILABLE"),
+    # Who is over his quota and is told no time waits for a minute.
+    (Answer(429, QUOTA), "429 QUOTA_EXCEEDED"),
+])
+def test_no_attempt_comes_after_the_end(start, google, answer, reason):
+    server = start(ORDER_OFFER_TIMEOUT=20)
+    google.fcm.deviate(answer)
     order = offer(server, with_app(server, google)[0])
     failed = wait_until(lambda: event(server, order, "push_failed"), "the failure is in the history")
-    assert (failed["reason"], failed["attempts"]) == ("503 UNAVAILABLE", 1)
+    assert (failed["reason"], failed["attempts"]) == (reason, 1)
     assert "offer_expired" not in kinds(server, order)
+
+
+def test_the_ttl_is_what_is_left_after_signing_in(start, google):
+    server = start(ORDER_OFFER_TIMEOUT=60)
+    hold, begun, token = threading.Event(), time.time(), "ya29.slow"
+    google.oauth.tokens[token] = begun + 3600
+    google.oauth.deviate(Answer(200, {"access_token": token, "expires_in": 3600}, hold=hold))
+    order = offer(server, with_app(server, google)[0])
+    google.oauth.wait_for_attempts(1)
+    wait_until(lambda: time.time() > begun + 3, "signing in takes a while")
+    hold.set()
+    [message] = google.fcm.wait_for(1)
+    left = datetime.fromisoformat(order["expires_at"]).timestamp() - message["at"]
+    assert int(message["android"]["ttl"].removesuffix("s")) <= left + 1
+
+
+def test_an_access_token_may_be_good_for_ever(start, google):
+    google.oauth.lifetime = 2**64 - 1
+    server = start()
+    offer(server, with_app(server, google)[0])
+    google.fcm.wait_for(1)
+
+
+def test_google_that_cannot_sign_in_to_apple_is_no_reason_to_sign_in_to_google_again(start, google):
+    server = start()
+    driver, token = with_app(server, google)
+    google.fcm.has_key_of_apple = False
+    google.fcm.apple_devices.add(token)
+    order = offer(server, driver)
+    failed = wait_until(lambda: event(server, order, "push_failed"), "the failure is in the history")
+    assert (failed["reason"], failed["attempts"]) == ("401 THIRD_PARTY_AUTH_ERROR", 1)
+    assert (len(google.oauth.accepted), google.fcm.attempts, len(devices(driver))) == (1, 1, 1)
 
 
 def test_a_phone_that_never_came_is_told_that_it_is_over(start, google):
@@ -165,6 +209,21 @@ def test_a_phone_that_never_came_is_told_that_it_is_over(start, google):
     assert (gone["android"]["priority"], gone["android"]["collapse_key"]) == ("NORMAL", push["android"]["collapse_key"])
     assert "sound" not in gone["apns"]["payload"]["aps"]
     assert kinds(server, order) == ["created", "offered", "pushed", "offer_revoked"]
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_push_that_was_under_way_at_the_end_of_the_offer_is_followed_by_it(start, google, is_answered):
+    server = start(ORDER_OFFER_TIMEOUT=60)
+    hold = threading.Event()
+    google.fcm.deviate(Answer(200, {"name": "shown"}, hold=hold))
+    order = offer(server, with_app(server, google)[0])
+    google.fcm.wait_for_attempts(1)
+    assert server.staff().post(f"/api/orders/{order['id']}/cancel/").status_code == 200
+    if is_answered:
+        hold.set()
+    [gone] = google.fcm.wait_for(1)
+    assert (gone["data"]["type"], gone["data"]["order_id"]) == ("order_gone", str(order["id"]))
+    hold.set()
 
 
 def test_nobody_waits_for_a_service_that_hangs(start, google):
@@ -225,6 +284,48 @@ def test_a_node_that_dies_before_it_knows_the_answer_sends_again(start, google):
     server.start()
     [message] = google.fcm.wait_for(1)
     assert (message["data"]["order_id"], google.fcm.attempts) == (str(order["id"]), 2)
+
+
+def test_a_node_that_ends_in_order_finishes_the_push_in_hand(start, google):
+    server = start(ORDER_OFFER_TIMEOUT=60, DRAIN_TIMEOUT=15)
+    hold = threading.Event()
+    google.fcm.deviate(Answer(200, {"name": "in hand"}, hold=hold))
+    order = offer(server, with_app(server, google)[0])
+    google.fcm.wait_for_attempts(1)
+    server.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: is_shut(server), "nobody is let in any more")
+    hold.set()
+    assert server.process.wait(timeout=20) == 0
+    server.start()
+    assert event(server, order, "pushed")["attempts"] == 1
+    other = offer(server, with_app(server, google)[0])
+    [message] = google.fcm.wait_for(1)
+    assert (message["data"]["order_id"], google.fcm.attempts) == (str(other["id"]), 2)
+
+
+def is_shut(server) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_a_push_that_pauses_at_the_end_of_its_node_goes_on_in_its_time(start, google):
+    server = start(ORDER_OFFER_TIMEOUT=60)
+    google.fcm.deviate(Answer(503, AWAY, {"Retry-After": "4"}))
+    order = offer(server, with_app(server, google)[0])
+    delayed = 'holodrive_pushes_total{way="fcm",outcome="delayed"}'
+    wait_until(lambda: server.metric(delayed) == 1, "Google asks for time")
+    assert server.terminate() == 0
+    # A node that had died would have held it for another five seconds.
+    [(pause,)] = server.rows("SELECT push_at - created_at FROM holodrive_offer WHERE order_id = ?", order["id"])
+    assert 4 <= pause / 1e6 < 9
+    server.start()
+    [message] = google.fcm.wait_for(1)
+    assert message["data"]["order_id"] == str(order["id"])
+    wait_until(lambda: event(server, order, "pushed"), "the push is in the history")
+    assert "push_failed" not in kinds(server, order)
 
 
 def test_a_key_that_google_does_not_know(start, google, tmp_path):

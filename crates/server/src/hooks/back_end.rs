@@ -26,7 +26,15 @@ use crate::{
 };
 
 /// Requests for one hook that are under way at once; the others wait, within their time.
-const AT_ONCE: usize = 32;
+pub const AT_ONCE: usize = 32;
+
+/// How much is done for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// What `HOOKS_RETRIES` allows.
+    AllAttempts,
+    OneAttempt,
+}
 
 /// The back end, as hooks ask it.
 pub(super) struct BackEnd {
@@ -67,14 +75,19 @@ impl BackEnd {
 
     /// Asks until there is an answer, or the attempts or the time are used up. `read` gives `None` for a body that is no
     /// answer.
-    pub(super) async fn ask<A>(&self, request: &Request, read: impl Fn(&[u8]) -> Option<A>) -> Result<A, HookError> {
+    pub(super) async fn ask<A>(
+        &self,
+        request: &Request,
+        effort: Effort,
+        read: impl Fn(&[u8]) -> Option<A>,
+    ) -> Result<A, HookError> {
         let hook = request.hook;
         if !self.change_breaker(hook, Breaker::admits) {
             self.metrics.hooks().not_asked(hook.as_str());
             return Err(HookError::Unavailable);
         }
         let started = Instant::now();
-        let answer = self.try_until_answered(request, read).await;
+        let answer = self.try_until_answered(request, effort, read).await;
         let outcome = match &answer {
             Ok(_) => HookOutcome::Done,
             Err(HookError::Refused { .. }) => HookOutcome::Refused,
@@ -91,9 +104,11 @@ impl BackEnd {
     async fn try_until_answered<A>(
         &self,
         request: &Request,
+        effort: Effort,
         read: impl Fn(&[u8]) -> Option<A>,
     ) -> Result<A, HookError> {
-        let mut retries = Retries::new(self.retries, self.timeout, Instant::now());
+        let retries = if effort == Effort::AllAttempts { self.retries } else { 0 };
+        let mut retries = Retries::new(retries, self.timeout, Instant::now());
         loop {
             match self.try_once(request, &read, retries.time_left(Instant::now())).await {
                 Ok(answer) => return Ok(answer),

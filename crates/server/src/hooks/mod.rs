@@ -24,6 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use back_end::AT_ONCE;
 pub use client::SetupError;
 pub use error::HookError;
 pub use hook::Hook;

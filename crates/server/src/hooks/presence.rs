@@ -11,7 +11,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{HookError, HookName, NoAnswer, back_end::BackEnd, questions, request::Request};
+use super::{
+    HookError, HookName, NoAnswer,
+    back_end::{BackEnd, Effort},
+    questions,
+    request::Request,
+};
 use crate::telemetry::Seldom;
 
 /// What waits at the most.
@@ -147,7 +152,8 @@ async fn tell_all(back_end: Arc<BackEnd>, mut events: mpsc::Receiver<Request>, c
 
 async fn tell_until_heard(back_end: &BackEnd, event: &Request) {
     let give_up_at = Instant::now() + GIVE_UP_AFTER;
-    while Err(HookError::Unavailable) == back_end.ask(event, questions::read::<NoAnswer>).await.map(drop) {
+    let tell = || back_end.ask(event, Effort::AllAttempts, questions::read::<NoAnswer>);
+    while Err(HookError::Unavailable) == tell().await.map(drop) {
         if Instant::now() >= give_up_at {
             back_end.metrics.hooks().event_dropped();
             tracing::warn!(hook = event.hook.as_str(), id = %event.id, "an event cannot be told, and is dropped");

@@ -147,11 +147,21 @@ async fn events(
     let Page { results, next } = page.page(app.storage.read(read).await?, |(id, _)| *id);
     let shown = |(_, mut event): (_, OrderEvent)| {
         if !is_staff {
-            event.details.remove(CONSIDERED);
+            hide_what_concerns_staff(&mut event);
         }
         event
     };
     Ok(Json(Page { results: results.into_iter().map(shown).collect(), next }))
+}
+
+/// Other drivers, and the phones of those who were asked.
+fn hide_what_concerns_staff(event: &mut OrderEvent) {
+    event.details.remove(CONSIDERED);
+    if matches!(event.kind.as_str(), "pushed" | "push_failed") {
+        for name in ["way", "device_id", "attempts", "reason"] {
+            event.details.remove(name);
+        }
+    }
 }
 
 async fn candidates(

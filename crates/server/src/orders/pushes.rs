@@ -2,7 +2,7 @@
 //!
 //! An offer's `push_at` says when its driver is to be told by push. A node that takes this on moves it ahead, again and again
 //! until the push has come to an end: should the node die, the moment comes and another one takes over. So an offer that
-//! stays live and undelivered is pushed at least once, and twice only where somebody died over it.
+//! stays live and undelivered is pushed at least once, and twice only where somebody was lost over it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +16,19 @@ use super::{
     service::{Orders, later, load_order},
     store::record_event,
 };
-use crate::storage::{Row, StorageError, Tx};
+use crate::storage::{Columns, Row, StorageError, Tx};
 
 /// A driver who is not connected here may be so to another node: his device has this long to show it.
 const CONNECTED_ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// How long it is worth telling a phone that an offer is over.
 const OVER_COUNTS: Duration = Duration::from_mins(5);
+
+/// Whether a push of this offer is still worth it. Who has been offered the order again is not told that an earlier offer is
+/// over: on his phone that would take the place of the new one.
+const IS_WORTH_IT: &str = "(state = 'live' OR NOT EXISTS (SELECT 1 FROM holodrive_offer AS newer \
+    WHERE newer.order_id = holodrive_offer.order_id AND newer.driver_id = holodrive_offer.driver_id \
+    AND newer.id > holodrive_offer.id AND newer.state IN ('live', 'accepted')))";
 
 /// An offer whose driver is to be told by push, taken on by this node.
 #[derive(Clone, Debug)]
@@ -121,19 +127,24 @@ impl Orders {
     pub fn take_pushes(&self, tx: &mut Tx<'_>, limit: usize, hold: Duration) -> Result<Vec<DuePush>, OrderError> {
         let (taken_at, held_until) = (tx.now(), later(tx.now(), hold));
         let sql = format!(
-            "UPDATE holodrive_offer SET push_at = $2 WHERE id IN (SELECT id FROM holodrive_offer \
+            "UPDATE holodrive_offer SET push_at = CASE WHEN {IS_WORTH_IT} THEN CAST($2 AS BIGINT) END \
+             WHERE id IN (SELECT id FROM holodrive_offer \
              WHERE push_at <= $1 AND (state <> 'live' OR expires_at > $1) ORDER BY push_at LIMIT $3 {}) \
-             RETURNING id, driver_id, state = 'live', expires_at, order_id",
+             RETURNING push_at, id, driver_id, state = 'live', expires_at, order_id",
             tx.dialect().skip_locked()
         );
-        let rows = tx.query(&sql, &[taken_at.into(), held_until.into(), limit.into()])?.into_iter().map(Row::columns);
-        rows.map(|mut row| {
-            let (offer_id, driver_id, is_live, expires_at) = (row.take()?, row.take()?, row.take()?, row.take()?);
-            let expires_at = if is_live { expires_at } else { later(taken_at, OVER_COUNTS) };
-            let order = self.view(&load_order(tx, row.take()?)?.seen_by(driver_id));
-            Ok(DuePush { offer_id, driver_id, order, is_live, expires_at, taken_at, held_until })
-        })
-        .collect()
+        let rows = tx.query(&sql, &[taken_at.into(), held_until.into(), limit.into()])?;
+        let taken = rows.into_iter().map(|row| self.taken(tx, &mut row.columns(), taken_at));
+        taken.filter_map(Result::transpose).collect()
+    }
+
+    /// `None` where it is not worth it any more.
+    fn taken(&self, tx: &mut Tx<'_>, row: &mut Columns, taken_at: Timestamp) -> Result<Option<DuePush>, OrderError> {
+        let Some(held_until) = row.take()? else { return Ok(None) };
+        let (offer_id, driver_id, is_live, expires_at) = (row.take()?, row.take()?, row.take()?, row.take()?);
+        let expires_at = if is_live { expires_at } else { later(taken_at, OVER_COUNTS) };
+        let order = self.view(&load_order(tx, row.take()?)?.seen_by(driver_id));
+        Ok(Some(DuePush { offer_id, driver_id, order, is_live, expires_at, taken_at, held_until }))
     }
 
     /// Goes on holding a push for so long. `false` when the driver need not be told any more, or another node tells him.
@@ -144,12 +155,15 @@ impl Orders {
         let (offer_id, held_until) = (push.offer_id, push.held_until);
         let held = self.storage.write(move |tx| {
             // Whatever else becomes of the offer changes this moment.
-            let sql = "UPDATE holodrive_offer SET push_at = $3 WHERE id = $1 AND push_at = $2";
-            let until = later(tx.now(), time);
-            let params = [offer_id.into(), held_until.into(), until.into()];
-            Ok::<_, StorageError>((tx.execute(sql, &params)? == 1).then_some(until))
+            let sql = format!(
+                "UPDATE holodrive_offer SET push_at = CASE WHEN {IS_WORTH_IT} THEN CAST($3 AS BIGINT) END \
+                 WHERE id = $1 AND push_at = $2 RETURNING push_at"
+            );
+            let params = [offer_id.into(), held_until.into(), later(tx.now(), time).into()];
+            let row = tx.query_one(&sql, &params)?;
+            row.map(Row::first::<Option<Timestamp>>).transpose()
         });
-        let held = held.await?;
+        let held = held.await?.flatten();
         push.held_until = held.unwrap_or(push.held_until);
         Ok(held.is_some())
     }
@@ -172,7 +186,21 @@ impl Orders {
         let push_at = if done { None } else { Some(push.held_until) };
         let sql = "UPDATE holodrive_offer SET push_at = $3, pushed_at = COALESCE(pushed_at, $4) \
             WHERE id = $1 AND push_at = $2";
-        tx.execute(sql, &[push.offer_id.into(), push.held_until.into(), push_at.into(), pushed_at.into()]).map(|_| ())
+        let params = [push.offer_id.into(), push.held_until.into(), push_at.into(), pushed_at.into()];
+        let is_ours = tx.execute(sql, &params)? == 1;
+        if pushed_at.is_some() && !is_ours { self.pushed_late(tx, push.offer_id) } else { Ok(()) }
+    }
+
+    /// The driver was told, or may have been, of an offer that had come to an end meanwhile: so nobody knew then that he is to
+    /// be told of the end.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn pushed_late(&self, tx: &mut Tx<'_>, offer_id: OfferId) -> Result<(), StorageError> {
+        let sql = "UPDATE holodrive_offer SET pushed_at = $2, \
+            push_at = CASE WHEN state IN ('expired', 'revoked') AND delivered_at IS NULL THEN CAST($2 AS BIGINT) END \
+            WHERE id = $1 AND pushed_at IS NULL AND state <> 'live'";
+        tx.execute(sql, &[offer_id.into(), tx.now().into()]).map(|_| ())
     }
 }
 

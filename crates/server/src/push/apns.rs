@@ -27,8 +27,9 @@ const URL_SETTING: &str = "APNS_URL";
 /// Apple takes tokens of up to an hour, and a new one every twenty minutes at most.
 const TOKEN_LASTS: Duration = Duration::from_mins(40);
 const RENEW_PAUSE: Duration = Duration::from_mins(20);
-/// A token of the right form that no device has.
+/// A token of the right form that no device has, and how Apple refuses it.
 const NO_TOKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+const NO_TOKEN_REFUSED: &str = "400 BadDeviceToken";
 pub(super) const PUSH_TYPE: &str = "alert";
 const OFFERED: &str = "New ride request available";
 const OVER: &str = "The ride request is no longer available";
@@ -79,16 +80,17 @@ impl Apns {
     }
 
     /// Tries once; twice where the provider token was too old.
-    pub(super) async fn send(&self, token: &Secret, message: &Message) -> Outcome {
-        let payload = payload(message);
+    pub(super) async fn send(&self, token: &Secret, compose: impl FnOnce() -> Option<Message>) -> Outcome {
+        let Some(message) = compose() else { return Outcome::too_late() };
         let (expiration, collapse_id) = (message.expiration().to_string(), message.collapse_key());
-        self.deliver(token.expose(), &payload, priority(message), &expiration, &collapse_id).await
+        self.deliver(token.expose(), &payload(&message), priority(&message), &expiration, &collapse_id).await
     }
 
     /// Asks for a push to nobody, which must be refused for this reason alone.
     pub(super) async fn probe(&self) -> Finding {
         match self.deliver(NO_TOKEN, &json!({"aps": {}}), "5", "0", "check").await {
             Outcome::Sent | Outcome::Unregistered { .. } => Finding::Sound,
+            Outcome::Failed(reason) if reason == NO_TOKEN_REFUSED => Finding::Sound,
             Outcome::Failed(reason) | Outcome::Delayed { reason, .. } => Finding::Problem(reason),
         }
     }
@@ -117,12 +119,12 @@ impl Apns {
     async fn authorized(&self, request: RequestBuilder) -> Result<Answer, String> {
         let again = request.try_clone();
         let provider = self.token(None).await?;
-        let answer = send(authorization(request, &provider)).await?;
+        let answer = send(authorization(request, &provider), &self.clock).await?;
         let is_old = answer.status == StatusCode::FORBIDDEN && refusal(&answer).reason == "ExpiredProviderToken";
         let Some(again) = again.filter(|_| is_old) else { return Ok(answer) };
         match self.token(Some(&provider)).await? {
             other if other == provider => Ok(answer),
-            other => send(authorization(again, &other)).await,
+            other => send(authorization(again, &other), &self.clock).await,
         }
     }
 
@@ -203,9 +205,10 @@ fn judge(answer: &Answer) -> Outcome {
     }
     let refusal = refusal(answer);
     let reason = answer.reason(&refusal.reason);
+    // `BadDeviceToken` is said of each token of the other environment, too: it is `APNS_URL` that may be wrong.
     let is_gone =
         answer.status == StatusCode::GONE && matches!(refusal.reason.as_str(), "Unregistered" | "ExpiredToken");
-    if is_gone || refusal.reason == "BadDeviceToken" {
+    if is_gone {
         let since = refusal.timestamp.map(|millis| Timestamp::from_micros(millis.saturating_mul(1_000)));
         Outcome::Unregistered { since, reason }
     } else if answer.is_temporary() {
@@ -230,9 +233,9 @@ mod tests {
         let since = Some("2026-01-01T00:00:00+00:00".parse().unwrap());
         let gone = json!({"reason": "Unregistered", "timestamp": 1_767_225_600_000_i64});
         assert_eq!(judged(410, &gone), Outcome::Unregistered { since, reason: "410 Unregistered".to_owned() });
-        let bad = Outcome::Unregistered { since: None, reason: "400 BadDeviceToken".to_owned() };
-        assert_eq!(judged(400, &json!({"reason": "BadDeviceToken"})), bad);
-        for (status, reason) in [(400, "DeviceTokenNotForTopic"), (403, "InvalidProviderToken"), (404, "BadPath")] {
+        let others =
+            [(400, "BadDeviceToken"), (400, "DeviceTokenNotForTopic"), (403, "InvalidProviderToken"), (404, "BadPath")];
+        for (status, reason) in others {
             let failed = Outcome::Failed(format!("{status} {reason}"));
             assert_eq!(judged(status, &json!({"reason": reason})), failed);
         }

@@ -6,6 +6,8 @@ use crate::config::Secret;
 
 /// How long a service that gave no token is left in peace.
 const FAILED_PAUSE: Duration = Duration::from_secs(2);
+/// No token is used for longer than this, whatever is promised of it.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// A token that says who sends, used until it gets old. Whoever needs a new one makes it, and the others wait for it.
 pub(super) struct Bearer {
@@ -49,7 +51,7 @@ impl Bearer {
         let fresh = make().await;
         let lasts = fresh.as_ref().map_or(FAILED_PAUSE, |(_, lasts)| *lasts);
         let token = fresh.map(|(token, _)| token);
-        state.token = Some((token.clone(), Instant::now() + lasts));
+        state.token = Some((token.clone(), Instant::now() + lasts.min(LONGEST)));
         token
     }
 }
@@ -80,6 +82,9 @@ mod tests {
     async fn a_token_is_made_once_and_again_when_it_is_old() {
         let (bearer, maker) = (Bearer::new(HOUR), Maker(Cell::new(0)));
         assert_eq!(maker.ask(&bearer, None, HOUR).await, "1");
+        assert_eq!(maker.ask(&bearer, None, HOUR).await, "1");
+        let (bearer, maker) = (Bearer::new(HOUR), Maker(Cell::new(0)));
+        assert_eq!(maker.ask(&bearer, None, Duration::MAX).await, "1");
         assert_eq!(maker.ask(&bearer, None, HOUR).await, "1");
         let (bearer, maker) = (Bearer::new(HOUR), Maker(Cell::new(0)));
         assert_eq!(maker.ask(&bearer, None, Duration::ZERO).await, "1");

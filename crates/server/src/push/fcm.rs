@@ -2,6 +2,8 @@
 //!
 //! Sources: firebase.google.com/docs/reference/fcm/rest/v1/projects.messages, its `ErrorCode` and `FcmError`.
 
+use std::time::Duration;
+
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,6 +23,8 @@ use crate::{
 const SETTING: &str = "FCM_URL";
 /// No device has this token.
 const NO_TOKEN: &str = "holodrive-check";
+/// Google's least pause after 429, where the answer names none.
+const QUOTA_PAUSE: Duration = Duration::from_mins(1);
 
 /// Sends as a service account of one project.
 pub(super) struct Fcm {
@@ -66,8 +70,15 @@ impl Fcm {
     }
 
     /// Tries once; twice where the access token was refused.
-    pub(super) async fn send(&self, token: &Secret, message: &Message) -> Outcome {
-        self.deliver(&json!({"message": fields(token, message)})).await
+    pub(super) async fn send(&self, token: &Secret, compose: impl FnOnce() -> Option<Message>) -> Outcome {
+        // Signing in may take a while, and the message says how long it counts.
+        if let Err(reason) = self.oauth.token(&self.http, None).await {
+            return Outcome::delayed(reason);
+        }
+        match compose() {
+            Some(message) => self.deliver(&json!({"message": fields(token, &message)})).await,
+            None => Outcome::too_late(),
+        }
     }
 
     /// Asks whether a message to nobody would be sent.
@@ -89,7 +100,7 @@ impl Fcm {
     async fn try_to_deliver(&self, body: &Value) -> Result<Answer, String> {
         let access = self.oauth.token(&self.http, None).await?;
         let answer = self.post(&access, body).await?;
-        if answer.status != StatusCode::UNAUTHORIZED {
+        if !is_about_our_token(&answer) {
             return Ok(answer);
         }
         match self.oauth.token(&self.http, Some(&access)).await? {
@@ -99,7 +110,8 @@ impl Fcm {
     }
 
     async fn post(&self, access: &Secret, body: &Value) -> Result<Answer, String> {
-        send(self.http.post(self.address.clone()).bearer_auth(access.expose()).json(body)).await
+        let request = self.http.post(self.address.clone()).bearer_auth(access.expose()).json(body);
+        send(request, &self.oauth.clock).await
     }
 }
 
@@ -123,18 +135,34 @@ fn fields(token: &Secret, message: &Message) -> Value {
     })
 }
 
+impl Error {
+    fn of(answer: &Answer) -> Self {
+        serde_json::from_slice(&answer.body).map_or_else(|_| Self::default(), |refusal: Refusal| refusal.error)
+    }
+
+    /// What FCM itself says, and not Google in front of it.
+    fn fcm_code(&self) -> Option<&str> {
+        self.details.iter().find_map(|detail| detail.error_code.as_deref())
+    }
+}
+
+/// FCM says 401, too, when Apple or a web push service does not take the credentials that it has for them.
+fn is_about_our_token(answer: &Answer) -> bool {
+    answer.status == StatusCode::UNAUTHORIZED && Error::of(answer).fcm_code().is_none()
+}
+
 fn judge(answer: &Answer) -> Outcome {
     if answer.status.is_success() {
         return Outcome::Sent;
     }
-    let error =
-        serde_json::from_slice(&answer.body).map_or_else(|_| Error::default(), |refusal: Refusal| refusal.error);
-    let code = error.details.iter().find_map(|detail| detail.error_code.as_deref()).unwrap_or(&error.status);
+    let error = Error::of(answer);
+    let code = error.fcm_code().unwrap_or(&error.status);
     let reason = answer.reason(code);
     if code == "UNREGISTERED" || is_bad_token(code, &error) {
         Outcome::Unregistered { since: None, reason }
     } else if answer.is_temporary() {
-        Outcome::Delayed { after: answer.retry_after, reason }
+        let least = (answer.status == StatusCode::TOO_MANY_REQUESTS).then_some(QUOTA_PAUSE);
+        Outcome::Delayed { after: answer.retry_after.or(least), reason }
     } else {
         Outcome::Failed(reason)
     }
@@ -184,11 +212,35 @@ mod tests {
 
     #[test]
     fn what_may_work_later_is_tried_again() {
-        for status in [429, 500, 502, 503, 504] {
+        for status in [500, 502, 503, 504] {
             let expected = Outcome::delayed(status.to_string());
             assert_eq!(judged(status, &json!("<html>")), expected);
         }
         let mismatch = refusal(403, "PERMISSION_DENIED", "…", &json!([fcm_error("SENDER_ID_MISMATCH")]));
         assert_eq!(mismatch, Outcome::Failed("403 SENDER_ID_MISMATCH".to_owned()));
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_has_a_minute_at_least_unless_google_says_otherwise() {
+        let after = |retry_after| {
+            let answer = Answer { status: StatusCode::TOO_MANY_REQUESTS, retry_after, body: Vec::new() };
+            judge(&answer)
+        };
+        let delayed = |after| Outcome::Delayed { after: Some(after), reason: "429".to_owned() };
+        assert_eq!(after(None), delayed(Duration::from_secs(60)));
+        assert_eq!(after(Some(Duration::from_secs(2))), delayed(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_401_that_is_about_another_service_is_no_reason_to_sign_in_again() {
+        let answer = |details: &Value| Answer {
+            status: StatusCode::UNAUTHORIZED,
+            retry_after: None,
+            body: json!({"error": {"status": "UNAUTHENTICATED", "details": details}}).to_string().into_bytes(),
+        };
+        assert!(is_about_our_token(&answer(&json!([{"reason": "ACCESS_TOKEN_EXPIRED"}]))));
+        let third_party = answer(&json!([fcm_error("THIRD_PARTY_AUTH_ERROR")]));
+        assert!(!is_about_our_token(&third_party));
+        assert_eq!(judge(&third_party), Outcome::Failed("401 THIRD_PARTY_AUTH_ERROR".to_owned()));
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct OAuth {
     /// The same as Google wrote it: assertions name it.
     token_uri: String,
     bearer: Bearer,
-    clock: SharedClock,
+    pub(super) clock: SharedClock,
 }
 
 impl OAuth {
@@ -110,7 +110,7 @@ impl OAuth {
         let body = format!("{GRANT}{}", self.assertion()?);
         let request = http.post(self.address.clone()).body(body);
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = send(request).await.map_err(|reason| format!("no access token: {reason}"))?;
+        let answer = send(request, &self.clock).await.map_err(|reason| format!("no access token: {reason}"))?;
         if !answer.status.is_success() {
             let code = serde_json::from_slice(&answer.body).map_or(String::new(), |denied: Denied| denied.error);
             return Err(format!("no access token: {}", answer.reason(&code)));

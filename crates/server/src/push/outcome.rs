@@ -59,6 +59,11 @@ impl Outcome {
         Self::Delayed { after: None, reason: reason.into() }
     }
 
+    /// Its turn came when nobody wanted the push any more.
+    pub(super) fn too_late() -> Self {
+        Self::delayed("its turn came too late")
+    }
+
     /// As it is counted.
     pub(super) const fn label(&self) -> PushOutcome {
         match self {

@@ -4,6 +4,7 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     sending::{HOLD, Sending},
@@ -32,7 +33,10 @@ pub struct Pusher {
     pub(super) metrics: Arc<Metrics>,
     pub(super) ways: Ways,
     pub(super) failures: Seldom,
+    /// This node ends: what is under way is finished, and nothing more is begun.
+    pub(super) ending: CancellationToken,
     places: Arc<Semaphore>,
+    under_way: TaskTracker,
 }
 
 impl Pusher {
@@ -42,16 +46,39 @@ impl Pusher {
             return None;
         }
         ways.names().for_each(|way| metrics.pushes().is_on(way));
-        let (failures, places) = (Seldom::default(), Arc::new(Semaphore::new(IN_HAND_MAX)));
-        Some(Arc::new(Self { orders, storage, metrics, ways, failures, places }))
+        Some(Arc::new(Self {
+            orders,
+            storage,
+            metrics,
+            ways,
+            failures: Seldom::default(),
+            ending: CancellationToken::new(),
+            places: Arc::new(Semaphore::new(IN_HAND_MAX)),
+            under_way: TaskTracker::new(),
+        }))
     }
 
-    /// Pushes for as long as the server runs.
+    /// Begins nothing more, and finishes what is under way; what only waits for its next attempt is left to other nodes.
+    pub async fn drain(&self, within: Duration) {
+        self.ending.cancel();
+        self.under_way.close();
+        if timeout(within, self.under_way.wait()).await.is_err() {
+            tracing::warn!("some pushes did not end in time; another node sends them again");
+        }
+    }
+
+    /// Pushes until the server ends.
     pub async fn push_for_ever(self: Arc<Self>) {
         loop {
+            // Before it is looked whether this node ends: so what is taken on is not left lying.
+            let under_way = self.under_way.token();
+            if self.ending.is_cancelled() {
+                return;
+            }
             match self.orders.next_push().await {
                 Ok(Some(Duration::ZERO)) => self.take_on().await,
                 Ok(next) => {
+                    drop(under_way);
                     let next = next.unwrap_or(SWEEP_INTERVAL).min(SWEEP_INTERVAL);
                     // An earlier push and the time of the next one are equally good reasons to look again.
                     let _ = timeout(next, self.orders.earlier_push()).await;
@@ -103,7 +130,7 @@ impl Pusher {
         }
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             let sending = Sending::new(Arc::clone(self), push, targets);
-            tokio::spawn(async move {
+            self.under_way.spawn(async move {
                 sending.run().await;
                 drop(place);
             });

@@ -2,13 +2,16 @@
 
 use std::{
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
 use holodrive_protocol::Timestamp;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{
     backoff::pause,
@@ -36,6 +39,17 @@ pub(super) struct Sending {
     aims: Vec<Aim>,
     expires: Instant,
     attempt: u32,
+    /// A request was cut off on its way: nobody knows whether it has reached a phone.
+    is_unsure: bool,
+}
+
+/// What is told in one round, as it is when it goes out.
+struct Draft {
+    push: DuePush,
+    expires: Instant,
+    attempt: u32,
+    /// Whether it has gone out to anybody.
+    went_out: AtomicBool,
 }
 
 /// A target that was not reached yet.
@@ -53,6 +67,17 @@ struct News {
     results: Vec<PushResult>,
     /// Devices to forget, unless they were registered after this moment.
     gone: Vec<(i64, Timestamp)>,
+    /// As [`Sending::is_unsure`].
+    is_unsure: bool,
+}
+
+/// What follows a round after which there is something left to try.
+enum Next {
+    Round,
+    /// The driver need not be told any more.
+    GiveUp,
+    /// This node ends.
+    HandOn,
 }
 
 impl Sending {
@@ -61,7 +86,7 @@ impl Sending {
         let aim = |target| Aim { target, attempts: 0, not_before: now, reason: String::new() };
         let left = push.expires_at.as_micros().saturating_sub(push.taken_at.as_micros()).max(0).unsigned_abs();
         let expires = now + Duration::from_micros(left);
-        Self { pusher, push, aims: targets.into_iter().map(aim).collect(), expires, attempt: 0 }
+        Self { pusher, push, aims: targets.into_iter().map(aim).collect(), expires, attempt: 0, is_unsure: false }
     }
 
     pub(super) async fn run(mut self) {
@@ -70,8 +95,10 @@ impl Sending {
             if !self.settle(news).await || self.aims.is_empty() {
                 return;
             }
-            if !self.wait().await {
-                break;
+            match self.wait().await {
+                Next::Round => {}
+                Next::GiveUp => break,
+                Next::HandOn => return,
             }
         }
         self.give_up().await;
@@ -80,30 +107,22 @@ impl Sending {
     /// Tries those targets whose time has come, all at once. `None` when the driver need not be told any more.
     async fn try_once(&mut self) -> Option<News> {
         self.attempt += 1;
-        let (message, now) = (self.message(), Instant::now());
+        let now = Instant::now();
+        let draft = self.draft();
         let due: Vec<_> = self.aims.extract_if(.., |aim| aim.not_before <= now).collect();
         let ways = &self.pusher.ways;
-        let sending = join_all(due.iter().map(|aim| ways.send(&aim.target, &message)));
+        let sending = join_all(due.iter().map(|aim| ways.send(&aim.target, || draft.message())));
         let Some(outcomes) = while_held(&self.pusher, &mut self.push, sending).await else {
+            self.is_unsure = draft.went_out.into_inner();
             self.aims.extend(due);
             return None;
         };
         Some(self.judge(due, outcomes))
     }
 
-    fn message(&self) -> Message {
-        let left = self.expires.saturating_duration_since(Instant::now());
-        let left_micros = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-        let now = Timestamp::from_micros(self.push.expires_at.as_micros().saturating_sub_unsigned(left_micros));
-        Message {
-            driver_id: self.push.driver_id,
-            order: self.push.order.clone().with_remaining(now),
-            offer_id: self.push.offer_id,
-            is_live: self.push.is_live,
-            expires_at: self.push.expires_at,
-            ttl_seconds: left.as_secs().max(1),
-            attempt: self.attempt,
-        }
+    fn draft(&self) -> Draft {
+        let (push, went_out) = (self.push.clone(), AtomicBool::new(false));
+        Draft { push, expires: self.expires, attempt: self.attempt, went_out }
     }
 
     fn judge(&mut self, tried: Vec<Aim>, outcomes: Vec<Outcome>) -> News {
@@ -149,6 +168,9 @@ impl Sending {
         let (orders, push, done) = (Arc::clone(&self.pusher.orders), self.push.clone(), self.aims.is_empty());
         let settled = self.pusher.storage.write(move |tx| {
             news.gone.into_iter().try_for_each(|(device_id, known_at)| store::forget(tx, device_id, known_at))?;
+            if news.is_unsure {
+                orders.pushed_late(tx, push.offer_id)?;
+            }
             orders.settle_push(tx, &push, &news.results, done)
         });
         let settled: Result<(), StorageError> = settled.await;
@@ -158,15 +180,20 @@ impl Sending {
         settled.is_ok()
     }
 
-    /// Waits for the next attempt. `false` when there is to be none.
-    async fn wait(&mut self) -> bool {
-        let Some(next) = self.aims.iter().map(|aim| aim.not_before).min() else { return false };
+    /// Waits for the next attempt.
+    async fn wait(&mut self) -> Next {
+        let Some(next) = self.aims.iter().map(|aim| aim.not_before).min() else { return Next::GiveUp };
         let pause = next.saturating_duration_since(Instant::now());
-        let held = hold(&self.pusher, &mut self.push, pause + HOLD).await;
-        if held {
-            sleep(pause).await;
+        if !hold(&self.pusher, &mut self.push, pause + HOLD).await {
+            return Next::GiveUp;
         }
-        held && hold(&self.pusher, &mut self.push, HOLD).await
+        if timeout(pause, self.pusher.ending.cancelled()).await.is_ok() {
+            // Another node goes on when this one would have.
+            let left = next.saturating_duration_since(Instant::now());
+            hold(&self.pusher, &mut self.push, left).await;
+            return Next::HandOn;
+        }
+        if hold(&self.pusher, &mut self.push, HOLD).await { Next::Round } else { Next::GiveUp }
     }
 
     /// The driver need not be told any more: what was tried in vain until then is put down.
@@ -178,9 +205,29 @@ impl Sending {
                 aim.ended(Some(reason))
             })
             .collect();
-        if !results.is_empty() {
-            self.settle(News { results, gone: Vec::new() }).await;
+        if !results.is_empty() || self.is_unsure {
+            let is_unsure = self.is_unsure;
+            self.settle(News { results, is_unsure, ..News::default() }).await;
         }
+    }
+}
+
+impl Draft {
+    /// `None` when nobody wants it any more.
+    fn message(&self) -> Option<Message> {
+        let left = self.expires.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        self.went_out.store(true, Ordering::Relaxed);
+        let left_micros = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
+        let now = Timestamp::from_micros(self.push.expires_at.as_micros().saturating_sub_unsigned(left_micros));
+        Some(Message {
+            driver_id: self.push.driver_id,
+            order: self.push.order.clone().with_remaining(now),
+            offer_id: self.push.offer_id,
+            is_live: self.push.is_live,
+            expires_at: self.push.expires_at,
+            ttl_seconds: left.as_secs().max(1),
+            attempt: self.attempt,
+        })
     }
 }
 

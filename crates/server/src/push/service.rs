@@ -1,11 +1,16 @@
 //! What push services have in common: keys in files, HTTP, and how it fails.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
+use holodrive_protocol::Timestamp;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url, header, redirect::Policy};
 
 use super::outcome::PushSetupError;
-use crate::config::Secret;
+use crate::{clock::SharedClock, config::Secret};
 
 /// Time for one request.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -13,13 +18,15 @@ pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// A service that asks for more time than this is asked again all the same.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// The longest part of a foreign code that a reason repeats.
 const CODE_CHARS: usize = 40;
 
 /// An answer, whatever its status.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// Whole seconds after which another attempt makes sense; a date is passed over.
+    /// How long to wait before another attempt.
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
 }
@@ -68,10 +75,12 @@ pub(super) fn read_key(setting: &'static str, file: &Path) -> Result<Secret, Pus
 }
 
 /// Sends a request; what went wrong is told without its address, which may hold a token.
-pub(super) async fn send(request: RequestBuilder) -> Result<Answer, String> {
+pub(super) async fn send(request: RequestBuilder, clock: &SharedClock) -> Result<Answer, String> {
     let receive = async {
         let response = request.send().await?;
-        let (status, retry_after) = (response.status(), retry_after(&response));
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|value| waiting_time(value, clock.now()));
+        let status = response.status();
         Ok::<_, reqwest::Error>(Answer { status, retry_after, body: body(response).await? })
     };
     receive.await.map_err(|error| format!("{:#}", anyhow::Error::new(error.without_url())))
@@ -90,7 +99,46 @@ async fn body(mut response: Response) -> reqwest::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// What `Retry-After` says: seconds, or a date.
+fn waiting_time(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    let asked_for = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => moment(value)?.since(now),
+    };
+    Some(asked_for.min(LONGEST_WAIT))
+}
+
+fn moment(date: &str) -> Option<Timestamp> {
+    let since_epoch = httpdate::parse_http_date(date).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_micros(0).after(since_epoch))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_names_its_time_in_seconds_or_by_a_date() {
+        let now = "2026-11-22T13:15:22+00:00".parse().unwrap();
+        let seconds = |value: &str| waiting_time(value, now).map(|time| time.as_secs());
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds(" 0 "), Some(0));
+        for date in ["Sun, 22 Nov 2026 13:16:02 GMT", "Sunday, 22-Nov-26 13:16:02 GMT", "Sun Nov 22 13:16:02 2026"] {
+            assert_eq!(seconds(date), Some(40), "{date}");
+        }
+        assert_eq!(seconds("Sun, 22 Nov 2026 13:15:00 GMT"), Some(0));
+        for nothing in ["", "soon", "-1", "1.5", "Sun, 22 Nov"] {
+            assert_eq!(seconds(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_waited_for_longer_than_an_hour() {
+        let now = Timestamp::from_micros(0);
+        for value in ["3601", "18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(waiting_time(value, now), Some(LONGEST_WAIT), "{value}");
+        }
+    }
 }

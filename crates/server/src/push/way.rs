@@ -15,10 +15,10 @@ use super::{
 use crate::{
     clock::SharedClock,
     config::Config,
-    hooks::{Hook, HookError, PushOffer},
+    hooks::{self, Hook, HookError, PushOffer},
 };
 
-/// Pushes by one way that are under way at once; the others wait.
+/// Pushes by one service that are under way at once; the others wait.
 const AT_ONCE: usize = 64;
 
 /// What a driver is told.
@@ -83,7 +83,7 @@ pub enum Finding {
 /// All ways to drivers; those that are off are `None`.
 #[derive(Default)]
 pub struct Ways {
-    webhook: Option<Hook<PushOffer>>,
+    webhook: Option<Bounded<Hook<PushOffer>>>,
     fcm: Option<Bounded<Fcm>>,
     apns: Option<Bounded<Apns>>,
 }
@@ -95,8 +95,8 @@ struct Bounded<S> {
 }
 
 impl<S> Bounded<S> {
-    const fn new(service: S) -> Self {
-        Self { service, places: Semaphore::const_new(AT_ONCE) }
+    const fn new(service: S, at_once: usize) -> Self {
+        Self { service, places: Semaphore::const_new(at_once) }
     }
 
     /// Waits for a place, but not for long.
@@ -114,8 +114,10 @@ impl Ways {
     /// # Errors
     /// When a key cannot be read or used; the message is one line.
     pub fn new(config: &Config, clock: &SharedClock, webhook: Option<Hook<PushOffer>>) -> Result<Self, PushSetupError> {
-        let fcm = Fcm::new(config, Arc::clone(clock))?.map(Bounded::new);
-        let apns = Apns::new(config, Arc::clone(clock))?.map(Bounded::new);
+        let fcm = Fcm::new(config, Arc::clone(clock))?.map(|fcm| Bounded::new(fcm, AT_ONCE));
+        let apns = Apns::new(config, Arc::clone(clock))?.map(|apns| Bounded::new(apns, AT_ONCE));
+        // The hook itself lets no more through at once: whoever waits, waits here, before it is said what is asked.
+        let webhook = webhook.map(|webhook| Bounded::new(webhook, hooks::AT_ONCE));
         Ok(Self { webhook, fcm, apns })
     }
 
@@ -152,26 +154,33 @@ impl Ways {
         webhook.into_iter().chain(devices.map(Target::Device)).collect()
     }
 
-    /// Tries once.
-    pub(super) async fn send(&self, target: &Target, message: &Message) -> Outcome {
+    /// Tries once. What is sent is composed when its turn has come, unless it is too late by then.
+    pub(super) async fn send(&self, target: &Target, compose: impl FnOnce() -> Option<Message>) -> Outcome {
         match target {
-            Target::BackEnd => self.ask_back_end(message).await,
+            Target::BackEnd => self.ask_back_end(compose).await,
             Target::Device(Addressee { device, token }) => match (device.platform, &self.fcm, &self.apns) {
-                (Platform::Fcm, Some(fcm), _) => fcm.try_to(async |fcm| fcm.send(token, message).await).await,
-                (Platform::Apns, _, Some(apns)) => apns.try_to(async |apns| apns.send(token, message).await).await,
+                (Platform::Fcm, Some(fcm), _) => fcm.try_to(async |fcm| fcm.send(token, compose).await).await,
+                (Platform::Apns, _, Some(apns)) => apns.try_to(async |apns| apns.send(token, compose).await).await,
                 _ => Outcome::Failed("this way is off".to_owned()),
             },
         }
     }
 
-    async fn ask_back_end(&self, message: &Message) -> Outcome {
+    async fn ask_back_end(&self, compose: impl FnOnce() -> Option<Message>) -> Outcome {
         let Some(hook) = &self.webhook else { return Outcome::Failed("this way is off".to_owned()) };
-        let Message { driver_id, offer_id, expires_at, ttl_seconds, attempt, .. } = *message;
-        let order = message.order.clone();
-        match hook.ask(PushOffer { driver_id, order, offer_id, expires_at, ttl_seconds, attempt }).await {
-            Ok(_) => Outcome::Sent,
-            Err(error @ HookError::Refused { .. }) => Outcome::Failed(format!("the back end refuses: {error}")),
-            Err(HookError::Unavailable) => Outcome::delayed("the back end does not answer"),
-        }
+        let ask = async |hook: &Hook<PushOffer>| match compose() {
+            Some(message) => ask(hook, message).await,
+            None => Outcome::too_late(),
+        };
+        hook.try_to(ask).await
+    }
+}
+
+async fn ask(hook: &Hook<PushOffer>, message: Message) -> Outcome {
+    let Message { driver_id, order, offer_id, expires_at, ttl_seconds, attempt, .. } = message;
+    match hook.ask_once(PushOffer { driver_id, order, offer_id, expires_at, ttl_seconds, attempt }).await {
+        Ok(_) => Outcome::Sent,
+        Err(error @ HookError::Refused { .. }) => Outcome::Failed(format!("the back end refuses: {error}")),
+        Err(HookError::Unavailable) => Outcome::delayed("the back end does not answer"),
     }
 }

@@ -101,7 +101,8 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, visitors: Visitors, stop: 
     app.gateway.shut_door();
     let deadline = Instant::now() + config.drain_timeout.max(SHORTEST_DRAIN);
     let ended = async { tokio::join!(app.gateway.drain(config.drain_timeout), accepting) };
-    if timeout_at(deadline, ended).await.is_err() {
+    let (ended, ()) = tokio::join!(timeout_at(deadline, ended), drain_pushes(&app, deadline));
+    if ended.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
     }
     if let Some(presence) = &app.presence {
@@ -114,6 +115,13 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, visitors: Visitors, stop: 
     app.orders.save_positions().await;
     if let Err(error) = app.storage.leave().await {
         tracing::warn!(%error, "the other nodes could not be told that this one stops");
+    }
+}
+
+/// A phone that is woken now finds the door shut: so this ends with the connections, and not after them.
+async fn drain_pushes(app: &App, deadline: Instant) {
+    if let Some(pusher) = &app.pusher {
+        pusher.drain(deadline.saturating_duration_since(Instant::now())).await;
     }
 }
 

@@ -86,7 +86,7 @@ fn orders() -> Vec<Operation> {
             .by(User, "Its rider, its driver, staff.")
             .answers::<Order>(200, "The order"),
         Operation::get("/api/orders/{id}/events/", "Show an order's history")
-            .by(User, "Its rider, its driver, staff. Staff also see in `considered` who came into question for an offer, and why he was not asked.")
+            .by(User, "Its rider, its driver, staff. Staff also see in `considered` who came into question for an offer, and why he was not asked, and by which ways a driver was told by push.")
             .paged()
             .answers::<Page<OrderEvent>>(200, "One page, oldest first"),
         Operation::get("/api/orders/{id}/candidates/", "Show who comes into question for an order")

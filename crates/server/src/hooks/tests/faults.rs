@@ -159,6 +159,37 @@ async fn what_was_begun_is_finished_though_nobody_waits() {
 }
 
 #[tokio::test]
+async fn who_tries_again_himself_asks_by_one_attempt() {
+    let django = Django::start().await;
+    django.always("driver_orders", 500, json!({}));
+    let asker = Asker::of(&django, &[("HOOKS_RETRIES", "2")]);
+    let question = DriverOrders { driver_id: UserId::Int(7) };
+    assert_eq!(asker.hook.ask_once(question).await.map(drop), Err(HookError::Unavailable));
+    assert_eq!(django.asked("driver_orders").len(), 1);
+}
+
+#[tokio::test]
+async fn and_nothing_goes_on_when_he_waits_no_more() {
+    let django = Django::start().await;
+    let (under_way, mut ended) = tokio::sync::watch::channel(());
+    let under_way = std::sync::Mutex::new(Some(under_way));
+    django.on("driver_orders", move |_, _| {
+        let under_way = under_way.lock().unwrap().take();
+        async move {
+            let () = std::future::pending().await;
+            drop(under_way);
+            reply(200, &json!({}))
+        }
+    });
+    let asker = Asker::of(&django, &[("HOOKS_TIMEOUT", "600")]);
+    let asking = asker.hook.ask_once(DriverOrders { driver_id: UserId::Int(7) });
+    django.wait_for("driver_orders", 1).await;
+    drop(asking);
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended.changed()).await;
+    assert!(ended.expect("the request goes on").is_err());
+}
+
+#[tokio::test]
 async fn only_so_many_requests_are_under_way_at_once() {
     let django = Django::start().await;
     let (gate, hold) = tokio::sync::watch::channel(false);

@@ -141,6 +141,69 @@ async fn who_was_told_of_it_and_never_came_is_told_that_it_is_over() {
     town.check_invariants().await;
 }
 
+async fn withdraw_unreached(town: &Town) {
+    town.clock.advance(seconds(5));
+    town.sweep().await;
+}
+
+#[tokio::test]
+async fn a_push_that_was_under_way_when_the_offer_ended_is_followed_by_its_end() {
+    let town = town(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5")]).await;
+    let order = offered_to_somebody(&town).await;
+    let mut under_way = take_one(&town).await;
+    assert!(town.orders.hold_push(&mut under_way, seconds(60)).await.unwrap());
+    withdraw_unreached(&town).await;
+    assert_eq!(next(&town).await, None, "nobody knows yet that he was told");
+    settle(&town, &under_way).await;
+    let push = take_one(&town).await;
+    assert_eq!((push.offer_id, push.is_live), (under_way.offer_id, false));
+    settle(&town, &under_way).await;
+    assert!(take(&town).await.is_empty(), "once is enough");
+    settle(&town, &push).await;
+    assert_eq!(next(&town).await, None);
+    assert_eq!(town.history(order).await.last().unwrap(), "pushed");
+}
+
+#[tokio::test]
+async fn a_push_that_failed_or_was_answered_is_followed_by_nothing() {
+    let town = town(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5"), ("ORDER_OFFERS_PER_DRIVER", "9")]).await;
+    let (silent, awake) = (town.driver("silent").await, town.driver("awake").await);
+    town.offered_to(&silent).await;
+    let failed = take_one(&town).await;
+    let declined = town.offered_to(&awake).await;
+    let answered = take_one(&town).await;
+    town.decline(declined, &awake).await.unwrap();
+    settle(&town, &answered).await;
+    withdraw_unreached(&town).await;
+    let failure = Some("400".to_owned());
+    let result = PushResult { way: Some("fcm"), device_id: Some(1), attempts: 1, failure };
+    town.write(move |orders, tx| Ok(orders.settle_push(tx, &failed, &[result], true)?)).await.unwrap();
+    assert_eq!(next(&town).await, None);
+}
+
+#[tokio::test]
+async fn the_end_of_an_offer_takes_no_place_of_a_newer_one() {
+    let town = town(&[("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5")]).await;
+    let driver = town.driver("driver").await;
+    let order = pushed_to(&town, &driver).await;
+    withdraw_unreached(&town).await;
+    town.assign(order, &driver).await.unwrap();
+    let newer = take_one(&town).await;
+    assert!(newer.is_live, "and not that the first one is over");
+    settle(&town, &newer).await;
+    assert_eq!(next(&town).await, None);
+    // The end of the newer one is told, unless there is another one once more, even if that comes while it is being told.
+    withdraw_unreached(&town).await;
+    let mut over = take_one(&town).await;
+    assert_eq!((over.offer_id, over.is_live), (newer.offer_id, false));
+    assert!(town.orders.hold_push(&mut over, HOLD).await.unwrap());
+    town.assign(order, &driver).await.unwrap();
+    assert!(!town.orders.hold_push(&mut over, HOLD).await.unwrap());
+    let newest = take_one(&town).await;
+    settle(&town, &newest).await;
+    assert_eq!(next(&town).await, None);
+}
+
 #[tokio::test]
 async fn where_there_is_no_way_nothing_is_due() {
     let town = Town::new(&[]).await;
