@@ -13,7 +13,7 @@ from users import PASSWORD
 ORDERS = "document.querySelector('#orders')"
 STATUS = f"{ORDERS}.querySelector('.order')?.dataset.status"
 PIN = f"{ORDERS}.querySelector('.pin strong')?.textContent"
-PROBLEM = f"{ORDERS}.querySelector('.pin-form .error')?.textContent ?? ''"
+PROBLEM = f"{ORDERS}.querySelector('.pin-form [role=alert]')?.textContent ?? ''"
 IS_TYPING_PIN = "document.activeElement.name === 'pin'"
 
 

@@ -3,7 +3,7 @@
 import { get, post, put } from './api.js';
 import { button, el, empty, showList, toast } from './dom.js';
 import { arrival, isTrip, orderCard } from './order_card.js';
-import { PinForm, pinProblem } from './pin.js';
+import { PinForm, isAboutPin } from './pin.js';
 import { LiveSocket } from './socket.js';
 
 const REASONS = {
@@ -152,17 +152,16 @@ export class DriverOrders {
     try {
       this.setTrip(await post(`/api/driver/orders/${order.id}/${step}/`, body));
     } catch (error) {
-      const problem = step === 'start' && pinProblem(error);
-      if (problem) return this.askForPin(order, problem);
+      if (step === 'start' && isAboutPin(error)) return this.askForPin(order, error);
       await this.refreshTrip();
       throw error;
     }
   }
 
-  askForPin(order, problem) {
+  askForPin(order, error) {
     this.pin ??= new PinForm((pin) => this.take('start', order, { pin }));
     this.render();
-    this.pin.say(problem);
+    this.pin.say(error);
   }
 
   /** Counts by the server's time: the offer says how long it lasts, not when it ends. */

@@ -2,11 +2,15 @@
 
 import { duration, el, toast } from './dom.js';
 
-/** What a refused start says about the PIN, in words; nothing where it is about something else. */
-export function pinProblem(error) {
-  if (error.status === 429) return `Too many wrong PINs. Another one may be tried in ${duration(error.retryAfter)}.`;
+const isMissing = (error) => error.errors?.pin !== undefined;
+
+/** Whether a start was refused because of its PIN. */
+export const isAboutPin = (error) => isMissing(error) || error.code === 'wrong_pin' || error.status === 429;
+
+function inWords(error) {
+  if (isMissing(error)) return 'Ask the rider for the four digits that he is shown.';
   if (error.code === 'wrong_pin') return `This is not the PIN that the rider was shown. ${triesLeft(error.attemptsLeft)}`;
-  return error.errors?.pin && 'Ask the rider for the four digits that he is shown.';
+  return `Too many wrong PINs. Another one may be tried in ${duration(error.retryAfter)}.`;
 }
 
 function triesLeft(count) {
@@ -17,22 +21,28 @@ function triesLeft(count) {
 /** Four digits, and what was wrong with the last ones. */
 export class PinForm {
   constructor(start) {
-    this.problem = el('p', { class: 'error', role: 'alert' });
+    this.note = el('p', { role: 'alert' });
     this.input = el('input', {
       name: 'pin', required: true, pattern: '[0-9]{4}', maxLength: 4, title: 'four digits', inputMode: 'numeric', autocomplete: 'off',
     });
+    this.submit = el('button', { class: 'primary', type: 'submit' }, 'Start the trip');
     this.element = el('form', { class: 'pin-form' },
-      this.problem,
+      this.note,
       el('label', {}, 'The rider’s PIN', this.input),
-      el('button', { class: 'primary', type: 'submit' }, 'Start the trip'));
-    this.element.addEventListener('submit', (event) => {
+      this.submit);
+    this.element.addEventListener('submit', async (event) => {
       event.preventDefault();
-      start(this.input.value).catch((error) => toast(error.message));
+      // Each one that goes out may be an attempt that counts.
+      this.submit.disabled = true;
+      await start(this.input.value).catch((error) => toast(error.message));
+      this.submit.disabled = false;
     });
   }
 
-  say(problem) {
-    this.problem.textContent = problem;
+  /** Says what came of the last attempt, and waits for the next one. */
+  say(error) {
+    this.note.className = isMissing(error) ? 'facts' : 'error';
+    this.note.textContent = inWords(error);
     this.input.focus();
     this.input.select();
   }

@@ -106,7 +106,7 @@ export class RiderOrders {
     if (!at) return 'Waiting for the driver’s position…';
     const goal = order.status === 'in_progress' ? ['to', 'your destination'] : ['from', 'you'];
     const km = distanceKm(+at.latitude, +at.longitude, +order[`latitude_${goal[0]}`], +order[`longitude_${goal[0]}`]);
-    return [`The driver is ${km.toFixed(2)} km from ${goal[1]}`, arrival(at)].filter(Boolean).join(', ');
+    return [`The driver is ${km.toFixed(2)} km from ${goal[1]}`, order.status !== 'arrived' && arrival(at)].filter(Boolean).join(', ');
   }
 
   render() {
