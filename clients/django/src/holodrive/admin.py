@@ -90,7 +90,9 @@ class ReadOnlyInline(ReadOnly, TabularInline):
 
 class OfferInline(ReadOnlyInline):
     model = models.Offer
-    fields = ["driver", "state", "reason", "distance_km", "created_at", "delivered_at", "ended_at"]
+    fields = [
+        "driver", "state", "reason", "distance_km", "created_at", "expires_at", "pushed_at", "delivered_at", "ended_at",
+    ]
     ordering = ["id"]
 
 
@@ -109,14 +111,15 @@ class MessageInline(ReadOnlyInline):
 
 @admin.register(models.Order)
 class OrderAdmin(ReadOnlyAdmin):
-    list_display = ["code", "status", "rider", "driver", "address_from", "address_to", "created_at"]
-    list_filter = ["status", ("created_at", DateFieldListFilter), "order_type"]
+    list_display = ["code", "status", "rider", "driver", "address_from", "address_to", "pickup_at", "created_at"]
+    list_filter = ["status", ("created_at", DateFieldListFilter), ("pickup_at", DateFieldListFilter), "order_type"]
     list_select_related = ["rider", "driver"]
     search_fields = ["=id", "address_from", "address_to"]
     people = ("rider", "driver")
     fields = [
         ("status", "order_type"), ("rider", "driver"), ("address_from", "latitude_from", "longitude_from"),
-        ("address_to", "latitude_to", "longitude_to"), ("created_at", "search_until"), "conversation",
+        ("address_to", "latitude_to", "longitude_to"), ("pickup_at", "vehicle_class", "seats"),
+        ("created_at", "search_from", "search_until"), "conversation",
     ]
     inlines = [OfferInline, OrderEventInline]
 
@@ -158,10 +161,28 @@ class OrderEventAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Driver)
 class DriverAdmin(ReadOnlyAdmin):
-    list_display = ["driver", "status", "latitude", "longitude", "position_at", "seen_at"]
+    list_display = [
+        "driver", "status", "latitude", "longitude", "position_at", "seen_at", "classes", "vehicle_seats",
+    ]
     list_filter = ["status", ("seen_at", DateFieldListFilter)]
     list_select_related = ["driver"]
     people = ("driver",)
+    fields = [
+        "driver", "status", ("latitude", "longitude", "position_at"), "seen_at", ("classes", "vehicle_seats"),
+    ]
+
+    @admin.display(description=_("vehicle classes"), ordering="vehicle_classes")
+    def classes(self, driver: models.Driver) -> str:
+        return ", ".join(driver.vehicle_classes or []) or "-"
+
+
+@admin.register(models.Device)
+class DeviceAdmin(ReadOnlyAdmin):
+    list_display = ["id", "user", "platform", "name", "registered_at"]
+    list_filter = ["platform", ("registered_at", DateFieldListFilter)]
+    list_select_related = ["user"]
+    search_fields = ["=id", "name"]
+    people = ("user",)
 
 
 @admin.register(models.Conversation)
