@@ -14,7 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import formats
 from django.utils import timezone as clock
-from test_api import TRIP
+from live import wait_until
+from test_api import TRIP, drives
 
 import holodrive
 from holodrive import models, transport
@@ -171,6 +172,24 @@ def test_texts_are_escaped(admin, trip):
 def test_moments_are_shown_in_the_sites_time_zone(admin, trip):
     shown = formats.localize(clock.localtime(trip.created_at))
     assert str(shown) in admin.get(pages(trip)[0]).text
+
+
+def test_an_order_tells_its_history_and_its_offers_in_words(admin, make_user, trip):
+    page = admin.get(pages(trip)[0]).text
+    assert f"offer_id: {trip.offers.get().pk}" in page
+    assert f">{trip.offers.get().distance_km:.2f}<" in page
+    driver, rider = make_user(groups=["Driver"]), make_user()
+    drives(driver, at={"latitude": 15.0, "longitude": 25.0})
+    order = holodrive.create_order(rider, **{**TRIP, "latitude_from": 15.0, "longitude_from": 25.0})
+    wait_until(lambda: models.OrderEvent.objects.filter(order_id=order.id, type="offered"), "he is asked")
+    page = admin.get(pages(models.Order.objects.get(pk=order.id))[0]).text
+    assert f"considered: distance_km 0.0, driver_id {driver.pk}, skipped -" in page
+
+
+def test_a_delivery_is_shown_like_every_moment(admin, user):
+    [id] = holodrive.notify(user, title="t", message="m")
+    notification = models.Notification.objects.get(pk=id)
+    assert "None" not in admin.get(pages(notification)[0]).text.partition("fieldset")[2]
 
 
 def test_rows_outlive_their_users(admin, trip):
