@@ -143,7 +143,7 @@ def candidates(order: Order | Model | int) -> list[Candidate]:
 
 
 def set_vehicle(
-    driver: User, *, classes: Iterable[str], seats: int, idempotency_key: str | None = None
+    driver: User, classes: Iterable[str], seats: int, *, idempotency_key: str | None = None
 ) -> Vehicle:
     """Says what the driver drives: the classes that his vehicle serves, and its seats for passengers."""
     path, body = f"/api/drivers/{_key_of(driver)}/vehicle/", {"classes": list(classes), "seats": seats}
@@ -152,10 +152,10 @@ def set_vehicle(
 
 def register_device(
     user: User,
-    *,
     platform: Literal["fcm", "apns"],
     token: str,
     name: str | None = None,
+    *,
     idempotency_key: str | None = None,
 ) -> Device:
     """Says by which token of FCM or APNs the user's phone can be woken; doing it again changes nothing but the name."""

@@ -70,8 +70,8 @@ export class StaffOrders {
       for (const [name, value] of Object.entries(more)) made.setAttribute(name, value);
       return made;
     };
-    const act = (command, body) => async () => {
-      await post(`/api/orders/${order.id}/${command}/`, body);
+    const act = (command) => async () => {
+      await post(`/api/orders/${order.id}/${command}/`);
       await this.refresh();
     };
     const isOnHisWay = ['accepted', 'arrived'].includes(order.status);
