@@ -14,6 +14,7 @@ ORDERS = "document.querySelector('#orders')"
 STATUS = f"{ORDERS}.querySelector('.order')?.dataset.status"
 PIN = f"{ORDERS}.querySelector('.pin strong')?.textContent"
 PROBLEM = f"{ORDERS}.querySelector('.pin-form [role=alert]')?.textContent ?? ''"
+DRIVERS = f"[...{ORDERS}.querySelectorAll('.explanation li')].map((each) => each.textContent)"
 IS_TYPING_PIN = "document.activeElement.name === 'pin'"
 
 
@@ -158,15 +159,24 @@ def test_staff_see_who_comes_into_question_offer_an_order_and_take_it_back(start
     order = place_order(rider)
     page = console(server, server.staff())
     press(page, f"Drivers {order['order_code']}")
-    lines = f"[...{ORDERS}.querySelectorAll('.explanation li')].map((each) => each.textContent)"
-    page.wait_for(f"{lines}.length === 2")
-    first, second = page.evaluate(lines)
+    page.wait_for(f"{DRIVERS}.length === 2")
+    first, second = page.evaluate(DRIVERS)
     assert f"driver {near.id}" in first and "can be asked" in first and f"driver {far.id}" in second
     press(page, f"Offer to driver {near.id}")
     socket.until("new_order")
-    page.wait_for(f"{lines}[0].includes('has an offer')")
+    page.wait_for(f"{DRIVERS}[0].includes('has an offer')")
     assert act(near, order["id"], "accept").status_code == 200
     press(page, f"Take back {order['order_code']}")
     page.wait_for(f"{STATUS} === 'searching'")
-    page.wait_for(f"{lines}[0].includes('gave it back')")
+    page.wait_for(f"{DRIVERS}[0].includes('gave it back')")
     assert get_order(rider, order["id"])["driver_id"] is None
+
+
+def test_staff_see_afterwards_who_came_into_question(start, console):
+    server = start()
+    _, driver, _, order = accepted_order(server)
+    page = console(server, server.staff())
+    press(page, f"Drivers {order['order_code']}")
+    page.wait_for(f"{DRIVERS}.length === 1")
+    [line] = page.evaluate(DRIVERS)
+    assert f"driver {driver.id}" in line and "was asked" in line
