@@ -8,7 +8,7 @@ from holodrive import Server
 # What has nothing to do with where the data are, and what starts a PostgreSQL of its own: once is enough.
 collect_ignore_glob = [
     f"test_{name}.py" for name in (
-        "autobahn", "browser", "channel_layer", "descriptors", "disk", "django*", "garbage", "guide", "postgres*")
+        "autobahn", "browser", "channel_layer", "console", "descriptors", "disk", "django*", "garbage", "guide", "postgres*")
 ] if db.POSTGRES else []
 
 

@@ -6,13 +6,16 @@ from decimal import Decimal
 
 import pytest
 from django.apps import apps
+from django.contrib.admin import site
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Q, Value
 from django.test import Client
 from django.urls import reverse
 from django.utils import formats
 from django.utils import timezone as clock
-from test_api import TRIP
+from live import wait_until
+from test_api import TRIP, drives
 
 import holodrive
 from holodrive import models, transport
@@ -74,9 +77,49 @@ def test_every_table_can_be_read(trip):
         assert all(str(row) for row in model.objects.all()[:3]), model
 
 
+SECRETS = {"holodrive_order": {"start_pin"}, "holodrive_device": {"token"}}
+
+
+def test_models_have_all_columns_but_the_secret_ones():
+    for model in apps.get_app_config("holodrive").get_models():
+        with connection.cursor() as cursor:
+            described = connection.introspection.get_table_description(cursor, model._meta.db_table)
+        left_out = {column.name for column in described} - {field.column for field in model._meta.local_concrete_fields}
+        assert left_out == SECRETS.get(model._meta.db_table, set()), model
+
+
+def test_an_order_for_later_says_so(admin, user):
+    at = clock.now() + timedelta(days=1)
+    order = holodrive.create_order(user, **TRIP, pickup_at=at, vehicle_class="comfort", seats=4)
+    stored = models.Order.objects.get(pk=order.id)
+    assert (stored.pickup_at, stored.vehicle_class, stored.seats) == (at, "comfort", 4)
+    assert stored.created_at < stored.search_from < at
+    assert models.Order.objects.get(pk=holodrive.create_order(user, **TRIP).id).pickup_at is None
+    address, shown = reverse("admin:holodrive_order_changelist"), str(formats.localize(clock.localtime(at)))
+    assert shown in admin.get(address, {"q": order.id}).text
+    tomorrow = {"pickup_at__gte": clock.localdate(at), "pickup_at__lt": clock.localdate(at) + timedelta(days=1)}
+    assert order.order_code in admin.get(address, {**tomorrow, "q": order.id}).text
+    page = admin.get(pages(stored)[0]).text
+    assert shown in page and "comfort" in page and "start_pin" not in page
+
+
+def test_devices_and_vehicles_are_shown(admin, make_user):
+    driver = make_user(groups=["Driver"])
+    holodrive.register_device(driver, platform="fcm", token=f"{driver.pk}-secret", name="Pixel 9")
+    holodrive.set_vehicle(driver, classes=["comfort", "van"], seats=6)
+    [device] = models.Device.objects.filter(user=driver)
+    name = driver.get_username()
+    for model, row, words in ((models.Device, device, ["Pixel 9", "FCM"]),
+                              (models.Driver, models.Driver.objects.get(driver=driver), ["comfort, van", "6"])):
+        found = admin.get(reverse(f"admin:holodrive_{model._meta.model_name}_changelist"), {"q": name}).text
+        page = admin.get(pages(row)[0])
+        assert page.status_code == 200 and all(word in found and word in page.text for word in words)
+        assert "secret" not in found and "secret" not in page.text
+
+
 def test_every_list_page_filters_searches_and_orders(admin, trip):
-    registered = [models.Order, models.Offer, models.OrderEvent, models.Driver, models.Conversation, models.Message,
-                  models.Notification]
+    registered = [model for model in apps.get_app_config("holodrive").get_models() if site.is_registered(model)]
+    assert {models.Order, models.Driver, models.Device} <= set(registered)
     for model in registered:
         address = reverse(f"admin:holodrive_{model._meta.model_name}_changelist")
         for query in ("", "?q=1", "?q=user", "?o=1", "?o=-2"):
@@ -129,6 +172,24 @@ def test_texts_are_escaped(admin, trip):
 def test_moments_are_shown_in_the_sites_time_zone(admin, trip):
     shown = formats.localize(clock.localtime(trip.created_at))
     assert str(shown) in admin.get(pages(trip)[0]).text
+
+
+def test_an_order_tells_its_history_and_its_offers_in_words(admin, make_user, trip):
+    page = admin.get(pages(trip)[0]).text
+    assert f"offer_id: {trip.offers.get().pk}" in page
+    assert f">{trip.offers.get().distance_km:.2f}<" in page
+    driver, rider = make_user(groups=["Driver"]), make_user()
+    drives(driver, at={"latitude": 15.0, "longitude": 25.0})
+    order = holodrive.create_order(rider, **{**TRIP, "latitude_from": 15.0, "longitude_from": 25.0})
+    wait_until(lambda: models.OrderEvent.objects.filter(order_id=order.id, type="offered"), "he is asked")
+    page = admin.get(pages(models.Order.objects.get(pk=order.id))[0]).text
+    assert f"considered: distance_km 0.0, driver_id {driver.pk}, skipped -" in page
+
+
+def test_a_delivery_is_shown_like_every_moment(admin, user):
+    [id] = holodrive.notify(user, title="t", message="m")
+    notification = models.Notification.objects.get(pk=id)
+    assert "None" not in admin.get(pages(notification)[0]).text.partition("fieldset")[2]
 
 
 def test_rows_outlive_their_users(admin, trip):

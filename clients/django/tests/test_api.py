@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 import holodrive
-from holodrive import HoloDriveError, models
+from holodrive import HoloDriveError, models, transport
+from holodrive.tokens import access_token
 
 TRIP = {
     "address_from": "Amir Temur 1", "address_to": "Chorsu", "latitude_from": "41.311081", "longitude_from": 69.240562,
@@ -110,6 +111,68 @@ def test_an_order_for_later_in_a_vehicle(user):
     assert holodrive.create_order(user, **TRIP, pickup_at=without_offset).pickup_at == at
     plain = holodrive.create_order(user, **TRIP)
     assert (plain.pickup_at, plain.vehicle_class, plain.seats) == (None, None, None)
+
+
+def test_who_comes_into_question_by_vehicle(make_user):
+    van, small = make_user(groups=["Driver"]), make_user(groups=["Driver"])
+    for driver in (van, small):
+        drives(driver, at={"latitude": 10.0, "longitude": 20.0})
+    vehicle = holodrive.set_vehicle(van, classes=["comfort", "van"], seats=6)
+    assert (vehicle.driver_id, vehicle.classes, vehicle.seats) == (van.pk, ("comfort", "van"), 6)
+    assert holodrive.set_vehicle(small.pk, classes=[], seats=4).classes == ()
+    stored = models.Driver.objects.get(driver=van)
+    assert (stored.vehicle_classes, stored.vehicle_seats) == (["comfort", "van"], 6)
+    trip = {**TRIP, "latitude_from": 10.0, "longitude_from": 20.0}
+    order = holodrive.create_order(make_user(), **trip, vehicle_class="van", seats=5, pickup_at=timezone.now() + timedelta(days=1))
+    found = {each.driver_id: (each.distance_km, each.skipped) for each in holodrive.candidates(order)}
+    assert found == {van.pk: (0, None), small.pk: (0, "wrong_class")}
+    with pytest.raises(HoloDriveError) as refused:
+        holodrive.set_vehicle(van, classes=["van"], seats=0)
+    assert set(refused.value.errors) == {"seats"}
+
+
+def drives(driver, at):
+    """Somebody who is online, and was heard of a moment ago."""
+    token = {"authorization": f"Bearer {access_token(driver)}"}
+    assert transport.request("PUT", "/api/driver/location/", at, **token).is_success
+    assert transport.request("PUT", "/api/driver/status/", {"status": "online"}, **token).is_success
+
+
+def test_an_order_is_taken_from_its_driver_again(make_user):
+    driver = make_user(groups=["Driver"])
+    drives(driver, at={"latitude": 41.3, "longitude": 69.25})
+    order = holodrive.create_order(make_user(), **TRIP)
+    offered = holodrive.assign(order, driver)
+    assert offered.distance_to_pickup_km and offered.eta_seconds and offered.expires_at
+    path = f"/api/driver/orders/{order.id}/accept/"
+    transport.request("POST", path, {}, authorization=f"Bearer {access_token(driver)}")
+    assert holodrive.unassign(order).driver_id is None
+    assert models.Offer.objects.filter(order_id=order.id, driver=driver).get().state == "released"
+    with pytest.raises(HoloDriveError) as refused:
+        holodrive.unassign(order)
+    assert refused.value.status == 409
+
+
+def test_a_device_is_registered_once(user):
+    token = f"{user.pk}-token"
+    device = holodrive.register_device(user, platform="fcm", token=token, name="Pixel 9")
+    assert (device.user_id, device.platform, device.name) == (user.pk, "fcm", "Pixel 9")
+    again = holodrive.register_device(user.pk, platform="fcm", token=token)
+    assert (again.id, again.name) == (device.id, None)
+    stored = models.Device.objects.get(user=user)
+    assert (stored.pk, stored.platform, stored.registered_at) == (again.id, "fcm", again.registered_at)
+
+
+def test_every_call_has_an_asynchronous_twin(make_user):
+    driver = make_user(groups=["Driver"])
+    assert asyncio.run(holodrive.aset_vehicle(driver, classes=["van"], seats=6)).seats == 6
+    assert asyncio.run(holodrive.aregister_device(driver, platform="apns", token="ab12")).platform == "apns"
+    order = asyncio.run(holodrive.acreate_order(driver, **TRIP))
+    assert isinstance(asyncio.run(holodrive.acandidates(order)), list)
+    with pytest.raises(HoloDriveError):
+        asyncio.run(holodrive.aunassign(order))
+    public = {name for name in holodrive.__all__ if name.islower()}
+    assert public == {name for name in public if f"a{name}" in public or name[1:] in public}
 
 
 def test_chat(make_user):

@@ -57,6 +57,14 @@ def test_each_difference_is_found(capsys, user, changed, text):
     assert error and verdict(report, text) == "failed", report
 
 
+def test_a_missing_migration_of_this_package_is_found(capsys):
+    call_command("migrate", "holodrive", "0001", fake=True, verbosity=0)
+    report, error = check(capsys)
+    call_command("migrate", "holodrive", verbosity=0)
+    assert error and verdict(report, "migrate holodrive") == "failed", report
+    assert check(capsys)[1] == ""
+
+
 def test_another_key_is_found(capsys, user, monkeypatch):
     # SimpleJWT keeps the key of its first import, so the token is made without it.
     monkeypatch.setattr("holodrive.probes.access_token", tokens._default_token)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin import DateFieldListFilter
+from django.contrib.admin.utils import display_for_value
 from django.contrib.auth import get_user_model
 from django.db.models import Model, QuerySet
 from django.forms import models as forms
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from . import models
@@ -38,6 +39,24 @@ def link(thing: Model | None) -> str | SafeString:
 
 def pretty(value: Any) -> SafeString:
     return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def lines(details: dict[str, Any]) -> str | SafeString:
+    """The same in a table: a line for each value, and for each entry of a list, as of the drivers who were considered."""
+    entries = [
+        (name, _in_words(each))
+        for name, value in details.items()
+        for each in (value if isinstance(value, list) else [value])
+    ]
+    return format_html_join(mark_safe("<br>"), "{}: {}", entries) or "-"
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def searched(*relations: str) -> list[str]:
@@ -88,16 +107,32 @@ class ReadOnlyInline(ReadOnly, TabularInline):
     show_change_link = True
 
 
-class OfferInline(ReadOnlyInline):
+class Distance:
+    """The way to the pickup as the interfaces show it."""
+
+    @admin.display(description=_("distance km"), ordering="distance_km")
+    def distance(self, offer: models.Offer) -> str:
+        return "-" if offer.distance_km is None else f"{offer.distance_km:.2f}"
+
+
+class OfferInline(Distance, ReadOnlyInline):
     model = models.Offer
-    fields = ["driver", "state", "reason", "distance_km", "created_at", "delivered_at", "ended_at"]
+    fields = [
+        "driver", "state", "reason", "distance", "created_at", "expires_at", "pushed_at", "delivered_at", "ended_at",
+    ]
+    readonly_fields = ["distance"]
     ordering = ["id"]
 
 
 class OrderEventInline(ReadOnlyInline):
     model = models.OrderEvent
-    fields = ["at", "type", "actor", "details"]
+    fields = ["at", "type", "actor", "shown_details"]
+    readonly_fields = ["shown_details"]
     ordering = ["id"]
+
+    @admin.display(description=_("details"))
+    def shown_details(self, event: models.OrderEvent) -> str:
+        return lines(event.details)
 
 
 class MessageInline(ReadOnlyInline):
@@ -109,14 +144,15 @@ class MessageInline(ReadOnlyInline):
 
 @admin.register(models.Order)
 class OrderAdmin(ReadOnlyAdmin):
-    list_display = ["code", "status", "rider", "driver", "address_from", "address_to", "created_at"]
-    list_filter = ["status", ("created_at", DateFieldListFilter), "order_type"]
+    list_display = ["code", "status", "rider", "driver", "address_from", "address_to", "pickup_at", "created_at"]
+    list_filter = ["status", ("created_at", DateFieldListFilter), ("pickup_at", DateFieldListFilter), "order_type"]
     list_select_related = ["rider", "driver"]
     search_fields = ["=id", "address_from", "address_to"]
     people = ("rider", "driver")
     fields = [
         ("status", "order_type"), ("rider", "driver"), ("address_from", "latitude_from", "longitude_from"),
-        ("address_to", "latitude_to", "longitude_to"), ("created_at", "search_until"), "conversation",
+        ("address_to", "latitude_to", "longitude_to"), ("pickup_at", "vehicle_class", "seats"),
+        ("created_at", "search_from", "search_until"), "conversation",
     ]
     inlines = [OfferInline, OrderEventInline]
 
@@ -126,12 +162,16 @@ class OrderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(models.Offer)
-class OfferAdmin(ReadOnlyAdmin):
-    list_display = ["id", "order_link", "driver", "state", "reason", "distance_km", "created_at", "ended_at"]
+class OfferAdmin(Distance, ReadOnlyAdmin):
+    list_display = ["id", "order_link", "driver", "state", "reason", "distance", "created_at", "ended_at"]
     list_filter = ["state", ("created_at", DateFieldListFilter)]
     list_select_related = ["order", "driver"]
     search_fields = ["=order__id"]
     people = ("driver",)
+    fields = [
+        "order", "driver", ("state", "reason"), "distance", "slot", ("created_at", "expires_at", "ended_at"),
+        ("push_at", "pushed_at"), ("unreachable_at", "delivered_at"),
+    ]
 
     @admin.display(description=_("order"), ordering="order")
     def order_link(self, offer: models.Offer) -> str:
@@ -158,10 +198,28 @@ class OrderEventAdmin(ReadOnlyAdmin):
 
 @admin.register(models.Driver)
 class DriverAdmin(ReadOnlyAdmin):
-    list_display = ["driver", "status", "latitude", "longitude", "position_at", "seen_at"]
+    list_display = [
+        "driver", "status", "latitude", "longitude", "position_at", "seen_at", "classes", "vehicle_seats",
+    ]
     list_filter = ["status", ("seen_at", DateFieldListFilter)]
     list_select_related = ["driver"]
     people = ("driver",)
+    fields = [
+        "driver", "status", ("latitude", "longitude", "position_at"), "seen_at", ("classes", "vehicle_seats"),
+    ]
+
+    @admin.display(description=_("vehicle classes"), ordering="vehicle_classes")
+    def classes(self, driver: models.Driver) -> str:
+        return ", ".join(driver.vehicle_classes or []) or "-"
+
+
+@admin.register(models.Device)
+class DeviceAdmin(ReadOnlyAdmin):
+    list_display = ["id", "user", "platform", "name", "registered_at"]
+    list_filter = ["platform", ("registered_at", DateFieldListFilter)]
+    list_select_related = ["user"]
+    search_fields = ["=id", "name"]
+    people = ("user",)
 
 
 @admin.register(models.Conversation)
@@ -242,13 +300,13 @@ class NotificationAdmin(ReadOnlyAdmin):
         return pretty(notification.data)
 
     @admin.display(description=_("reached a connection"))
-    def delivery_written(self, notification: models.Notification) -> Any:
+    def delivery_written(self, notification: models.Notification) -> str:
         return _delivery(notification, "written_at")
 
     @admin.display(description=_("confirmed by a device"))
-    def delivery_confirmed(self, notification: models.Notification) -> Any:
+    def delivery_confirmed(self, notification: models.Notification) -> str:
         return _delivery(notification, "confirmed_at")
 
 
-def _delivery(notification: models.Notification, step: str) -> Any:
-    return getattr(getattr(notification, "delivery", None), step, None)
+def _delivery(notification: models.Notification, step: str) -> str:
+    return display_for_value(getattr(getattr(notification, "delivery", None), step, None), "-")

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from . import transport
 from .conf import config
-from .results import ChatMessage, Conversation, Order
+from .results import Candidate, ChatMessage, Conversation, Device, Order, Vehicle
 from .tokens import access_token
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def create_order(
 ) -> Order:
     """Places an order for `rider`; the server starts to look for a driver, or does so some time before `pickup_at`.
 
-    `vehicle_class` and `seats` are what the driver's vehicle must have; see `PUT /api/drivers/{id}/vehicle/`.
+    `vehicle_class` and `seats` are what the driver's vehicle must have; `set_vehicle` says what it has.
     """
     wishes = {
         "pickup_at": None if pickup_at is None else _moment(pickup_at), "vehicle_class": vehicle_class, "seats": seats,
@@ -129,6 +129,38 @@ def assign(order: Order | Model | int, driver: User, *, idempotency_key: str | N
     """Offers the order to this driver now, wherever he is; he still has to accept it."""
     path = f"/api/orders/{_id_of(order)}/assign/"
     return Order.from_json(_as_backend(path, {"driver_id": _key_of(driver)}, idempotency_key))
+
+
+def unassign(order: Order | Model | int, *, idempotency_key: str | None = None) -> Order:
+    """Takes an order from the driver who is on his way; it searches again."""
+    return Order.from_json(_as_backend(f"/api/orders/{_id_of(order)}/unassign/", {}, idempotency_key))
+
+
+def candidates(order: Order | Model | int) -> list[Candidate]:
+    """Who comes into question at this moment for an order that nobody has, the nearest first, and what keeps him from being asked."""
+    answer = _request("GET", f"/api/orders/{_id_of(order)}/candidates/", None, _backend(), None)
+    return [Candidate.from_json(each) for each in answer["results"]]
+
+
+def set_vehicle(
+    driver: User, classes: Iterable[str], seats: int, *, idempotency_key: str | None = None
+) -> Vehicle:
+    """Says what the driver drives: the classes that his vehicle serves, and its seats for passengers."""
+    path, body = f"/api/drivers/{_key_of(driver)}/vehicle/", {"classes": list(classes), "seats": seats}
+    return Vehicle.from_json(_as_backend(path, body, idempotency_key, method="PUT"))
+
+
+def register_device(
+    user: User,
+    platform: Literal["fcm", "apns"],
+    token: str,
+    name: str | None = None,
+    *,
+    idempotency_key: str | None = None,
+) -> Device:
+    """Says by which token of FCM or APNs the user's phone can be woken; doing it again changes nothing but the name."""
+    body = {"user_id": _key_of(user), "platform": platform, "token": token, "name": name}
+    return Device.from_json(_as_backend("/api/devices/", body, idempotency_key, method="PUT"))
 
 
 def cancel_order(
@@ -169,24 +201,30 @@ def send_message(
 anotify = sync_to_async(notify)
 acreate_order = sync_to_async(create_order)
 aassign = sync_to_async(assign)
+aunassign = sync_to_async(unassign)
+acandidates = sync_to_async(candidates)
+aset_vehicle = sync_to_async(set_vehicle)
+aregister_device = sync_to_async(register_device)
 acancel_order = sync_to_async(cancel_order)
 acreate_conversation = sync_to_async(create_conversation)
 asupport_conversation = sync_to_async(support_conversation)
 asend_message = sync_to_async(send_message)
 
 
-def _as_backend(path: str, body: Mapping[str, Any], key: str | None) -> Any:
-    return _post(path, body, f"Api-Key {config.api_key}", key)
+def _as_backend(path: str, body: Mapping[str, Any], key: str | None, *, method: str = "POST") -> Any:
+    return _request(method, path, body, _backend(), key or _new_key())
 
 
 def _as_user(user: AbstractBaseUser, path: str, body: Mapping[str, Any], key: str | None) -> Any:
-    return _post(path, body, f"Bearer {access_token(user)}", key)
+    return _request("POST", path, body, f"Bearer {access_token(user)}", key or _new_key())
 
 
-def _post(path: str, body: Mapping[str, Any], authorization: str, key: str | None) -> Any:
-    answer = transport.request(
-        "POST", path, body, authorization=authorization, idempotency_key=key or _new_key()
-    )
+def _backend() -> str:
+    return f"Api-Key {config.api_key}"
+
+
+def _request(method: str, path: str, body: Mapping[str, Any] | None, authorization: str, key: str | None) -> Any:
+    answer = transport.request(method, path, body, authorization=authorization, idempotency_key=key)
     if not answer.is_success:
         raise answer.error()
     return answer.json()
@@ -258,7 +296,8 @@ def _related(related: Any) -> tuple[str | None, int | None]:
 
 
 __all__ = [
-    "aassign", "acancel_order", "acreate_conversation", "acreate_order", "anotify", "asend_message", "assign",
-    "asupport_conversation", "cancel_order", "create_conversation", "create_order", "notify",
-    "send_message", "support_conversation",
+    "aassign", "acancel_order", "acandidates", "acreate_conversation", "acreate_order", "anotify", "aregister_device",
+    "asend_message", "aset_vehicle", "assign", "asupport_conversation", "aunassign", "cancel_order", "candidates",
+    "create_conversation", "create_order", "notify", "register_device", "send_message", "set_vehicle",
+    "support_conversation", "unassign",
 ]

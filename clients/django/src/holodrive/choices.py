@@ -37,6 +37,13 @@ class ConversationKind(models.TextChoices):
     DIRECT = "direct"
 
 
+class Platform(models.TextChoices):
+    """Who brings pushes to a device."""
+
+    FCM = "fcm", "FCM"
+    APNS = "apns", "APNs"
+
+
 class DriverStatus(models.TextChoices):
     """What a driver has said of himself."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from .choices import ConversationKind, DriverStatus, OfferState, OrderStatus
+from .choices import ConversationKind, DriverStatus, OfferState, OrderStatus, Platform
 from .fields import CoordinateField, JsonTextField, MomentField
 
 
@@ -93,7 +93,7 @@ class MessageRead(models.Model):
 
 
 class Driver(models.Model):
-    """What the server knows of a driver: his status and his last position."""
+    """What the server knows of a driver: his status, his last position and what he drives."""
 
     driver = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
@@ -103,6 +103,8 @@ class Driver(models.Model):
     longitude = CoordinateField(null=True, blank=True)
     position_at = MomentField(null=True, blank=True)
     seen_at = MomentField(null=True, blank=True)
+    vehicle_classes = JsonTextField(null=True, blank=True)
+    vehicle_seats = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         managed = False
@@ -113,7 +115,10 @@ class Driver(models.Model):
 
 
 class Order(models.Model):
-    """A ride, from the wish to its end."""
+    """A ride, from the wish to its end.
+
+    The table's `start_pin` is left out on purpose: it is the rider's to tell, and whoever sees an admin page is not him.
+    """
 
     id = models.BigAutoField(primary_key=True)
     rider = models.ForeignKey(
@@ -131,7 +136,11 @@ class Order(models.Model):
     latitude_to = CoordinateField()
     longitude_to = CoordinateField()
     created_at = MomentField()
+    pickup_at = MomentField(null=True, blank=True)
+    search_from = MomentField()
     search_until = MomentField()
+    vehicle_class = models.TextField(null=True, blank=True)
+    seats = models.BigIntegerField(null=True, blank=True)
     conversation = models.ForeignKey(
         Conversation, models.DO_NOTHING, related_name="+", null=True, blank=True
     )
@@ -158,12 +167,15 @@ class Offer(models.Model):
     driver = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
     )
+    slot = models.BigIntegerField()
     state = models.CharField(max_length=8, choices=OfferState)
     reason = models.TextField(null=True, blank=True)
     distance_km = models.FloatField(null=True, blank=True)
     created_at = MomentField()
     expires_at = MomentField()
     unreachable_at = MomentField(null=True, blank=True)
+    push_at = MomentField(null=True, blank=True)
+    pushed_at = MomentField(null=True, blank=True)
     delivered_at = MomentField(null=True, blank=True)
     ended_at = MomentField(null=True, blank=True)
 
@@ -242,6 +254,29 @@ class NotificationDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"delivery of notification {self.notification_id}"
+
+
+class Device(models.Model):
+    """A phone that can be woken by a push.
+
+    The table's `token` is left out on purpose: whoever has it can, with the project's key, write to the phone.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
+    )
+    platform = models.CharField(max_length=4, choices=Platform)
+    name = models.TextField(null=True, blank=True)
+    registered_at = MomentField()
+
+    class Meta:
+        managed = False
+        db_table = "holodrive_device"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name or f"device {self.pk}"
 
 
 class HookAnswer(models.Model):

@@ -39,11 +39,15 @@ class Order:
     longitude_from: Decimal
     latitude_to: Decimal
     longitude_to: Decimal
+    distance_to_pickup_km: float | None
+    eta_seconds: int | None
     created_at: datetime
     expires_at: datetime | None
+    remaining_ms: int | None
     pickup_at: datetime | None
     vehicle_class: str | None
     seats: int | None
+    pin: str | None
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Order:
@@ -61,11 +65,63 @@ class Order:
             longitude_from=Decimal(body["longitude_from"]),
             latitude_to=Decimal(body["latitude_to"]),
             longitude_to=Decimal(body["longitude_to"]),
+            distance_to_pickup_km=body["distance_to_pickup_km"],
+            eta_seconds=body.get("eta_seconds"),
             created_at=moment(body["created_at"]),
             expires_at=None if body["expires_at"] is None else moment(body["expires_at"]),
+            remaining_ms=body.get("remaining_ms"),
             pickup_at=moment(body["pickup_at"]) if body.get("pickup_at") else None,
             vehicle_class=body.get("vehicle_class"),
             seats=body.get("seats"),
+            pin=body.get("pin"),
+        )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A driver who comes into question for an order."""
+
+    driver_id: UserId
+    distance_km: float | None
+    skipped: str | None
+    """What keeps him from being asked, such as `on_trip` or `wrong_class`; None: he can be."""
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Candidate:
+        return cls(user_id(body["driver_id"]), body["distance_km"], body["skipped"])
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """What a driver drives."""
+
+    driver_id: UserId
+    classes: tuple[str, ...]
+    seats: int
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Vehicle:
+        return cls(user_id(body["driver_id"]), tuple(body["classes"]), body["seats"])
+
+
+@dataclass(frozen=True)
+class Device:
+    """A phone that can be woken by a push."""
+
+    id: int
+    user_id: UserId
+    platform: str
+    name: str | None
+    registered_at: datetime
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Device:
+        return cls(
+            id=body["id"],
+            user_id=user_id(body["user_id"]),
+            platform=body["platform"],
+            name=body["name"],
+            registered_at=moment(body["registered_at"]),
         )
 
 

@@ -25,7 +25,7 @@ def tables() -> Findings:
         executor = MigrationExecutor(connection)
         targets = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "holodrive"]
         if executor.migration_plan(targets):
-            yield failed("tables: holodrive_hook_answer is not there; run `manage.py migrate holodrive`")
+            yield failed("tables: migrations of this package are missing; run `manage.py migrate holodrive`")
     except DatabaseError as error:
         yield failed(f"tables: {error}")
 

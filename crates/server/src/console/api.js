@@ -1,11 +1,11 @@
 // The HTTP API, with the session cookie and Django's CSRF rule.
 
-/** A refusal: `status`, `code`, and a message for people. */
+/** A refusal: `status`, `code`, what is wrong with which field, when to come again, and a message for people. */
 export class ApiError extends Error {
-  constructor(status, body) {
+  constructor(status, body, retryAfter) {
     super(describe(status, body));
-    this.status = status;
-    this.code = body?.code;
+    const { code, errors = {}, attempts_left: attemptsLeft } = body ?? {};
+    Object.assign(this, { status, code, errors, attemptsLeft, retryAfter });
   }
 }
 
@@ -42,7 +42,7 @@ async function call(method, path, body) {
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (response.ok) return answer;
   if (response.status === 401 && path !== '/api/session/') onLoggedOut();
-  throw new ApiError(response.status, answer);
+  throw new ApiError(response.status, answer, Number(response.headers.get('Retry-After')));
 }
 
 function cookie(name) {

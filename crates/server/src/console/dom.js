@@ -42,17 +42,19 @@ export const empty = (title, hint) => el('div', { class: 'empty' }, el('strong',
  * nothing jumps and no button loses the focus.
  */
 export function showList(list, items, { key, make, placeholder }) {
+  const active = document.activeElement;
+  const focused = [...list.children].find((child) => child.contains(active));
+  const button = focused && [...focused.querySelectorAll('button')].indexOf(active);
   const before = new Map([...list.children].map((child) => [child.key, child]));
   const wanted = items.map((item) => keep(before.get(key(item)), item) ?? remember(make(item), key(item), item));
   if (!items.length && placeholder) wanted.push(placeholder);
-  const focused = document.activeElement?.closest('li');
-  const button = focused && [...focused.querySelectorAll('button')].indexOf(document.activeElement);
   for (const child of [...list.children]) if (!wanted.includes(child)) child.remove();
   wanted.forEach((element, index) => {
     if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
   });
   const successor = focused && !focused.isConnected && wanted.find((element) => element.key === focused.key);
-  if (successor) successor.querySelectorAll('button')[button]?.focus();
+  // What only went from the old element to the new one has lost the focus on its way.
+  if (successor) (active.isConnected ? active : successor.querySelectorAll('button')[button])?.focus();
 }
 
 const keep = (element, item) => (element?.shows === JSON.stringify(item) ? element : null);
@@ -70,7 +72,21 @@ const calendar = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'sh
 
 /** The time of today, or the date of another day. */
 export function time(iso) {
+  const isToday = new Date(iso).toDateString() === new Date().toDateString();
+  return moment(iso, isToday ? clock : calendar);
+}
+
+/** The date and the time of what is planned. */
+export const date = (iso) => moment(iso, calendar);
+
+function moment(iso, format) {
   const at = new Date(iso);
-  const today = at.toDateString() === new Date().toDateString();
-  return el('time', { dateTime: iso, title: at.toLocaleString() }, (today ? clock : calendar).format(at));
+  return el('time', { dateTime: iso, title: at.toLocaleString() }, format.format(at));
+}
+
+/** How long something takes, in words. */
+export function duration(seconds) {
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1) return 'less than a minute';
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

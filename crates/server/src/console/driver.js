@@ -2,7 +2,8 @@
 
 import { get, post, put } from './api.js';
 import { button, el, empty, showList, toast } from './dom.js';
-import { isTrip, orderCard } from './order_card.js';
+import { arrival, isTrip, orderCard } from './order_card.js';
+import { PinForm, isAboutPin } from './pin.js';
 import { LiveSocket } from './socket.js';
 
 const REASONS = {
@@ -21,6 +22,7 @@ export class DriverOrders {
     this.openChat = openChat;
     this.offers = new Map();
     this.trip = null;
+    this.pin = null;
     this.list = el('ul', { class: 'cards' });
     this.tripList = el('ul', { class: 'cards trip' });
     panel.replaceChildren(
@@ -87,20 +89,25 @@ export class DriverOrders {
 
   removeOrderFromList(id) {
     this.offers.delete(id);
-    if (this.trip?.id === id) this.trip = null;
+    if (this.trip?.id === id) this.showTrip(null);
     this.render();
   }
 
   setTrip(order) {
     this.offers.delete(order.id);
-    this.trip = isTrip(order) ? order : null;
+    this.showTrip(isTrip(order) ? order : null);
+  }
+
+  showTrip(trip) {
+    const isSame = trip?.id === this.trip?.id && trip?.status === this.trip?.status;
+    if (!isSame) this.pin = null;
+    this.trip = trip;
     this.render();
   }
 
   async refreshTrip() {
     try {
-      this.trip = (await get('/api/driver/orders/')).trip;
-      this.render();
+      this.showTrip((await get('/api/driver/orders/')).trip);
     } catch (error) {
       toast(error.message);
     }
@@ -112,7 +119,8 @@ export class DriverOrders {
 
   render() {
     const key = (order) => order.id;
-    showList(this.tripList, this.trip ? [this.trip] : [], { key, make: (order) => this.tripCard(order) });
+    const trip = this.trip && { ...this.trip, asksForPin: this.pin !== null };
+    showList(this.tripList, trip ? [trip] : [], { key, make: (order) => this.tripCard(order) });
     showList(this.list, [...this.offers.values()].map(({ order }) => order), {
       key,
       make: (order) => this.offerCard(order),
@@ -123,8 +131,9 @@ export class DriverOrders {
 
   offerCard(order) {
     const distance = order.distance_to_pickup_km;
+    const way = [`${distance} km to the pickup`, arrival(order)].filter(Boolean).join(', ');
     return orderCard(order,
-      distance !== null && el('p', { class: 'tracking' }, `${distance} km to the pickup`),
+      distance !== null && el('p', { class: 'tracking' }, way),
       el('div', { class: 'countdown', 'data-countdown': order.id }, el('span', {}), el('i', {})),
       el('div', { class: 'actions' },
         button('Accept', () => this.answer('accept_order', order), 'primary'),
@@ -133,18 +142,26 @@ export class DriverOrders {
 
   tripCard(order) {
     const [label, step] = STEPS[order.status];
-    const go = (step) => async () => {
-      try {
-        this.setTrip(await post(`/api/driver/orders/${order.id}/${step}/`));
-      } catch (error) {
-        await this.refreshTrip();
-        throw error;
-      }
-    };
-    return orderCard(order, el('div', { class: 'actions' },
-      button(label, go(step), 'primary'),
+    return orderCard(order, this.pin?.element, el('div', { class: 'actions' },
+      !this.pin && button(label, () => this.take(step, order), 'primary'),
       order.conversation_id !== null && button('Chat with the rider', () => this.openChat(order.conversation_id)),
-      order.status === 'accepted' && button('Give back', go('release'), 'quiet')));
+      order.status === 'accepted' && button('Give back', () => this.take('release', order), 'quiet')));
+  }
+
+  async take(step, order, body) {
+    try {
+      this.setTrip(await post(`/api/driver/orders/${order.id}/${step}/`, body));
+    } catch (error) {
+      if (step === 'start' && isAboutPin(error)) return this.askForPin(order, error);
+      await this.refreshTrip();
+      throw error;
+    }
+  }
+
+  askForPin(order, error) {
+    this.pin ??= new PinForm((pin) => this.take('start', order, { pin }));
+    this.render();
+    this.pin.say(error);
   }
 
   /** Counts by the server's time: the offer says how long it lasts, not when it ends. */

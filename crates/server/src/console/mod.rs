@@ -49,8 +49,10 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         asset("socket.js", SCRIPT, include_str!("socket.js")),
         asset("order_card.js", SCRIPT, include_str!("order_card.js")),
         asset("staff.js", SCRIPT, include_str!("staff.js")),
+        asset("explanation.js", SCRIPT, include_str!("explanation.js")),
         asset("rider.js", SCRIPT, include_str!("rider.js")),
         asset("driver.js", SCRIPT, include_str!("driver.js")),
+        asset("pin.js", SCRIPT, include_str!("pin.js")),
         asset("notifications.js", SCRIPT, include_str!("notifications.js")),
         asset("chat.js", SCRIPT, include_str!("chat.js")),
     ]

@@ -1,6 +1,6 @@
 // How an order looks, wherever it is shown.
 
-import { el, time } from './dom.js';
+import { date, duration, el, time } from './dom.js';
 
 const STATUS = {
   searching: 'Searching',
@@ -18,6 +18,11 @@ const TRIP = ['accepted', 'arrived', 'in_progress'];
 
 export const isOver = (order) => OVER.includes(order.status);
 export const isTrip = (order) => TRIP.includes(order.status);
+/** Whether it can still be cancelled: until the rider is in the car. */
+export const isOpen = (order) => !isOver(order) && order.status !== 'in_progress';
+
+/** When its driver will be where he is going, where that is known. */
+export const arrival = (order) => order.eta_seconds !== undefined && `${duration(order.eta_seconds)} away`;
 
 /** A card for an order; `extra` comes below, such as what the user can do. */
 export function orderCard(order, ...extra) {
@@ -28,7 +33,19 @@ export function orderCard(order, ...extra) {
       el('span', { class: 'space' }),
       time(order.created_at)),
     el('ol', { class: 'way' }, el('li', {}, order.address_from), el('li', {}, order.address_to)),
+    wishes(order),
     ...extra);
+}
+
+/** For when, and for which vehicle, where the rider has said so. */
+function wishes(order) {
+  const chip = (...content) => el('li', {}, ...content);
+  const all = [
+    order.pickup_at && chip('Pickup ', date(order.pickup_at)),
+    order.vehicle_class && chip(order.vehicle_class),
+    order.seats && chip(order.seats === 1 ? '1 seat' : `${order.seats} seats`),
+  ].filter(Boolean);
+  return all.length > 0 && el('ul', { class: 'wishes', 'aria-label': 'Wishes' }, all);
 }
 
 /** Kilometres between two points given in degrees. */

@@ -2,7 +2,7 @@
 
 import { get, post } from './api.js';
 import { button, el, empty, showList, toast } from './dom.js';
-import { distanceKm, isOver, isTrip, orderCard } from './order_card.js';
+import { arrival, distanceKm, isOpen, isTrip, orderCard } from './order_card.js';
 import { LiveSocket } from './socket.js';
 
 export class RiderOrders {
@@ -23,6 +23,10 @@ export class RiderOrders {
     const form = el('form', { class: 'card fields' },
       field('From', 'from', 'Chorsu bozori', { maxLength: 255 }), field('at', 'from_point', '41.3265, 69.2350', point),
       field('To', 'to', 'Milliy bogʻ', { maxLength: 255 }), field('at', 'to_point', '41.3045, 69.2354', point),
+      el('details', {}, el('summary', {}, 'For later, or in a certain vehicle'), el('div', { class: 'fields' },
+        field('When', 'pickup_at', '', { type: 'datetime-local', required: false }),
+        field('Class', 'vehicle_class', '', { maxLength: 50, placeholder: 'any', required: false }),
+        field('Seats', 'seats', '', { type: 'number', min: 1, max: 60, placeholder: 'any', required: false }))),
       el('button', { class: 'primary', type: 'submit' }, 'Order a ride'));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -36,13 +40,17 @@ export class RiderOrders {
     const [latitude_from, longitude_from] = fields.from_point.value.split(',').map((text) => text.trim());
     const [latitude_to, longitude_to] = fields.to_point.value.split(',').map((text) => text.trim());
     const [address_from, address_to] = [fields.from.value, fields.to.value];
-    fields[fields.length - 1].disabled = true;
+    const wishes = wishesIn(fields);
+    const submit = form.querySelector('[type=submit]');
+    submit.disabled = true;
     try {
       this.update(await post('/api/orders/', {
-        address_from, address_to, latitude_from, longitude_from, latitude_to, longitude_to,
+        address_from, address_to, latitude_from, longitude_from, latitude_to, longitude_to, ...wishes,
       }));
+      // The next ride is not for the same day by mistake.
+      for (const name of Object.keys(wishes)) fields[name].value = '';
     } finally {
-      fields[fields.length - 1].disabled = false;
+      submit.disabled = false;
     }
   }
 
@@ -98,7 +106,7 @@ export class RiderOrders {
     if (!at) return 'Waiting for the driver’s position…';
     const goal = order.status === 'in_progress' ? ['to', 'your destination'] : ['from', 'you'];
     const km = distanceKm(+at.latitude, +at.longitude, +order[`latitude_${goal[0]}`], +order[`longitude_${goal[0]}`]);
-    return `The driver is ${km.toFixed(2)} km from ${goal[1]}`;
+    return [`The driver is ${km.toFixed(2)} km from ${goal[1]}`, order.status !== 'arrived' && arrival(at)].filter(Boolean).join(', ');
   }
 
   render() {
@@ -111,12 +119,13 @@ export class RiderOrders {
   }
 
   card(order) {
-    if (isOver(order)) return orderCard(order);
-    const cancel = button('Cancel', async () => this.update(await post(`/api/orders/${order.id}/cancel/`)), 'quiet');
-    const chat = order.conversation_id !== null && button('Chat with the driver', () => this.openChat(order.conversation_id));
+    const cancel = isOpen(order) && button('Cancel', async () => this.update(await post(`/api/orders/${order.id}/cancel/`)), 'quiet');
+    const hasDriver = isTrip(order);
+    const chat = hasDriver && order.conversation_id !== null && button('Chat with the driver', () => this.openChat(order.conversation_id));
     return orderCard(order,
-      isTrip(order) && el('p', { class: 'tracking', 'data-tracking': order.id }, this.whereIsTheDriver(order)),
-      el('div', { class: 'actions' }, chat, cancel));
+      hasDriver && el('p', { class: 'tracking', 'data-tracking': order.id }, this.whereIsTheDriver(order)),
+      order.pin && el('p', { class: 'pin' }, 'Tell your driver this PIN, so that he can start the trip ', el('strong', {}, order.pin)),
+      (chat || cancel) && el('div', { class: 'actions' }, chat, cancel));
   }
 
   onNotification() {}
@@ -125,4 +134,13 @@ export class RiderOrders {
     this.socket.close();
     for (const { socket } of this.trackers.values()) socket.close();
   }
+}
+
+/** When, and in what, as the API takes it: only what was filled in. */
+function wishesIn({ pickup_at, vehicle_class, seats }) {
+  return {
+    ...(pickup_at.value && { pickup_at: new Date(pickup_at.value).toISOString() }),
+    ...(vehicle_class.value.trim() && { vehicle_class: vehicle_class.value.trim() }),
+    ...(seats.value && { seats: Number(seats.value) }),
+  };
 }

@@ -2,7 +2,8 @@
 
 import { get, post } from './api.js';
 import { button, el, empty, showList } from './dom.js';
-import { isOver, isTrip, orderCard } from './order_card.js';
+import { Explanation } from './explanation.js';
+import { arrival, isOpen, isOver, isTrip, orderCard } from './order_card.js';
 
 const REFRESH_MS = 3_000;
 
@@ -18,6 +19,7 @@ export class StaffOrders {
   constructor(panel) {
     this.orders = [];
     this.shown = 'All';
+    this.explanation = null;
     this.filters = el('div', { class: 'chips', role: 'group', 'aria-label': 'Which orders' });
     this.list = el('ul', { class: 'cards' });
     this.problem = el('p', { class: 'error', hidden: true });
@@ -34,6 +36,7 @@ export class StaffOrders {
       this.problem.textContent = `These orders may be old. ${error.message}`;
       this.problem.hidden = false;
     }
+    this.explanation?.refresh(this.orders);
     this.render();
   }
 
@@ -43,7 +46,8 @@ export class StaffOrders {
     this.filters.replaceChildren(...GROUPS.map(([name, belongs]) => this.filter(name, belongs)));
     if (focused) this.filters.querySelector(`[data-group="${focused}"]`)?.focus();
     const belongs = GROUPS.find(([name]) => name === this.shown)[1];
-    showList(this.list, this.orders.filter(belongs), {
+    const shown = this.orders.filter(belongs).map((order) => ({ ...order, isExplained: order.id === this.explanation?.orderId }));
+    showList(this.list, shown, {
       key: (order) => order.id,
       make: (order) => this.card(order),
       placeholder: empty('No orders here', 'They appear as riders order.'),
@@ -60,19 +64,36 @@ export class StaffOrders {
   }
 
   card(order) {
-    const facts = [
-      `rider ${order.rider_id}`,
-      order.driver_id !== null && `driver ${order.driver_id}`,
-      ['accepted', 'arrived'].includes(order.status) && order.distance_to_pickup_km !== null && `${order.distance_to_pickup_km} km to the pickup`,
-    ].filter(Boolean);
-    const line = el('span', { class: 'facts' }, facts.join(' · '));
-    if (isOver(order)) return orderCard(order, el('div', { class: 'row' }, line));
-    const cancel = button('Cancel', async () => {
-      await post(`/api/orders/${order.id}/cancel/`);
+    const quiet = (label, action, more = {}) => {
+      const made = button(label, action, 'quiet');
+      made.setAttribute('aria-label', `${label} ${order.order_code}`);
+      for (const [name, value] of Object.entries(more)) made.setAttribute(name, value);
+      return made;
+    };
+    const act = (command) => async () => {
+      await post(`/api/orders/${order.id}/${command}/`);
       await this.refresh();
-    }, 'quiet');
-    cancel.setAttribute('aria-label', `Cancel ${order.order_code}`);
-    return orderCard(order, el('div', { class: 'row' }, line, el('span', { class: 'space' }), cancel));
+    };
+    const isOnHisWay = ['accepted', 'arrived'].includes(order.status);
+    return orderCard(order,
+      el('div', { class: 'row' },
+        el('span', { class: 'facts' }, facts(order)),
+        el('span', { class: 'commands' },
+          quiet('Drivers', () => this.explain(order), { 'aria-expanded': String(order.isExplained) }),
+          isOnHisWay && quiet('Take back', act('unassign')),
+          isOpen(order) && quiet('Cancel', act('cancel')))),
+      order.isExplained && this.explanation.element);
+  }
+
+  /** Opens who came into question for an order, or closes it. */
+  async explain(order) {
+    const assign = async (driver_id) => {
+      await post(`/api/orders/${order.id}/assign/`, { driver_id });
+      await this.refresh();
+    };
+    this.explanation = order.isExplained ? null : new Explanation(order.id, assign);
+    await this.explanation?.refresh(this.orders);
+    this.render();
   }
 
   onNotification() {
@@ -82,4 +103,15 @@ export class StaffOrders {
   close() {
     clearInterval(this.timer);
   }
+}
+
+function facts(order) {
+  const isComing = order.status === 'accepted' && order.distance_to_pickup_km !== null;
+  return [
+    `rider ${order.rider_id}`,
+    order.driver_id !== null && `driver ${order.driver_id}`,
+    isComing && `${order.distance_to_pickup_km} km to the pickup`,
+    isTrip(order) && arrival(order),
+    order.pin && `PIN ${order.pin}`,
+  ].filter(Boolean).join(' · ');
 }
