@@ -64,6 +64,7 @@ impl Orders {
                 self.board.update(|board| board.offer_refused(&found, until));
             }
             Err(error) => {
+                self.metrics.offer_failed();
                 tracing::warn!(%error, order_id = found.order_id, "an offer could not be made");
                 self.board.update(|board| board.offer_failed(&found, later(now, RETRY_AFTER)));
             }
@@ -71,10 +72,11 @@ impl Orders {
     }
 
     /// Ends what had run out by `now`; gives the time of the next sweep. One at a time, so that offers are made in between.
-    async fn sweep_at(self: &Arc<Self>, now: Timestamp) -> Instant {
+    pub(super) async fn sweep_at(self: &Arc<Self>, now: Timestamp) -> Instant {
         let orders = Arc::clone(self);
         let swept = self.storage.write(move |tx| orders.sweep(tx)).await;
         if let Err::<_, OrderError>(error) = &swept {
+            self.metrics.sweep_failed();
             tracing::error!(%error, "overdue offers could not be ended; trying again");
         }
         // What the board still takes for overdue was not so for the database, whose clock was set back.

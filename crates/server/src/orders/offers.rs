@@ -48,12 +48,13 @@ impl Orders {
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
-    /// Whether it is time for this order, and the driver has what it asks for.
+    /// Whether it is time for this order, and the driver has what it asks for and was not asked by another node meanwhile.
     fn suits(tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
         let Some(order) = store::find(tx, found.order_id)? else { return Ok(false) };
         let asks_nothing = order.needs == Needs::default();
         let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
-        Ok(order.search_from <= tx.now() && order.needs.unmet_by(vehicle.as_ref()).is_none())
+        let is_asked = order.offer_to(found.driver_id).is_some();
+        Ok(!is_asked && order.search_from <= tx.now() && order.needs.unmet_by(vehicle.as_ref()).is_none())
     }
 
     /// Staff offers the order to a driver now, whatever radius, staleness, cool-down, the limit of offers, the time of the

@@ -38,6 +38,8 @@ pub struct Metrics {
     offers_created: Counter,
     offers_ended: Family<ByOutcome, Counter>,
     offer_lateness: Histogram,
+    offer_failures: Counter,
+    sweep_failures: Counter,
     live_offers: Gauge,
     waiting_orders: Gauge,
     routing: Family<ByRouting, Counter>,
@@ -111,6 +113,8 @@ impl Metrics {
             offers_created: Counter::default(),
             offers_ended: Family::default(),
             offer_lateness: latency_histogram(),
+            offer_failures: Counter::default(),
+            sweep_failures: Counter::default(),
             live_offers: Gauge::default(),
             waiting_orders: Gauge::default(),
             routing: Family::default(),
@@ -188,6 +192,22 @@ impl Metrics {
     /// An offer was ended by its deadline, this long after it.
     pub fn deadline_met(&self, lateness: Duration) {
         self.offer_lateness.observe(lateness.as_secs_f64());
+    }
+
+    /// The dispatcher could not make an offer that it had planned.
+    pub fn offer_failed(&self) {
+        self.offer_failures.inc();
+    }
+
+    /// The dispatcher could not end what had run out.
+    pub fn sweep_failed(&self) {
+        self.sweep_failures.inc();
+    }
+
+    /// Offers that could not be made, and sweeps that failed.
+    #[cfg(test)]
+    pub(crate) fn dispatch_failures(&self) -> (u64, u64) {
+        (self.offer_failures.get(), self.sweep_failures.get())
     }
 
     /// So many offers are live now.
@@ -299,6 +319,9 @@ impl Metrics {
         registry.register("offers_ended", "Offers that ended", self.offers_ended.clone());
         let help = "Time from an offer's deadline to its end";
         registry.register_with_unit("offer_lateness", help, Unit::Seconds, self.offer_lateness.clone());
+        registry.register("offer_failures", "Offers that could not be made", self.offer_failures.clone());
+        let help = "Attempts to end overdue offers and searches that failed";
+        registry.register("sweep_failures", help, self.sweep_failures.clone());
         registry.register("live_offers", "Offers that drivers hold now", self.live_offers.clone());
         registry.register("waiting_orders", "Orders without a driver now", self.waiting_orders.clone());
         registry.register("routing_requests", "Travel times asked of the routing service", self.routing.clone());
@@ -373,6 +396,8 @@ mod tests {
             "holodrive_offer_lateness_seconds_count 1",
             "holodrive_commit_batch_size_sum 3.0",
             "holodrive_http_requests_total{method=\"POST\",route=\"/api/orders/\",status=\"201\"} 1",
+            "holodrive_offer_failures_total 0",
+            "holodrive_sweep_failures_total 0",
             "holodrive_live_offers 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

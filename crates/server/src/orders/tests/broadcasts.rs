@@ -147,3 +147,24 @@ async fn nobody_is_looked_for_once_the_order_is_taken_although_more_could_have_b
     assert_eq!(town.orders.board.look(|board| board.counts()), (0, 0));
     town.check_invariants().await;
 }
+
+#[tokio::test]
+async fn two_nodes_with_the_same_plan_ask_each_driver_once() {
+    let settings =
+        [("DISPATCH_STRATEGY", "broadcast"), ("DISPATCH_BROADCAST_OFFERS", "3"), ("ORDER_OFFERS_PER_DRIVER", "2")];
+    let here = Town::new(&settings).await;
+    let there = here.node().await;
+    let drivers = [here.driver_at("near", 1.0).await, here.driver_at("far", 2.0).await];
+    let order = here.create().await;
+    there.catch_up().await;
+    let plans = [&here, &there].map(|node| (node, node.orders.plan(node.now()).matches));
+    for (node, matches) in plans {
+        assert_eq!(matches.len(), 2);
+        for found in matches {
+            Arc::clone(&node.orders).make_one_offer(found).await;
+        }
+        assert_eq!(asked(&here, order).await, ids(&drivers));
+        // An index would refuse a second one in the last moment; so it does not come to that.
+        node.check_invariants().await;
+    }
+}

@@ -1,6 +1,6 @@
 //! Who is asked, and when.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use holodrive_protocol::{
     OrderStatus::{NoDriver, Pending, Searching},
@@ -241,4 +241,20 @@ async fn an_order_that_staff_give_away_while_a_driver_is_being_asked_frees_him()
     town.settle().await;
     assert_eq!(town.status(third).await, Searching, "he has one offer, and the limit is one");
     town.check_invariants().await;
+}
+
+#[tokio::test]
+async fn what_the_dispatcher_cannot_do_is_counted() {
+    let town = Town::new(&[]).await;
+    town.driver_at("near", 1.0).await;
+    let order = town.create().await;
+    let found = town.orders.plan(town.now()).matches.remove(0);
+    town.orders.storage.rewrite(&[("holodrive_offer", "nowhere"), ("holodrive_order", "nowhere")]).await;
+    Arc::clone(&town.orders).make_one_offer(found).await;
+    assert_eq!(town.orders.metrics.dispatch_failures(), (1, 0));
+    town.orders.sweep_at(town.now()).await;
+    assert_eq!(town.orders.metrics.dispatch_failures(), (1, 1));
+    town.orders.storage.rewrite(&[]).await;
+    town.pass(seconds(1)).await;
+    assert_eq!(town.status(order).await, Pending, "it is tried again");
 }

@@ -31,6 +31,20 @@ pub(super) enum Sabotage {
     ForgottenCoolDown,
     /// Drivers are not told of ends that another node commits.
     UntoldEnd,
+    /// [`Self::UnlockedDispatchers`], while the schema still refuses.
+    UnlockedBehindIndexes,
+    /// Nobody counts how many offers a driver holds.
+    UncountedOffers,
+    /// Who takes an order is still offered others.
+    OffersOnTrips,
+    /// Who gives an order back keeps its offer.
+    KeptOffer,
+    /// Accepting takes along whatever else the driver is offered.
+    GreedyAccept,
+    /// Nobody finds the offers that ran out.
+    UnseenDeadlines,
+    /// An order that was given back searches for an hour too long.
+    EndlessSearch,
 }
 
 impl Sabotage {
@@ -56,7 +70,7 @@ impl Sabotage {
                 ("start_pin = $3 WHERE id = $1 AND status IN ('pending')", "start_pin = $3 WHERE id = $1"),
             ],
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
-            Self::UnlockedDispatchers => &[(
+            Self::UnlockedDispatchers | Self::UnlockedBehindIndexes => &[(
                 "SET status = 'pending' WHERE id = $1 AND status IN ('searching')",
                 "SET status = 'pending' WHERE id = $1 AND status IN ('searching', 'pending')",
             )],
@@ -72,6 +86,20 @@ impl Sabotage {
                 &[("state NOT IN ('live', 'accepted') ORDER BY id", "state = 'none' ORDER BY id")]
             }
             Self::UntoldEnd => &[],
+            Self::UncountedOffers => &[(
+                "COUNT(*) FROM holodrive_offer WHERE driver_id = $1 AND state = 'live'",
+                "COUNT(*) FROM holodrive_offer WHERE driver_id = $1 AND state = 'none'",
+            )],
+            Self::OffersOnTrips => {
+                &[("driver_id = $1 AND state = 'live' ORDER BY id", "driver_id = $1 AND state = 'none' ORDER BY id")]
+            }
+            Self::KeptOffer => &[("SET state = 'released', ended_at = $2", "SET state = 'accepted', ended_at = $2")],
+            Self::GreedyAccept => &[(
+                "start_pin = $3 WHERE id = $1 AND status IN ('pending')",
+                "start_pin = $3 WHERE id = $1 OR id IN (SELECT order_id FROM holodrive_offer WHERE driver_id = $2 AND state = 'live')",
+            )],
+            Self::UnseenDeadlines => &[("AND expires_at <= $1 LIMIT", "AND expires_at <= $1 AND state = 'none' LIMIT")],
+            Self::EndlessSearch => &[("search_until = $4", "search_until = $4 + 3600000000")],
         }
     }
 
@@ -79,6 +107,7 @@ impl Sabotage {
         match self {
             Self::CheckThenSave => &["holodrive_offer_accepted", "holodrive_order_trip"],
             Self::UnlockedDispatchers => &["holodrive_offer_live", "holodrive_offer_live_once"],
+            Self::GreedyAccept => &["holodrive_order_trip"],
             _ => &[],
         }
     }
@@ -92,6 +121,13 @@ impl Sabotage {
             Self::LostOrder => "I5",
             Self::ForgottenCoolDown => "who gave the order back",
             Self::UntoldEnd => "I9",
+            Self::UnlockedBehindIndexes => "offers could not be made",
+            Self::UncountedOffers => "I2: more offers of a driver",
+            Self::OffersOnTrips => "I2: a live offer",
+            Self::KeptOffer => "I3: an accepted offer",
+            Self::GreedyAccept => "I4",
+            Self::UnseenDeadlines => "I6",
+            Self::EndlessSearch => "I7: order",
         }
     }
 
@@ -153,4 +189,39 @@ fn a_forgotten_cool_down_is_caught() {
 #[test]
 fn an_end_that_is_not_told_is_caught() {
     Sabotage::UntoldEnd.is_caught();
+}
+
+#[test]
+fn unlocked_dispatchers_do_not_hide_behind_the_indexes() {
+    Sabotage::UnlockedBehindIndexes.is_caught();
+}
+
+#[test]
+fn uncounted_offers_are_caught() {
+    Sabotage::UncountedOffers.is_caught();
+}
+
+#[test]
+fn offers_on_trips_are_caught() {
+    Sabotage::OffersOnTrips.is_caught();
+}
+
+#[test]
+fn an_offer_that_is_kept_is_caught() {
+    Sabotage::KeptOffer.is_caught();
+}
+
+#[test]
+fn a_greedy_accept_is_caught() {
+    Sabotage::GreedyAccept.is_caught();
+}
+
+#[test]
+fn deadlines_that_nobody_sees_are_caught() {
+    Sabotage::UnseenDeadlines.is_caught();
+}
+
+#[test]
+fn an_endless_search_is_caught() {
+    Sabotage::EndlessSearch.is_caught();
 }

@@ -216,7 +216,8 @@ impl Town {
             }
             let swept = if plan.overdue { self.sweep().await } else { 0 };
             if plan.matches.is_empty() && swept == 0 {
-                assert!(!plan.overdue, "something stays overdue");
+                assert_eq!(self.late().await, [], "I6, I7: late");
+                assert!(!plan.overdue, "the board takes for overdue what is not");
                 return;
             }
         }
@@ -297,6 +298,15 @@ pub(super) async fn check_invariants(orders: &Arc<Orders>) {
     let violations =
         orders.storage.read(move |tx| Ok::<_, OrderError>(invariants::violations(tx, look))).await.unwrap();
     assert!(violations.is_empty(), "{violations:#?}");
+    assert_eq!(dispatcher_failures(orders), None);
+}
+
+/// What this node's dispatcher could not do. It tries again and tells nobody, so a guard that is broken would hide behind
+/// the indexes of the schema.
+pub(super) fn dispatcher_failures(orders: &Orders) -> Option<String> {
+    let (offers, sweeps) = orders.metrics.dispatch_failures();
+    let told = || format!("the dispatcher failed: {offers} offers could not be made, {sweeps} sweeps failed");
+    (offers + sweeps > 0).then(told)
 }
 
 pub(super) async fn write<T: Send + 'static>(

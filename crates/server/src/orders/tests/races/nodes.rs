@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::OrderStatus::{Accepted as Taken, NoDriver, Searching};
+use holodrive_protocol::{
+    OrderId,
+    OrderStatus::{Accepted as Taken, Completed, NoDriver, Searching},
+    Timestamp,
+};
 
 use super::{
     super::{
@@ -10,9 +14,9 @@ use super::{
         death::commit_and_die,
         town::Town,
     },
-    ROUNDS, accepts, dispatches, does, race,
+    ROUNDS, accepts, dispatches, does, finish, race, race_round,
 };
-use crate::clock::ManualClock;
+use crate::{accounts::User, clock::ManualClock, storage::Row};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -67,40 +71,73 @@ async fn a_kill_between_commit_and_publish() {
 /// forgotten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_clock_of_one_node_is_an_hour_ahead() {
-    let settings = [("ORDER_OFFER_TIMEOUT", "20"), ("ORDER_SEARCH_TIMEOUT", "60"), ("ORDER_REOFFER_AFTER", "1")];
+    // Drivers whom the right node has just heard of are an hour old to the wrong one, and are asked by it all the same.
+    let settings = [
+        ("ORDER_OFFER_TIMEOUT", "20"),
+        ("ORDER_SEARCH_TIMEOUT", "60"),
+        ("ORDER_REOFFER_AFTER", "1"),
+        ("DRIVER_STALE_AFTER", "7200"),
+    ];
     let right = Town::new(&settings).await;
     let ahead = Arc::new(ManualClock::at(right.now()));
     ahead.advance(HOUR);
     let wrong = right.node_by(&ahead).await;
+    let an_hour_later = wrong.now();
     let mut drivers = Vec::new();
     for number in 0..3 {
         drivers.push(right.driver_at(&format!("driver{number}"), f64::from(number)).await);
     }
     let mut orders = Vec::new();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         orders.push(right.create().await);
         orders.push(wrong.create().await);
+        let newest: Vec<OrderId> = orders.iter().rev().take(3).copied().collect();
+        for node in [&right, &wrong] {
+            node.catch_up().await;
+        }
         let mut racers = vec![dispatches(&right), dispatches(&wrong)];
         for node in [&right, &wrong] {
-            racers
-                .extend(orders.iter().rev().take(3).zip(&drivers).map(|(order, driver)| accepts(node, *order, driver)));
+            racers.extend(newest.iter().flat_map(|order| drivers.iter().map(|driver| accepts(node, *order, driver))));
             racers.push(does(node, Orders::sweep));
         }
-        race(racers).await;
-        right.check_invariants().await;
+        race_round(round, racers).await;
         for node in [&right, &wrong] {
+            node.check_invariants().await;
             node.clock.advance(Duration::from_secs(1));
         }
+        for order in newest {
+            finish_if_taken(&right, order, &drivers).await;
+        }
     }
+    let offers = offer_times(&right).await;
+    assert!(offers.iter().any(|at| *at < an_hour_later), "the right node offered nothing");
+    assert!(offers.iter().any(|at| *at >= an_hour_later), "the wrong node offered nothing");
     // Nobody answers any more. Whatever the wrong clock did, no order is forgotten.
     for node in [&right, &wrong].into_iter().cycle().take(2 * 90) {
         node.pass(Duration::from_secs(2)).await;
-        right.check_invariants().await;
+        node.check_invariants().await;
     }
     right.clock.advance(HOUR);
     right.settle().await;
+    let mut taken = 0;
     for order in orders {
         let status = right.status(order).await;
-        assert!(matches!(status, Taken | NoDriver), "order {order} is {status:?}");
+        assert!(matches!(status, Completed | NoDriver), "order {order} is {status:?}");
+        taken += usize::from(status == Completed);
     }
+    assert!(taken > 0, "nobody took anything");
+}
+
+async fn finish_if_taken(town: &Town, order: OrderId, drivers: &[Arc<User>]) {
+    let record = town.order(order).await;
+    if record.status == Taken {
+        let driver = drivers.iter().find(|driver| Some(driver.id) == record.driver_id).unwrap();
+        finish(town, order, driver).await;
+    }
+}
+
+/// When each offer was made, by the clock of the node that made it.
+async fn offer_times(town: &Town) -> Vec<Timestamp> {
+    let rows = town.write(|_, tx| Ok(tx.query("SELECT created_at FROM holodrive_offer", &[])?)).await.unwrap();
+    rows.into_iter().map(|row: Row| row.first().unwrap()).collect()
 }

@@ -28,6 +28,10 @@ pub(super) enum Action {
     Pong(usize),
     /// The dispatcher decides, and is interrupted before it carries that out.
     Plan,
+    /// All nodes hear of everything, and their dispatchers decide.
+    PlanAll,
+    /// The dispatcher decides, this is done at the other node, and he carries out what he has decided.
+    Interrupt(Deed),
     CarryOut,
     Settle,
     /// The node hears what the other has committed.
@@ -50,7 +54,8 @@ pub(super) enum Death {
 
 fn action() -> impl Strategy<Value = Action> {
     use Action::{
-        CarryOut, CatchUp, Connect, Decide, Die, Do, DoAsDecided, HangUp, Pass, Plan, Pong, Restart, SetBack, Settle,
+        CarryOut, CatchUp, Connect, Decide, Die, Do, DoAsDecided, HangUp, Interrupt, Pass, Plan, PlanAll, Pong,
+        Restart, SetBack, Settle,
     };
     let driver = 0..DRIVERS;
     let death = prop_oneof![Just(Death::BeforeCommit), Just(Death::AfterCommit)];
@@ -62,7 +67,9 @@ fn action() -> impl Strategy<Value = Action> {
         2 => driver.clone().prop_map(HangUp),
         2 => driver.prop_map(Pong),
         4 => Just(Plan),
-        4 => Just(CarryOut),
+        4 => Just(PlanAll),
+        8 => deed(DRIVERS).prop_map(Interrupt),
+        6 => Just(CarryOut),
         10 => Just(Settle),
         4 => Just(CatchUp),
         6 => prop_oneof![4 => 1..1_500_u64, 4 => 1_000..15_000_u64, 1 => Just(3_600_000)].prop_map(Pass),
@@ -75,7 +82,8 @@ fn action() -> impl Strategy<Value = Action> {
 pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
     let steps = prop::collection::vec((0..NODES, action()), 1..160);
     let strategy = prop_oneof![3 => Just("sequential"), 2 => Just("broadcast"), 1 => Just("batch")];
-    (strategy, 1..4_u8, steps).prop_map(|(strategy, offers_per_driver, steps)| Schedule {
+    let offers_per_driver = prop_oneof![Just(1), 2..4_u8];
+    (strategy, offers_per_driver, steps).prop_map(|(strategy, offers_per_driver, steps)| Schedule {
         strategy,
         offers_per_driver,
         steps,

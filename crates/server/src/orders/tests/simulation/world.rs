@@ -10,7 +10,7 @@ use super::{
         death::try_commit_and_die,
         deeds::{Cast, Deed},
         sabotage::Sabotage,
-        town::Town,
+        town::{Town, dispatcher_failures},
     },
     connected::Connected,
     schedule::{Action, DRIVERS, Death, NODES, Schedule},
@@ -89,10 +89,7 @@ impl World {
     async fn act(&mut self, node: usize, action: Action) -> String {
         let town = &self.nodes[node].town;
         match action {
-            Action::Do(deed) => match self.aim(node, deed).await {
-                Some(id) => return self.perform(node, deed, id).await,
-                None => return "nothing to do".to_owned(),
-            },
+            Action::Do(deed) => return self.do_at_once(node, deed).await,
             Action::Decide(deed) => {
                 let id = self.aim(node, deed).await;
                 self.decided.extend(id.map(|id| (deed, id)));
@@ -112,17 +109,23 @@ impl World {
                     screen.peer.pong().await;
                 }
             }
-            Action::Plan => {
-                let matches = town.orders.plan(town.now()).matches;
-                let told = format!("{matches:?}");
-                self.nodes[node].planned.extend(matches);
+            Action::Plan => return self.plan(node),
+            Action::PlanAll => {
+                let mut told = String::new();
+                for node in 0..NODES {
+                    self.nodes[node].town.catch_up().await;
+                    told.push_str(&self.plan(node));
+                }
+                return told;
+            }
+            Action::Interrupt(deed) => {
+                self.plan(node);
+                let told = self.do_at_once((node + 1) % NODES, deed).await;
+                self.carry_out(node).await;
                 return told;
             }
             Action::CarryOut => self.carry_out(node).await,
-            Action::Settle => {
-                town.settle().await;
-                assert_eq!(town.late().await, [], "I6, I7");
-            }
+            Action::Settle => town.settle().await,
             Action::CatchUp => town.catch_up().await,
             Action::Pass(millis) => {
                 town.clock.advance(Duration::from_millis(millis));
@@ -143,6 +146,22 @@ impl World {
     async fn perform(&self, node: usize, deed: Deed, id: OrderId) -> String {
         let cast = Arc::clone(&self.cast);
         outcome(self.nodes[node].town.write(move |orders, tx| deed.act(id, &cast, orders, tx)).await)
+    }
+
+    async fn do_at_once(&self, node: usize, deed: Deed) -> String {
+        match self.aim(node, deed).await {
+            Some(id) => self.perform(node, deed, id).await,
+            None => "nothing to do".to_owned(),
+        }
+    }
+
+    /// Tells what the dispatcher has decided.
+    fn plan(&mut self, node: usize) -> String {
+        let Node { town, planned } = &mut self.nodes[node];
+        let matches = town.orders.plan(town.now()).matches;
+        let told = format!("{matches:?}");
+        planned.extend(matches);
+        told
     }
 
     async fn hang_up(&mut self, node: usize, who: usize) {
@@ -207,6 +226,9 @@ impl World {
     /// What must hold after every step.
     async fn look(&mut self) {
         self.nodes[0].town.check_invariants().await;
+        for Node { town, .. } in &self.nodes {
+            assert_eq!(dispatcher_failures(&town.orders), None);
+        }
         for screen in &mut self.screens {
             self.story.extend(screen.look());
         }
@@ -222,6 +244,7 @@ impl World {
             self.nodes[round % NODES].town.pass(Duration::from_secs(4)).await;
             self.look().await;
         }
+        self.end_of_orders().await;
         for Node { town, .. } in &self.nodes {
             town.catch_up().await;
             assert_eq!(town.orders.board.look(|board| board.counts()), (0, 0), "the board remembers what is over");
@@ -231,7 +254,6 @@ impl World {
         for Connected { driver, screen, .. } in &self.screens {
             assert!(screen.shown.is_empty(), "I9: driver {driver} was not told how {:?} ended", screen.shown);
         }
-        self.end_of_orders().await;
     }
 
     async fn end_of_orders(&mut self) {
