@@ -1,4 +1,4 @@
-use holodrive_protocol::{OrderId, UserId};
+use holodrive_protocol::{OrderId, Timestamp, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -18,10 +18,7 @@ impl LiveBoard {
 
     /// Takes in what the database holds.
     pub(super) fn apply(&self, change: Change) {
-        match change {
-            Change::DriverMoved(driver_id, position) => _ = self.driver_moved(driver_id, position),
-            change => self.update(|board| board.apply(change)),
-        }
+        self.update(|board| board.apply(change));
     }
 
     /// Changes the view and lets the dispatcher plan again.
@@ -41,6 +38,11 @@ impl LiveBoard {
         trip
     }
 
+    /// As [`LiveBoard::driver_moved`], by way of the database or another node: counts only where nothing newer is known.
+    pub(super) fn driver_told(&self, driver_id: UserId, position: Position, now: Timestamp) -> Option<OrderId> {
+        self.look(|board| is_news(board, driver_id, position, now)).then(|| self.driver_moved(driver_id, position))?
+    }
+
     /// Looks at the view, or plans by it.
     pub(super) fn look<T>(&self, look: impl FnOnce(&mut Board) -> T) -> T {
         look(&mut self.board.lock())
@@ -55,4 +57,10 @@ impl LiveBoard {
     pub(super) fn driver_at(&self, driver_id: UserId) -> Option<Point> {
         self.look(|board| board.position(driver_id)).map(|position| position.point)
     }
+}
+
+/// What was told in the future was told before the clock was set back: it must not silence anybody.
+fn is_news(board: &Board, driver_id: UserId, position: Position, now: Timestamp) -> bool {
+    let is_newer = |known: Position| known.at > now || known.at <= position.at && known != position;
+    board.position(driver_id).is_none_or(is_newer)
 }

@@ -22,6 +22,7 @@ mod sabotage;
 mod scene;
 mod scheduled;
 mod screen;
+mod several_nodes;
 mod simulation;
 mod sockets;
 mod town;
