@@ -97,8 +97,12 @@ impl Elsewhere {
             return;
         }
         self.board.update(|board| {
-            opened.into_iter().for_each(|driver_id| board.driver_connected(*driver_id));
-            closed.into_iter().for_each(|driver_id| board.driver_disconnected(*driver_id, at));
+            for driver_id in opened {
+                board.driver_connected(*driver_id);
+            }
+            for driver_id in closed {
+                board.driver_disconnected(*driver_id, at);
+            }
         });
     }
 }

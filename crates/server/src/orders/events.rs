@@ -39,15 +39,17 @@ impl Topics {
     ) -> Self {
         let (board, drivers, riders) = (Arc::clone(board), Arc::clone(drivers), Arc::clone(riders));
         let (arrivals, elsewhere) = (Arc::clone(arrivals), Arc::clone(elsewhere));
-        let (moves, positions) = (Arc::clone(positions), Arc::clone(positions));
+        let (positions, of_others) = (Arc::clone(positions), Arc::clone(positions));
         Self {
             board: storage.topic("board", move |change| match change {
-                Change::DriverMoved(driver_id, position) => moves.hear(driver_id, position),
+                Change::DriverMoved(driver_id, position) => positions.hear(driver_id, position),
                 change => board.apply(change),
             }),
             fleet: storage.topic("fleet", move |fact| match fact {
                 FleetFact::Moved(moved) => {
-                    moved.into_iter().for_each(|(driver_id, position)| positions.hear(driver_id, position));
+                    for (driver_id, position) in moved {
+                        of_others.hear(driver_id, position);
+                    }
                 }
                 FleetFact::Connected { node, drivers } => elsewhere.hear(node, drivers),
             }),
