@@ -31,16 +31,22 @@ impl LiveBoard {
     /// A driver told where he is; gives the order that he drives. The dispatcher wakes only where he may get an order: this
     /// is by far the most frequent of all changes.
     pub(super) fn driver_moved(&self, driver_id: UserId, position: Position) -> Option<OrderId> {
-        let (trip, may_match) = self.board.lock().driver_moved(driver_id, position);
-        if may_match {
-            self.changed.notify_one();
-        }
-        trip
+        self.move_if(driver_id, position, |_| true)
     }
 
     /// As [`LiveBoard::driver_moved`], by way of the database or another node: counts only where nothing newer is known.
     pub(super) fn driver_told(&self, driver_id: UserId, position: Position, now: Timestamp) -> Option<OrderId> {
-        self.look(|board| is_news(board, driver_id, position, now)).then(|| self.driver_moved(driver_id, position))?
+        self.move_if(driver_id, position, |board| is_news(board, driver_id, position, now))
+    }
+
+    fn move_if(&self, driver_id: UserId, position: Position, counts: impl FnOnce(&Board) -> bool) -> Option<OrderId> {
+        let mut board = self.board.lock();
+        let (trip, may_match) = if counts(&board) { board.driver_moved(driver_id, position) } else { (None, false) };
+        drop(board);
+        if may_match {
+            self.changed.notify_one();
+        }
+        trip
     }
 
     /// Looks at the view, or plans by it.
