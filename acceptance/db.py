@@ -153,6 +153,7 @@ EFFECTS = [f"SELECT id FROM holodrive_{table}" for table in ("order", "order_eve
 UNFINISHED_ORDERS = "SELECT id FROM holodrive_order WHERE status NOT IN ('completed', 'cancelled', 'no_driver')"
 ORDERS_BY_ADDRESS = "SELECT id, address_from FROM holodrive_order"
 OUTBOX = "SELECT id FROM holodrive_outbox"
+POSITION = "SELECT position_at FROM holodrive_driver WHERE driver_id = ?"
 NODES = "SELECT node FROM holodrive_node"
 NOTIFICATION_TITLES = "SELECT title FROM holodrive_notification WHERE user_id = ?"
 

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 import db
 from holodrive import binary_with_failpoints, wait_until
-from orders import PICKUP, place_order
+from orders import FARTHER, NEAR, PICKUP, online_driver, open_driver_socket, place_order
 from users import User
 
 MESSAGES = 100
@@ -101,6 +101,23 @@ def test_an_order_made_at_one_node_finds_its_driver_at_the_other(nodes):
     cancelled = rider.post(f"/api/orders/{order['id']}/cancel/")
     assert cancelled.status_code == 200, cancelled.text
     socket.until("order_cancelled_by_rider")
+
+
+def test_the_nearest_driver_is_asked_though_his_socket_is_at_the_other_node(nodes):
+    first, second = nodes
+    _, farther = online_driver(first, at=FARTHER)
+    nearest = at(second, first.driver())
+    nearest.set_status("online")
+    socket = open_driver_socket(nearest)
+    socket.send({"type": "location", "latitude": NEAR[0], "longitude": NEAR[1]})
+    wait_until(lambda: first.rows(db.POSITION, nearest.id) != [(None,)], "the position is stored")
+    order = place_order(first.user())
+    assert socket.until("new_order")["order"]["id"] == order["id"]
+    assert "new_order" not in farther.kinds_so_far()
+    socket.send({"type": "accept_order", "order_id": order["id"]})
+    socket.until("order_accepted")
+    events = first.staff().get(f"/api/orders/{order['id']}/events/").json()["results"]
+    assert [event["driver_id"] for event in events if event["type"] == "offered"] == [nearest.id]
 
 
 def test_what_a_node_committed_is_told_although_it_died_before_it_could(start_server):

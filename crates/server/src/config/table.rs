@@ -130,7 +130,7 @@ settings! {
         order_reoffer_after: Duration = SECONDS_OR_ZERO("120");
         /// Open orders that a rider may have.
         orders_per_rider: Option<u32> = COUNT_OR_OFF("0");
-        /// Time until an order that nobody takes ends as `no_driver`.
+        /// Time until an order that nobody takes ends as `no_driver`; for one with `pickup_at`, counted from then.
         order_search_timeout: Duration = SECONDS("900");
         /// How long before `pickup_at` the search for a driver begins.
         order_schedule_lead: Duration = SECONDS_OR_ZERO("900");

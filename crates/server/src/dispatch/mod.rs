@@ -15,6 +15,7 @@ mod fleet;
 mod geo;
 mod grid;
 mod model;
+mod overdue;
 mod planning;
 mod round;
 mod search;

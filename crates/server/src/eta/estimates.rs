@@ -13,7 +13,7 @@ use crate::dispatch::Point;
 /// Who is on his way, and whither.
 pub(super) type Way = (UserId, Point);
 
-/// Ways that are remembered; more than a city has trips.
+/// Ways that are asked about until those before them are forgotten; more than a city has trips.
 const WAYS_MAX: usize = 20_000;
 /// Requests that are under way or wait for their turn.
 const ASKED_MAX: usize = 256;
@@ -26,10 +26,13 @@ const LASTS: Duration = Duration::from_secs(60);
 /// How long it is left alone about a way of which it knew nothing.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Travel times of ways.
+/// Travel times of ways. Nobody tells when a trip or an offer has ended; who is on his way is asked about every few seconds,
+/// which keeps his way among the recent ones.
 #[derive(Debug, Default)]
 pub(super) struct Estimates {
-    ways: HashMap<Way, Estimate>,
+    recent: HashMap<Way, Estimate>,
+    /// What was recent until there were enough of those. When that happens again, they are forgotten.
+    earlier: HashMap<Way, Estimate>,
     asked: usize,
 }
 
@@ -64,8 +67,8 @@ impl Told {
 
 impl Estimates {
     /// How long the way takes from here, as far as is known.
-    pub(super) fn time(&self, way: Way, from: Point, straight: impl Fn(Point) -> Duration) -> Option<Duration> {
-        self.ways.get(&way)?.told?.time(from, straight)
+    pub(super) fn time(&mut self, way: Way, from: Point, straight: impl Fn(Point) -> Duration) -> Option<Duration> {
+        self.find(way)?.told?.time(from, straight)
     }
 
     /// Whether the service is to be asked now; then [`Estimates::learn`] must follow.
@@ -73,8 +76,10 @@ impl Estimates {
         if self.asked >= ASKED_MAX {
             return false;
         }
-        self.make_room(way);
-        let estimate = self.ways.entry(way).or_insert(Estimate { told: None, is_asked: false, ask_at: now });
+        let estimate = match self.find(way) {
+            Some(known) => known,
+            None => self.remember(way, Estimate { told: None, is_asked: false, ask_at: now }),
+        };
         let is_due = estimate.ask_at <= now && estimate.told.is_none_or(|told| told.is_old(from, now));
         if is_due && !estimate.is_asked {
             estimate.is_asked = true;
@@ -87,7 +92,7 @@ impl Estimates {
     /// The service has answered. Where no road leads there, nothing else is to be expected as long as its word counts.
     pub(super) fn learn(&mut self, way: Way, from: Point, answer: &Result<Duration, NoTravelTime>, now: Instant) {
         self.asked = self.asked.saturating_sub(1);
-        let Some(estimate) = self.ways.get_mut(&way) else { return };
+        let Some(estimate) = self.find(way) else { return };
         estimate.is_asked = false;
         match answer {
             Ok(time) => estimate.told = Some(Told { from, time: *time, at: now }),
@@ -96,10 +101,17 @@ impl Estimates {
         }
     }
 
-    /// Forgets ways that are not asked for at the moment; who is still on his way is asked for again.
-    fn make_room(&mut self, way: Way) {
-        if self.ways.len() >= WAYS_MAX && !self.ways.contains_key(&way) {
-            self.ways.retain(|_, estimate| estimate.is_asked);
+    fn find(&mut self, way: Way) -> Option<&mut Estimate> {
+        if let Some(estimate) = self.earlier.remove(&way) {
+            return Some(self.remember(way, estimate));
         }
+        self.recent.get_mut(&way)
+    }
+
+    fn remember(&mut self, way: Way, estimate: Estimate) -> &mut Estimate {
+        if self.recent.len() >= WAYS_MAX {
+            self.earlier = std::mem::take(&mut self.recent);
+        }
+        self.recent.entry(way).or_insert(estimate)
     }
 }

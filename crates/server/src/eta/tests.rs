@@ -141,13 +141,29 @@ fn what_is_remembered_is_bounded() {
     assert_eq!(begun, 256, "so many wait at the most");
     let way = (UserId::Int(0), north(0.0));
     estimates.learn(way, north(1.0), &Ok(Duration::from_secs(90)), now);
-    let known = |estimates: &Estimates| estimates.time(way, north(1.0), |_| Duration::ZERO);
-    assert_eq!(known(&estimates), Some(Duration::from_secs(90)));
+    let known = |estimates: &mut Estimates| estimates.time(way, north(1.0), |_| Duration::ZERO);
+    assert_eq!(known(&mut estimates), Some(Duration::from_secs(90)));
     for id in 1_000..100_000 {
         let way = (UserId::Int(id), north(0.0));
         if estimates.begin(way, north(1.0), now) {
             estimates.learn(way, north(1.0), &Ok(Duration::ZERO), now);
         }
     }
-    assert_eq!(known(&estimates), None, "it was forgotten for others");
+    assert_eq!(known(&mut estimates), None, "it was forgotten for others");
+}
+
+#[test]
+fn who_is_on_his_way_is_not_forgotten_for_others() {
+    let (mut estimates, now) = (Estimates::default(), Instant::now());
+    let his = (UserId::Int(0), north(0.0));
+    assert!(estimates.begin(his, north(1.0), now));
+    estimates.learn(his, north(1.0), &Ok(Duration::from_secs(90)), now);
+    for id in 1..100_000 {
+        let offered = (UserId::Int(id), north(0.0));
+        assert!(estimates.begin(offered, north(1.0), now));
+        estimates.learn(offered, north(1.0), &Ok(Duration::ZERO), now);
+        if id % 1_000 == 0 {
+            assert_eq!(estimates.time(his, north(1.0), |_| Duration::ZERO), Some(Duration::from_secs(90)));
+        }
+    }
 }

@@ -90,6 +90,11 @@ impl<K: Copy + Eq + Hash + Send + Sync + 'static, E: Sequenced> Hub<K, E> {
         });
     }
 
+    /// What anybody on this node listens to, once for each subscriber.
+    pub fn keys(&self) -> impl Iterator<Item = K> {
+        self.slots.iter().map(|slot| slot.key)
+    }
+
     /// Whether anybody on this node listens to `key`.
     pub fn has_subscribers(&self, key: &K) -> bool {
         self.slots.look(*key, |_| ()).is_some()

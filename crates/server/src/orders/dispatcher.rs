@@ -17,6 +17,8 @@ use crate::dispatch::{Match, Plan};
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait before a failed step is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// Overdue offers and searches that are compared with the database in one transaction.
+const COMPARED_AT_ONCE: usize = 64;
 /// How soon a driver to whom an offer could not be made is thought of again, at the least.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
@@ -79,11 +81,25 @@ impl Orders {
             self.metrics.sweep_failed();
             tracing::error!(%error, "overdue offers could not be ended; trying again");
         }
-        // What the board still takes for overdue was not so for the database, whose clock was set back.
-        if swept.is_err() || self.board.look(|board| board.is_overdue(now)) && !is_full(&swept) {
+        if swept.is_err() || !is_full(&swept) && self.is_ahead_of_the_database(now).await {
             sleep(RETRY_AFTER).await;
         }
         Instant::now() + if is_full(&swept) { Duration::ZERO } else { SWEEP_INTERVAL }
+    }
+
+    /// Whether the board takes something for overdue that has not run out for the database, whose clock was set back. What has
+    /// ended there without the board hearing of it, by hand or by a node of another version, is taken off the board.
+    async fn is_ahead_of_the_database(self: &Arc<Self>, now: Timestamp) -> bool {
+        let overdue = self.board.look(|board| board.overdue(now, COMPARED_AT_ONCE));
+        if overdue.is_empty() {
+            return false;
+        }
+        let (orders, compared) = (Arc::clone(self), overdue.clone());
+        let corrected = self.storage.write(move |tx| orders.correct_board(tx, &compared)).await;
+        if let Err(error) = &corrected {
+            tracing::error!(%error, "what is overdue cannot be compared with the database; trying again");
+        }
+        corrected.is_err() || self.board.look(|board| board.overdue(now, COMPARED_AT_ONCE)) == overdue
     }
 }
 

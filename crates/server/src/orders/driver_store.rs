@@ -1,5 +1,7 @@
 //! Reading and writing what is known of drivers.
 
+use std::collections::HashMap;
+
 use holodrive_protocol::{Timestamp, UserId};
 
 use super::{record::point, store::seats};
@@ -33,6 +35,14 @@ fn driver(mut row: Columns) -> Result<StoredDriver, StorageError> {
     Ok(StoredDriver { driver_id, status, position, seen_at, vehicle: vehicle(row)? })
 }
 
+/// Who had an offer withdrawn since then because it never got to his phone, and when.
+pub(super) fn unreached(tx: &mut Tx<'_>, since: Timestamp) -> Result<HashMap<UserId, Timestamp>, StorageError> {
+    let sql = "SELECT driver_id, MAX(ended_at) FROM holodrive_offer WHERE reason = 'unreachable' AND ended_at > $1 \
+        GROUP BY driver_id";
+    let rows = tx.query(sql, &[since.into()])?.into_iter().map(Row::columns);
+    rows.map(|mut row| Ok((row.take()?, row.take()?))).collect()
+}
+
 /// Whether a driver has said that he takes no orders.
 pub(super) fn is_offline(tx: &mut Tx<'_>, driver_id: UserId) -> Result<bool, StorageError> {
     let sql = "SELECT 1 FROM holodrive_driver WHERE driver_id = $1 AND status = 'offline'";
@@ -45,11 +55,15 @@ pub(super) fn set_driver_status(tx: &mut Tx<'_>, driver_id: UserId, status: &str
     tx.execute(sql, &[driver_id.into(), status.into(), tx.now().into()]).map(|_| ())
 }
 
+/// An older position than is stored changes nothing: another node may have stored it. One from the future does not count, since
+/// it was told before the clock was set back.
 pub(super) fn set_driver_position(tx: &mut Tx<'_>, driver_id: UserId, at: Position) -> Result<(), StorageError> {
     let sql = "INSERT INTO holodrive_driver (driver_id, latitude, longitude, position_at, seen_at) \
         VALUES ($1, $2, $3, $4, $4) ON CONFLICT (driver_id) DO UPDATE SET latitude = excluded.latitude, \
-        longitude = excluded.longitude, position_at = excluded.position_at, seen_at = excluded.seen_at";
-    let params = [driver_id.into(), at.point.latitude.into(), at.point.longitude.into(), at.at.into()];
+        longitude = excluded.longitude, position_at = excluded.position_at, seen_at = excluded.seen_at \
+        WHERE holodrive_driver.position_at IS NULL OR holodrive_driver.position_at <= excluded.position_at \
+        OR holodrive_driver.position_at > $5";
+    let params = [driver_id.into(), at.point.latitude.into(), at.point.longitude.into(), at.at.into(), tx.now().into()];
     tx.execute(sql, &params).map(|_| ())
 }
 

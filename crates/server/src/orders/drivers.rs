@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holodrive_protocol::{OrderId, UserId, http::DriverStatus};
+use holodrive_protocol::{Timestamp, UserId, http::DriverStatus};
 
 use super::{driver_store, error::OrderError, record::OrderRecord, service::Orders, store};
 use crate::{
@@ -79,8 +79,7 @@ impl Orders {
         let orders = Arc::clone(self);
         tx.after_commit(move || {
             orders.positions.is_saved(driver_id);
-            let trip = orders.board.look(|board| board.trip(driver_id));
-            orders.tell_followers(driver_id, position, trip);
+            orders.metrics.position_received();
         });
         Ok(())
     }
@@ -89,30 +88,36 @@ impl Orders {
     pub(super) fn move_driver(&self, driver_id: UserId, point: Point) {
         let position = Position { point, at: self.storage.clock().now() };
         self.positions.save_later(driver_id, position);
-        let trip = self.board.driver_moved(driver_id, position);
-        self.tell_followers(driver_id, position, trip);
-    }
-
-    fn tell_followers(&self, driver_id: UserId, position: Position, trip: Option<OrderId>) {
         self.metrics.position_received();
-        if let Some(order_id) = trip {
+        if let Some(order_id) = self.board.driver_moved(driver_id, position) {
             self.positions.tell_followers(driver_id, order_id, position);
         }
     }
 
-    /// Puts a driver as he was before the restart on the dispatcher's board.
-    pub(super) fn restore_driver(&self, driver: &driver_store::StoredDriver) {
+    /// Puts a driver as he is stored on the dispatcher's board, which may know more than that already. `unreached_at` is when an
+    /// offer was withdrawn because it never got to his phone.
+    pub(super) fn restore_driver(
+        &self,
+        driver: &driver_store::StoredDriver,
+        unreached_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let status = match driver.status.as_deref() {
             Some("online") => Some(DriverStatus::Online),
             Some(_) => Some(DriverStatus::Offline),
             None => None,
         };
+        let driver_id = driver.driver_id;
+        if let Some((point, at)) = driver.position {
+            self.board.driver_told(driver_id, Position { point, at }, now);
+        }
         self.board.update(|board| {
-            if let Some((point, at)) = driver.position {
-                board.driver_moved(driver.driver_id, Position { point, at });
+            let heard_at = board.last_heard(driver_id, now).max(driver.seen_at);
+            board.driver_status(driver_id, status, driver.seen_at);
+            board.driver_vehicle(driver_id, driver.vehicle.clone());
+            if unreached_at.is_some_and(|at| heard_at <= Some(at)) {
+                board.driver_unreachable(driver_id);
             }
-            board.driver_status(driver.driver_id, status, driver.seen_at);
-            board.driver_vehicle(driver.driver_id, driver.vehicle.clone());
         });
     }
 }

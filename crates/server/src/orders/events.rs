@@ -5,7 +5,13 @@ use holodrive_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{arrivals::Arrivals, live_board::LiveBoard, texts};
+use super::{
+    arrivals::Arrivals,
+    elsewhere::{Elsewhere, FleetFact},
+    live_board::LiveBoard,
+    positions::Positions,
+    texts,
+};
 use crate::{
     dispatch::Change,
     fanout::{Hub, Sequenced},
@@ -18,20 +24,35 @@ pub(super) struct Topics {
     pub(super) board: Topic<Change>,
     pub(super) drivers: Topic<DriverFact>,
     pub(super) riders: Topic<RiderFact>,
+    pub(super) fleet: Topic<FleetFact>,
 }
 
 impl Topics {
     pub(super) fn new(
         storage: &Storage,
         board: &Arc<LiveBoard>,
+        positions: &Arc<Positions>,
+        elsewhere: &Arc<Elsewhere>,
         drivers: &Arc<Hub<UserId, DriverEvent>>,
         riders: &Arc<Hub<UserId, RiderEvent>>,
         arrivals: &Arc<Arrivals>,
     ) -> Self {
         let (board, drivers, riders) = (Arc::clone(board), Arc::clone(drivers), Arc::clone(riders));
-        let arrivals = Arc::clone(arrivals);
+        let (arrivals, elsewhere) = (Arc::clone(arrivals), Arc::clone(elsewhere));
+        let (positions, of_others) = (Arc::clone(positions), Arc::clone(positions));
         Self {
-            board: storage.topic("board", move |change| board.apply(change)),
+            board: storage.topic("board", move |change| match change {
+                Change::DriverMoved(driver_id, position) => positions.hear(driver_id, position),
+                change => board.apply(change),
+            }),
+            fleet: storage.topic("fleet", move |fact| match fact {
+                FleetFact::Moved(moved) => {
+                    for (driver_id, position) in moved {
+                        of_others.hear(driver_id, position);
+                    }
+                }
+                FleetFact::Connected { node, drivers } => elsewhere.hear(node, drivers),
+            }),
             drivers: storage
                 .topic("drivers", move |DriverFact { driver_id, event }| drivers.publish(&driver_id, event)),
             riders: storage.topic("riders", move |fact: RiderFact| {

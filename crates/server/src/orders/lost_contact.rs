@@ -1,6 +1,7 @@
 //! Drivers who fall silent on their way to a rider: after `ORDER_DRIVER_UNREACHABLE_TIMEOUT` the order searches again.
 //!
-//! Each node hears of its own drivers only. So what it hears is stored before it gets old, and what is stored is judged.
+//! A node hears of the drivers of other nodes late, or never where those cannot tell. So what each hears is stored before it
+//! gets old, and what is stored is judged.
 
 use std::{sync::Arc, time::Duration};
 

@@ -7,6 +7,7 @@
 //! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers`, `vehicles`, `pins` | the rules: what belongs into one transaction, and who is told |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
 //! | `lost_contact` | takes orders from drivers who fall silent on their way |
+//! | `elsewhere` | what the nodes tell each other of the drivers at their sockets |
 //! | `positions`, `arrivals` | where drivers are, and when they come |
 //! | `events`, `texts` | what sockets hear, and the words in it |
 //! | `driver_socket`, `rider_socket`, `tracking_socket`, `http` | the interfaces |
@@ -17,6 +18,7 @@ mod dispatcher;
 mod driver_socket;
 mod driver_store;
 mod drivers;
+mod elsewhere;
 mod endings;
 mod error;
 mod events;

@@ -12,7 +12,7 @@ use super::{
     record::{LiveOffer, OrderRecord},
     service::{Orders, later, load_order},
     store, texts,
-    transitions::{self, NewOffer, OfferEnd, Revocation},
+    transitions::{self, Ask, NewOffer, OfferEnd, Revocation},
 };
 use crate::{
     dispatch::{Change, Match, Needs, OfferTimes},
@@ -44,7 +44,7 @@ impl Orders {
             && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
             && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
-        let made = free && self.make_offer(tx, found, self.rules.strategy.offers_per_order(), None)?;
+        let made = free && self.make_offer(tx, found, Ask::AsOneOf(self.rules.strategy.offers_per_order()))?;
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
@@ -86,12 +86,14 @@ impl Orders {
             let withdrawal = Withdrawal { end, actor_id, declined_by: None, message: texts::order_timeout };
             self.withdraw(tx, other.id, withdrawal)?;
         }
-        if his.is_none() {
-            // Whom staff have chosen is asked alone, also where orders are broadcast.
-            self.change_board(tx, Change::StopSearch(order_id));
+        // Whom staff have chosen is asked alone, also where orders are broadcast.
+        self.change_board(tx, Change::StopSearch(order_id));
+        if let Some(his) = his {
+            transitions::make_exclusive(tx, his.id)?;
+        } else {
             let distance_km = self.board.driver_at(driver_id).map(|at| at.distance_km(order.from));
             let chosen = Match { order_id, driver_id, distance_km, considered: Vec::new() };
-            self.make_offer(tx, &chosen, 1, actor_id)?;
+            self.make_offer(tx, &chosen, Ask::Alone { actor_id })?;
         }
         load_order(tx, order_id)
     }
@@ -107,31 +109,25 @@ impl Orders {
         Ok(self.board.look(|board| board.candidates(waiting, now)))
     }
 
-    fn make_offer(
-        self: &Arc<Self>,
-        tx: &mut Tx<'_>,
-        found: &Match,
-        offers_per_order: usize,
-        actor_id: Option<UserId>,
-    ) -> Result<bool, OrderError> {
-        let connected = self.driver_hub.has_subscribers(&found.driver_id);
+    fn make_offer(self: &Arc<Self>, tx: &mut Tx<'_>, found: &Match, ask: Ask) -> Result<bool, OrderError> {
+        let is_here = self.driver_hub.has_subscribers(&found.driver_id);
         let new = NewOffer {
             order_id: found.order_id,
             driver_id: found.driver_id,
             distance_km: found.distance_km,
             expires_at: later(tx.now(), self.config.order_offer_timeout),
             unreachable_at: self.config.order_offer_unreachable_timeout.map(|timeout| later(tx.now(), timeout)),
-            push_at: self.push_at(tx, connected),
-            connected,
-            offers_per_order,
+            push_at: self.push_at(tx, is_here),
+            connected: is_here || self.elsewhere.is_connected(found.driver_id),
+            ask,
             considered: &found.considered,
-            actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
         tx.after_commit(|| crate::failpoint::pass("orders.offer_committed"));
         let order = load_order(tx, found.order_id)?;
-        let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
-        let times = times(order.id, &live, new.unreachable_at);
+        let OrderRecord { id: order_id, .. } = order;
+        let NewOffer { driver_id, expires_at, unreachable_at, .. } = new;
+        let times = OfferTimes { order_id, driver_id, expires_at, unreachable_at };
         self.change_board(tx, Change::OfferMade(offer_id, times));
         let offered =
             DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order.seen_by(found.driver_id))) };

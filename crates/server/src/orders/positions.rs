@@ -9,9 +9,12 @@ use tokio::time::sleep;
 use super::{
     arrivals::Arrivals,
     driver_store,
+    elsewhere::FleetFact,
+    live_board::LiveBoard,
     service::{Orders, later},
 };
 use crate::{
+    clock::SharedClock,
     dispatch::{Point, Position},
     fanout::{Hub, Sequenced},
     storage::StorageError,
@@ -34,16 +37,27 @@ pub(super) struct Positions {
     held_back: Mutex<HashMap<UserId, (OrderId, Position)>>,
     unsaved: Mutex<HashMap<UserId, Position>>,
     arrivals: Arc<Arrivals>,
+    board: Arc<LiveBoard>,
+    clock: SharedClock,
 }
 
 impl Positions {
-    pub(super) fn new(arrivals: Arc<Arrivals>) -> Self {
+    pub(super) fn new(arrivals: Arc<Arrivals>, board: Arc<LiveBoard>, clock: SharedClock) -> Self {
         Self {
             hub: Hub::new(),
             told: Mutex::default(),
             held_back: Mutex::default(),
             unsaved: Mutex::default(),
             arrivals,
+            board,
+            clock,
+        }
+    }
+
+    /// A position by way of the database, from any node: counts, and is told to followers here, where nothing newer is known.
+    pub(super) fn hear(&self, driver_id: UserId, position: Position) {
+        if let Some(order_id) = self.board.driver_told(driver_id, position, self.clock.now()) {
+            self.tell_followers(driver_id, order_id, position);
         }
     }
 
@@ -134,17 +148,22 @@ impl Orders {
         }
     }
 
-    /// Stores the positions that are not stored yet. Those that cannot be stored wait for the next time.
-    pub async fn save_positions(&self) {
+    /// Stores the positions that are not stored yet, and tells other nodes of them. Those that cannot be stored wait for the
+    /// next time.
+    pub async fn save_positions(self: &Arc<Self>) {
         let mut unsaved: Vec<_> = std::mem::take(&mut *self.positions.unsaved.lock()).into_iter().collect();
         // Neighbours lie on the same pages: of 10,000 in no order, each commit would write nearly all pages again.
         unsaved.sort_unstable_by_key(|(driver_id, _)| *driver_id);
         for some in unsaved.chunks(SAVED_AT_ONCE) {
-            let positions = some.to_vec();
+            let (orders, moved) = (Arc::clone(self), some.to_vec());
             let saved = self.storage.write(move |tx| {
-                positions
-                    .into_iter()
-                    .try_for_each(|(driver_id, at)| driver_store::set_driver_position(tx, driver_id, at))
+                for (driver_id, position) in &moved {
+                    driver_store::set_driver_position(tx, *driver_id, *position)?;
+                }
+                if !tx.is_alone() {
+                    tx.publish(&orders.topics.fleet, FleetFact::Moved(moved));
+                }
+                Ok(())
             });
             if let Err::<(), StorageError>(error) = saved.await {
                 tracing::warn!(%error, "positions could not be stored; they will be with the next ones");

@@ -53,6 +53,8 @@ pub struct LiveOffer {
     pub driver_id: UserId,
     /// Until when.
     pub expires_at: Timestamp,
+    /// Whether nobody else is asked meanwhile: staff have chosen him.
+    pub is_exclusive: bool,
 }
 
 impl OrderRecord {

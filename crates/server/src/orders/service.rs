@@ -1,12 +1,13 @@
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OrderId, OrderStatus, Timestamp, UserId, rider::RiderServerMessage};
+use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, rider::RiderServerMessage};
 use serde_json::json;
 
 use super::{
     DriverOrdersEndpoint, RiderOrdersEndpoint,
     arrivals::Arrivals,
     driver_store,
+    elsewhere::Elsewhere,
     error::OrderError,
     events::{DriverEvent, DriverEventKind, DriverFact, RiderEvent, RiderFact, Topics},
     live_board::LiveBoard,
@@ -47,7 +48,8 @@ pub struct Orders {
     pub(super) driver_hub: Arc<Hub<UserId, DriverEvent>>,
     pub(super) rider_hub: Arc<Hub<UserId, RiderEvent>>,
     pub(super) topics: Topics,
-    pub(super) positions: Positions,
+    pub(super) positions: Arc<Positions>,
+    pub(super) elsewhere: Arc<Elsewhere>,
     pub(super) push_alarm: PushAlarm,
     pub(super) arrivals: Arc<Arrivals>,
     pub(super) rules: Rules,
@@ -84,14 +86,18 @@ impl Orders {
         let rules = Rules::from(&*config);
         let board = Arc::new(LiveBoard::new(rules));
         let arrivals = Arc::new(Arrivals::new(eta));
+        let clock = || Arc::clone(storage.clock());
+        let positions = Arc::new(Positions::new(Arc::clone(&arrivals), Arc::clone(&board), clock()));
+        let elsewhere = Arc::new(Elsewhere::new(Arc::clone(&board), clock()));
         let (driver_hub, rider_hub) = (Hub::new(), Hub::new());
         let orders = Arc::new(Self {
-            topics: Topics::new(&storage, &board, &driver_hub, &rider_hub, &arrivals),
+            topics: Topics::new(&storage, &board, &positions, &elsewhere, &driver_hub, &rider_hub, &arrivals),
             board,
             driver_hub,
             rider_hub,
             push_alarm: PushAlarm::default(),
-            positions: Positions::new(Arc::clone(&arrivals)),
+            positions,
+            elsewhere,
             arrivals,
             rules,
             outlet: Outlet::default(),
@@ -135,10 +141,10 @@ impl Orders {
     }
 
     /// When drivers are asked for an order that searches from now on: since when it has waited counts, unless it is to wait
-    /// until shortly before the pickup.
+    /// until shortly before the pickup. Who has booked is looked for until the pickup, and then as long as who has not.
     pub(super) fn search_times(&self, pickup_at: Option<Timestamp>, since: Timestamp, now: Timestamp) -> SearchTimes {
         let begins = pickup_at.map(|at| at.before(self.config.order_schedule_lead)).filter(|begins| *begins > now);
-        let until = later(begins.unwrap_or(now), self.config.order_search_timeout);
+        let until = later(pickup_at.map_or(now, |at| at.max(now)), self.config.order_search_timeout);
         SearchTimes { from: begins.unwrap_or(since), until }
     }
 
@@ -165,6 +171,7 @@ impl Orders {
     pub(super) fn wants_drivers(&self, order: &OrderRecord) -> bool {
         matches!(order.status, OrderStatus::Searching | OrderStatus::Pending)
             && order.offers.len() < self.rules.strategy.offers_per_order()
+            && !order.offers.iter().any(|offer| offer.is_exclusive)
     }
 
     /// Who may not be offered an order again, and until when.
@@ -247,30 +254,51 @@ impl Orders {
     fn fill_board(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
         self.board.update(Board::forget_orders);
         self.arrivals.forget_trips();
+        let now = tx.now();
+        // Who has been silent for longer is stale in any case.
+        let unreached = driver_store::unreached(tx, now.before(self.rules.stale_after))?;
         for driver in driver_store::drivers(tx)? {
-            self.restore_driver(&driver);
+            self.restore_driver(&driver, unreached.get(&driver.driver_id).copied(), now);
         }
         for order in store::unfinished(tx)? {
             self.arrivals.take_in(&order.view(None));
-            self.restore_order(tx, &order)?;
+            self.changes_of(tx, &order)?.into_iter().for_each(|change| self.board.apply(change));
         }
         Ok(())
     }
 
-    fn restore_order(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<(), StorageError> {
-        if let Some(driver_id) = order.driver_id {
-            self.board.apply(Change::TripStarted(driver_id, order.id));
-        }
-        for offer in &order.offers {
-            let unreachable_at = store::unreachable_at(tx, offer.id)?;
-            let times = super::offers::times(order.id, offer, unreachable_at);
-            self.board.apply(Change::OfferMade(offer.id, times));
-        }
-        if self.wants_drivers(order) {
-            let waiting = self.waiting(tx, order)?;
-            self.board.apply(Change::Search(waiting));
+    /// After the commit, puts orders on this node's board as the database has them; where an offer is named, it may have ended.
+    pub(super) fn correct_board(
+        &self,
+        tx: &mut Tx<'_>,
+        orders: &[(OrderId, Option<OfferId>)],
+    ) -> Result<(), StorageError> {
+        for (order_id, offer_id) in orders {
+            let order = store::find(tx, *order_id)?;
+            let is_live = |id: &OfferId| order.iter().flat_map(|order| &order.offers).any(|offer| offer.id == *id);
+            let mut changes = vec![Change::StopSearch(*order_id)];
+            changes.extend(offer_id.filter(|id| !is_live(id)).map(Change::OfferEnded));
+            if let Some(order) = order.filter(|order| !order.status.is_over()) {
+                changes.extend(self.changes_of(tx, &order)?);
+            }
+            let board = Arc::clone(&self.board);
+            tx.after_commit(move || changes.into_iter().for_each(|change| board.apply(change)));
         }
         Ok(())
+    }
+
+    /// What puts an unfinished order on a board that does not know it.
+    fn changes_of(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<Vec<Change>, StorageError> {
+        let mut changes = Vec::new();
+        changes.extend(order.driver_id.map(|driver_id| Change::TripStarted(driver_id, order.id)));
+        for offer in &order.offers {
+            let unreachable_at = store::unreachable_at(tx, offer.id)?;
+            changes.push(Change::OfferMade(offer.id, super::offers::times(order.id, offer, unreachable_at)));
+        }
+        if self.wants_drivers(order) {
+            changes.push(Change::Search(self.waiting(tx, order)?));
+        }
+        Ok(changes)
     }
 }
 

@@ -14,7 +14,8 @@ use crate::{
 
 const COLUMNS: &str = "o.id, o.rider_id, o.driver_id, o.status, o.order_type, o.address_from, o.address_to, \
     o.latitude_from, o.longitude_from, o.latitude_to, o.longitude_to, o.created_at, o.pickup_at, \
-    o.search_from, o.search_until, o.vehicle_class, o.seats, o.start_pin, o.conversation_id, f.id, f.driver_id, f.expires_at";
+    o.search_from, o.search_until, o.vehicle_class, o.seats, o.start_pin, o.conversation_id, f.id, f.driver_id, f.expires_at, \
+    f.exclusive";
 const WITH_OFFERS: &str = "LEFT JOIN holodrive_offer f ON f.order_id = o.id AND f.state = 'live'";
 
 /// Whose orders a list holds.
@@ -261,5 +262,6 @@ pub(super) fn seats(stored: Option<i64>) -> Option<u32> {
 
 fn live_offer(mut row: Columns) -> Result<Option<LiveOffer>, StorageError> {
     let id: Option<OfferId> = row.take()?;
-    id.map(|id| Ok(LiveOffer { id, driver_id: row.take()?, expires_at: row.take()? })).transpose()
+    id.map(|id| Ok(LiveOffer { id, driver_id: row.take()?, expires_at: row.take()?, is_exclusive: row.take()? }))
+        .transpose()
 }

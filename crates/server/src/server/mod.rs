@@ -113,6 +113,7 @@ async fn run(app: Arc<App>, routes: Router<Arc<App>>, visitors: Visitors, stop: 
         layer.depart().await;
     }
     app.orders.save_positions().await;
+    app.orders.share_sockets().await;
     if let Err(error) = app.storage.leave().await {
         tracing::warn!(%error, "the other nodes could not be told that this one stops");
     }
@@ -136,6 +137,8 @@ fn background(app: &Arc<App>) -> Background {
     background.spawn("dispatcher", move || Arc::clone(&orders).dispatch_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("positions", move || Arc::clone(&orders).save_positions_for_ever());
+    let orders = Arc::clone(&app.orders);
+    background.spawn("sockets", move || Arc::clone(&orders).share_sockets_for_ever());
     let orders = Arc::clone(&app.orders);
     background.spawn("tracking", move || Arc::clone(&orders).tell_positions_for_ever());
     if let Some(timeout) = app.config.order_driver_unreachable_timeout {

@@ -168,3 +168,25 @@ async fn two_nodes_with_the_same_plan_ask_each_driver_once() {
         node.check_invariants().await;
     }
 }
+
+#[tokio::test]
+async fn whom_staff_choose_among_those_who_are_asked_is_left_alone_with_it() {
+    let (mut town, drivers) = town_with(5).await;
+    let order = town.create().await;
+    let hasty = town.orders.plan(town.now()).matches;
+    for found in &hasty[..2] {
+        Arc::clone(&town.orders).make_one_offer(found.clone()).await;
+    }
+    town.assign(order, &drivers[1]).await.unwrap();
+    assert_eq!(hasty[2].driver_id, drivers[2].id);
+    Arc::clone(&town.orders).make_one_offer(hasty[2].clone()).await;
+    town.settle().await;
+    assert_eq!(asked(&town, order).await, [drivers[1].id]);
+    town.restart().await;
+    town.settle().await;
+    assert_eq!(asked(&town, order).await, [drivers[1].id], "also after a restart");
+    town.decline(order, &drivers[1]).await.unwrap();
+    town.settle().await;
+    assert_eq!(asked(&town, order).await, ids(&drivers[2..]), "then the others");
+    town.check_invariants().await;
+}

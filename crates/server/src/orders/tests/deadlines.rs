@@ -168,3 +168,70 @@ async fn the_history_tells_whether_the_driver_had_a_socket() {
         .collect();
     assert_eq!(offered, [(json!(away.id), json!(false)), (json!(here.id), json!(true))]);
 }
+
+#[tokio::test]
+async fn what_ended_without_a_word_is_taken_off_the_board() {
+    let town = Town::new(&[("ORDER_OFFER_TIMEOUT", "20"), ("DISPATCH_MODE", "manual")]).await;
+    let driver = town.driver("driver").await;
+    let (offered, waiting, taken) = (town.offered_to(&driver).await, town.create().await, town.create().await);
+    town.write(move |_, tx| {
+        let cancel = "UPDATE holodrive_order SET status = 'cancelled' WHERE id IN ($1, $2)";
+        tx.execute(cancel, &[offered.into(), waiting.into()])?;
+        let end = "UPDATE holodrive_offer SET state = 'expired', ended_at = $2 WHERE order_id = $1";
+        tx.execute(end, &[offered.into(), tx.now().into()])?;
+        Ok(tx.execute("UPDATE holodrive_order SET search_until = $2 WHERE id = $1", &[taken.into(), i64::MAX.into()])?)
+    })
+    .await
+    .unwrap();
+    for left in [(0, 2), (0, 1)] {
+        town.clock.advance(seconds(880));
+        assert!(town.orders.plan(town.now()).overdue);
+        town.orders.sweep_at(town.now()).await;
+        assert!(!town.orders.plan(town.now()).overdue);
+        assert_eq!(town.orders.board.look(|board| board.counts()), left);
+    }
+    assert_eq!(town.status(taken).await, Searching, "it got more time");
+}
+
+#[tokio::test]
+async fn what_has_not_run_out_for_the_database_stays_on_the_board() {
+    let town = Town::new(&[("ORDER_OFFER_TIMEOUT", "20")]).await;
+    let driver = town.driver_at("driver", 1.0).await;
+    let (offered, waiting) = (town.create().await, town.create().await);
+    town.settle().await;
+    town.clock.advance(seconds(900));
+    let ahead = town.now();
+    town.set_back(seconds(895));
+    town.orders.sweep_at(ahead).await;
+    assert!(town.orders.board.look(|board| board.is_overdue(ahead)));
+    town.settle().await;
+    assert_eq!((town.asked(offered).await, town.status(waiting).await), (Some(driver.id), Searching));
+    town.pass(seconds(895)).await;
+    assert_eq!(town.status(waiting).await, NoDriver);
+}
+
+#[tokio::test]
+async fn who_could_not_be_reached_gets_nothing_after_a_restart_either() {
+    let settings = [("ORDER_OFFER_UNREACHABLE_TIMEOUT", "5"), ("DRIVER_STALE_AFTER", "1000")];
+    let mut town = Town::new(&settings).await;
+    let driver = town.driver_at("driver", 1.0).await;
+    let first = town.create().await;
+    town.settle().await;
+    town.pass(seconds(5)).await;
+    town.cancel(first, &town.rider).await.unwrap();
+    let second = town.create().await;
+    for restarts in [false, true] {
+        if restarts {
+            town.restart().await;
+        } else {
+            town.orders.rebuild_board().await.unwrap();
+        }
+        town.settle().await;
+        assert_eq!(town.asked(second).await, None, "restarts: {restarts}");
+    }
+    town.clock.advance(seconds(1));
+    town.locate(&driver, 2.0).await;
+    town.restart().await;
+    town.settle().await;
+    assert_eq!(town.asked(second).await, Some(driver.id), "he was heard of");
+}

@@ -18,6 +18,11 @@ const QUERIES: &[(&str, &str)] = &[
          GROUP BY order_id, driver_id HAVING COUNT(*) > 1",
     ),
     (
+        "a live offer beside that of a driver whom staff have chosen",
+        "SELECT b.id FROM holodrive_offer a JOIN holodrive_offer b ON b.order_id = a.order_id AND b.id <> a.id
+         WHERE a.state = 'live' AND a.exclusive AND b.state = 'live' AND a.order_id >= $1",
+    ),
+    (
         "an offer by the dispatcher to a driver who gave the order back",
         r#"SELECT b.id FROM holodrive_offer a JOIN holodrive_offer b ON b.order_id = a.order_id AND b.driver_id = a.driver_id
          AND b.id > a.id WHERE a.state = 'released' AND a.order_id >= $1 AND EXISTS (SELECT 1 FROM holodrive_order_event e

@@ -23,6 +23,7 @@ mod sabotage;
 mod scene;
 mod scheduled;
 mod screen;
+mod several_nodes;
 mod simulation;
 mod sockets;
 mod town;

@@ -41,14 +41,29 @@ async fn nobody_is_asked_before_the_lead_begins_and_then_the_search_has_all_its_
 }
 
 #[tokio::test]
-async fn its_search_ends_so_long_after_it_began() {
+async fn its_search_ends_so_long_after_the_pickup() {
     let town = Town::new(&[]).await;
     let order = book(&town, HOUR).await;
-    town.pass(HOUR - LEAD + SEARCH - A_MOMENT).await;
+    town.pass(HOUR + SEARCH - A_MOMENT).await;
     assert_eq!(town.status(order).await, Searching);
     town.pass(A_MOMENT).await;
     assert_eq!(town.status(order).await, NoDriver);
     assert_eq!(town.notices().await, ["order_no_driver"]);
+}
+
+#[tokio::test]
+async fn nobody_is_given_up_before_his_pickup() {
+    let town = Town::new(&[("ORDER_SEARCH_TIMEOUT", "300"), ("DRIVER_STALE_AFTER", "100000")]).await;
+    let (early, soon) = (book(&town, HOUR).await, book(&town, LEAD - A_MOMENT).await);
+    let driver = town.driver("driver").await;
+    town.assign(early, &driver).await.unwrap();
+    town.accept(early, &driver).await.unwrap();
+    town.pass(LEAD).await;
+    assert_eq!(town.status(soon).await, Searching);
+    town.pass(HOUR - LEAD - LEAD).await;
+    town.release(early, &driver).await.unwrap();
+    town.pass(LEAD).await;
+    assert_eq!((town.status(early).await, town.status(soon).await), (Searching, NoDriver));
 }
 
 #[tokio::test]

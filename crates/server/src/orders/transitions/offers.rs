@@ -84,26 +84,43 @@ pub(in crate::orders) struct NewOffer<'n> {
     pub(in crate::orders) unreachable_at: Option<Timestamp>,
     /// When the driver is to be told by push.
     pub(in crate::orders) push_at: Option<Timestamp>,
-    /// Live offers that the order may have with this one.
-    pub(in crate::orders) offers_per_order: usize,
+    /// Whether others may have one at the same time.
+    pub(in crate::orders) ask: Ask,
     /// Who came into question.
     pub(in crate::orders) considered: &'n [Considered],
     /// Whether he has a socket open that will be handed the offer.
     pub(in crate::orders) connected: bool,
-    /// Staff who assigned it; `None` for the dispatcher.
-    pub(in crate::orders) actor_id: Option<UserId>,
+}
+
+/// Who asks a driver, and beside whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::orders) enum Ask {
+    /// The dispatcher; the order may have so many live offers with this one.
+    AsOneOf(usize),
+    /// Staff or a back end assign it: nobody else is asked as long as the offer lives.
+    Alone { actor_id: Option<UserId> },
+}
+
+impl Ask {
+    const fn offers_per_order(self) -> usize {
+        match self {
+            Self::AsOneOf(offers) => offers,
+            Self::Alone { .. } => 1,
+        }
+    }
 }
 
 /// A live offer. `None` when the order has as many as it may have, or does not search.
 pub(in crate::orders) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<(OfferId, i64)>, StorageError> {
     let Some(slot) = free_slot(tx, new)? else { return Ok(None) };
-    let transition = if new.offers_per_order > 1 { OFFER_TO_ONE_MORE } else { OFFER };
+    let transition = if new.ask.offers_per_order() > 1 { OFFER_TO_ONE_MORE } else { OFFER };
+    let is_exclusive = matches!(new.ask, Ask::Alone { .. });
     if !transition.take(tx, new.order_id, &[])? {
         return Ok(None);
     }
     let sql = "INSERT INTO holodrive_offer \
-        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, slot, push_at) \
-        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8) RETURNING id";
+        (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, slot, push_at, exclusive) \
+        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8, $9) RETURNING id";
     let params = [
         new.order_id.into(),
         new.driver_id.into(),
@@ -113,28 +130,39 @@ pub(in crate::orders) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Op
         new.unreachable_at.into(),
         slot.into(),
         new.push_at.into(),
+        is_exclusive.into(),
     ];
     let offer_id = returned(tx.query_one(sql, &params)?)?;
     let mut details = json!({
         "driver_id": new.driver_id, "offer_id": offer_id,
         "distance_to_pickup_km": new.distance_km, "expires_at": new.expires_at, "connected": new.connected,
     });
-    if new.actor_id.is_none() {
-        details[CONSIDERED] = json!(new.considered);
-    }
-    let event = transition.record(tx, new.order_id, new.actor_id, &details)?;
+    let actor_id = match new.ask {
+        Ask::AsOneOf(_) => {
+            details[CONSIDERED] = json!(new.considered);
+            None
+        }
+        Ask::Alone { actor_id } => actor_id,
+    };
+    let event = transition.record(tx, new.order_id, actor_id, &details)?;
     Ok(Some((offer_id, event)))
 }
 
 /// A place among the live offers of the order. An order that may have one has it where the order searches.
 fn free_slot(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<usize>, StorageError> {
-    if new.offers_per_order == 1 {
+    let offers_per_order = new.ask.offers_per_order();
+    if offers_per_order == 1 {
         return Ok(Some(0));
     }
     let sql = "SELECT slot FROM holodrive_offer WHERE order_id = $1 AND state = 'live'";
     let rows = tx.query(sql, &[new.order_id.into()])?;
     let taken = rows.into_iter().map(Row::first::<i64>).collect::<Result<HashSet<_>, _>>()?;
-    Ok((0..new.offers_per_order).find(|slot| i64::try_from(*slot).is_ok_and(|slot| !taken.contains(&slot))))
+    Ok((0..offers_per_order).find(|slot| i64::try_from(*slot).is_ok_and(|slot| !taken.contains(&slot))))
+}
+
+/// Nobody else is asked as long as this offer lives.
+pub(in crate::orders) fn make_exclusive(tx: &mut Tx<'_>, offer_id: OfferId) -> Result<(), StorageError> {
+    tx.execute("UPDATE holodrive_offer SET exclusive = TRUE WHERE id = $1", &[offer_id.into()]).map(drop)
 }
 
 /// The driver who has the live offer takes it, before its deadline. `None` when he has none.

@@ -27,8 +27,12 @@ pub(super) struct Transition {
 /// The dispatcher or staff offer an order that nobody has.
 pub(super) const OFFER: Transition =
     Transition { from: &[Searching], to: Pending, guard: ALWAYS, set: NOTHING, event: "offered" };
-/// The dispatcher offers it to one more driver, where orders are broadcast.
-pub(super) const OFFER_TO_ONE_MORE: Transition = Transition { from: &[Searching, Pending], ..OFFER };
+/// The dispatcher offers it to one more driver, where orders are broadcast and nobody is asked alone.
+pub(super) const OFFER_TO_ONE_MORE: Transition = Transition {
+    from: &[Searching, Pending],
+    guard: "NOT EXISTS (SELECT 1 FROM holodrive_offer f WHERE f.order_id = $1 AND f.state = 'live' AND f.exclusive)",
+    ..OFFER
+};
 
 /// The driver `$2` takes it; his offer was live and in time, or this is not reached. `$3` is the PIN.
 pub(super) const ACCEPT: Transition = Transition {
