@@ -29,10 +29,14 @@ pub struct Board {
     pub(super) fleet: Fleet,
     /// Orders that want a driver, or one more.
     pub(super) waiting: BTreeMap<OrderId, Search>,
-    /// The same by age.
+    /// Those that were put on the board since the last plan.
+    pub(super) incoming: Vec<OrderId>,
+    /// Those whose search has begun, by age.
     pub(super) ages: BTreeSet<(Timestamp, OrderId)>,
-    /// Where those orders wait that may have one more offer.
+    /// Where those of them wait that may have one more offer.
     pub(super) pickups: Grid<OrderId>,
+    /// Those of them for which a driver is free whom their radius does not reach yet.
+    pub(super) held_back: BTreeSet<OrderId>,
     pub(super) offers: HashMap<OfferId, OfferTimes>,
     pub(super) deadlines: BTreeSet<(Timestamp, Deadline)>,
     /// Orders and drivers for whom something changed since the last plan.
@@ -55,11 +59,13 @@ impl Board {
     pub fn new(rules: Rules) -> Self {
         Self {
             strategy: strategy::of(rules.strategy),
-            fleet: Fleet::new(AWAY_AFTER * rules.stale_after),
+            fleet: Fleet::new(AWAY_AFTER * rules.stale_after).with_offers_per_driver(rules.offers_per_driver),
             rules,
             waiting: BTreeMap::new(),
+            incoming: Vec::new(),
             ages: BTreeSet::new(),
             pickups: Grid::default(),
+            held_back: BTreeSet::new(),
             offers: HashMap::new(),
             deadlines: BTreeSet::new(),
             changed_orders: BTreeSet::new(),
@@ -72,8 +78,10 @@ impl Board {
     pub fn forget_orders(&mut self) {
         self.fleet.forget_orders();
         self.waiting.clear();
+        self.incoming.clear();
         self.ages.clear();
         self.pickups = Grid::default();
+        self.held_back.clear();
         self.offers.clear();
         self.deadlines.clear();
         self.changed_orders.clear();
@@ -87,20 +95,27 @@ impl Board {
         if order.offered.is_empty() {
             self.deadlines.insert((order.search_until, Deadline::Search(order_id)));
         }
-        self.ages.insert((order.search_from, order_id));
-        self.changed_orders.insert(order_id);
+        self.incoming.push(order_id);
         self.waiting.insert(order_id, Search::new(order));
+    }
+
+    /// An order's search has begun: it can be matched from now on.
+    pub(super) fn begin_search(&mut self, order_id: OrderId) {
+        let Some(search) = self.waiting.get(&order_id) else { return };
+        self.ages.insert((search.search_from, order_id));
+        self.changed_orders.insert(order_id);
         self.relist(order_id);
     }
 
-    /// Keeps an order among the pickups for just as long as it may have one more offer: drivers who look for an order, and
-    /// move while orders wait for the writer, pass over no others.
+    /// Keeps an order among the pickups for just as long as it may have one more offer, and not before its search has begun:
+    /// drivers who look for an order, and move while orders wait for the writer, pass over no others.
     pub(super) fn relist(&mut self, order_id: OrderId) {
-        let width = self.rules.strategy.offers_per_order();
+        let width = self.strategy.offers_per_order();
         let Some(search) = self.waiting.get_mut(&order_id) else { return };
+        let is_wanting = search.wants_more(width) && self.ages.contains(&(search.search_from, order_id));
         match search.place {
-            None if search.wants_more(width) => search.place = Some(self.pickups.insert(order_id, search.pickup)),
-            Some(place) if !search.wants_more(width) => {
+            None if is_wanting => search.place = Some(self.pickups.insert(order_id, search.pickup)),
+            Some(place) if !is_wanting => {
                 self.pickups.remove(place);
                 search.place = None;
             }
@@ -111,6 +126,7 @@ impl Board {
     /// An order wants no more drivers: it has enough offers, is over, or was given away.
     pub fn stop_search(&mut self, order_id: OrderId) {
         self.changed_orders.remove(&order_id);
+        self.held_back.remove(&order_id);
         let Some(search) = self.waiting.remove(&order_id) else { return };
         if let Some(place) = search.place {
             self.pickups.remove(place);
@@ -142,8 +158,7 @@ impl Board {
         let Some(search) = self.waiting.get_mut(&order_id) else { return };
         let asked = search.asking.iter().position(|id| *id == driver_id).map(|index| search.asking.swap_remove(index));
         search.offered.push(driver_id);
-        let (search_until, is_full) =
-            (search.search_until, search.offered.len() >= self.rules.strategy.offers_per_order());
+        let (search_until, is_full) = (search.search_until, search.offered.len() >= self.strategy.offers_per_order());
         self.deadlines.remove(&(search_until, Deadline::Search(order_id)));
         if let Some(driver_id) = asked {
             self.free_place(driver_id);
@@ -177,9 +192,9 @@ impl Board {
         self.fleet.update(driver_id, |driver| driver.unreachable = true);
     }
 
-    /// An offer could not be made to this driver, who is not asked for the order again before `until`.
+    /// The database refused to offer this order to this driver, who is not asked for it again before `until`.
     pub fn offer_refused(&mut self, found: &Match, until: Timestamp) {
-        self.take_back(found, |search| search.bar(found.driver_id, until));
+        self.take_back(found, |search| search.refuse(found.driver_id, until));
     }
 
     /// An offer could not be made for a reason that has nothing to do with the driver: the order waits until `until`.
@@ -272,17 +287,29 @@ impl Board {
         self.fleet.driver(driver_id)?.trip
     }
 
-    /// How many offers are live, and how many orders wait.
+    /// How many offers are live, and how many orders wait whose search has begun.
     pub fn counts(&self) -> (usize, usize) {
-        (self.offers.len(), self.waiting.len())
+        (self.offers.len(), self.ages.len())
+    }
+
+    /// Whether more orders wait than there are drivers who may be asked.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.pickups.len() > self.fleet.free()
+    }
+
+    /// How far a driver may be from the pickup at this moment.
+    pub(super) fn reach_km(&self, search: &Search, now: Timestamp) -> f64 {
+        let radius = self.rules.radius;
+        if self.is_scarce() { search.radius_km(radius, now) } else { radius.limit_km }
     }
 
     pub(super) fn change_driver(&mut self, driver_id: UserId, change: impl FnOnce(&mut Driver)) {
-        let is_waiting = self.fleet.update(driver_id, |driver| {
+        let offers_per_driver = self.rules.offers_per_driver;
+        let is_free = self.fleet.update(driver_id, |driver| {
             change(driver);
-            driver.is_waiting()
+            driver.is_free(offers_per_driver)
         });
-        if !self.pickups.is_empty() && is_waiting {
+        if !self.pickups.is_empty() && is_free {
             self.changed_drivers.insert(driver_id);
         }
     }

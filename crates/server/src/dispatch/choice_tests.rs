@@ -67,6 +67,113 @@ fn where_drivers_are_scarce_a_far_one_is_asked_when_the_radius_has_grown_to_him(
 }
 
 #[test]
+fn once_drivers_are_scarce_no_more_the_whole_radius_counts_at_once() {
+    for growth_km_per_minute in [1.0, 0.0] {
+        for comes_later in [false, true] {
+            let mut board = Board::new(Rules { radius: Radius { growth_km_per_minute, ..GROWING }, ..rules() });
+            for id in 1..=3 {
+                board.search(order(id, 0.0));
+            }
+            if comes_later {
+                board.plan(at(0));
+            }
+            let driver = add_driver(&mut board, 1, 5.0);
+            assert!(board.plan(at(0)).matches.is_empty());
+            board.stop_search(2);
+            assert!(board.plan(at(1)).matches.is_empty(), "two orders are still more than one driver");
+            board.stop_search(3);
+            assert_eq!(
+                pairs(&board.plan(at(1)).matches),
+                [(1, driver)],
+                "growth {growth_km_per_minute}, {comes_later}"
+            );
+        }
+    }
+}
+
+#[test]
+fn drivers_who_have_their_hands_full_are_no_reason_to_send_others_far() {
+    let mut board = Board::new(Rules { radius: GROWING, ..rules() });
+    for id in 1..=5 {
+        let busy = add_driver(&mut board, id, 50.0);
+        let offer = super::OfferTimes { order_id: 70 + id, driver_id: busy, expires_at: at(300), unreachable_at: None };
+        board.offer_made(id, offer);
+        let unreachable = add_driver(&mut board, 10 + id, 50.0);
+        board.driver_unreachable(unreachable);
+    }
+    add_driver(&mut board, 6, 5.0);
+    for id in 1..=3 {
+        board.search(order(id, 0.0));
+    }
+    assert!(board.plan(at(0)).matches.is_empty(), "three orders wait for one driver");
+}
+
+#[test]
+fn an_order_for_later_is_in_nobodys_way_until_its_search_begins() {
+    let mut board = Board::new(Rules { radius: GROWING, ..rules() });
+    let driver = add_driver(&mut board, 1, 5.0);
+    for id in 1..=3 {
+        board.search(Waiting { search_from: at(50), ..order(id, 0.0) });
+    }
+    assert_eq!(board.plan(at(0)).wake_at, Some(at(50)));
+    let moved =
+        |board: &mut Board, seconds| board.driver_moved(driver, Position { point: north(5.0), at: at(seconds) });
+    assert_eq!((moved(&mut board, 1), board.counts()), ((None, false), (0, 0)), "nobody plans because he moves");
+    board.search(order(4, 0.0));
+    let found = board.plan(at(1)).matches.remove(0);
+    assert_eq!((found.order_id, found.driver_id), (4, driver), "they do not make drivers scarce");
+    board.offer_made(7, times(&found));
+    board.offer_ended(7);
+    assert_eq!((board.plan(at(50)).matches.len(), board.counts()), (0, (0, 3)), "now they do");
+    assert_eq!(moved(&mut board, 51), (None, true));
+}
+
+#[test]
+fn of_several_who_become_free_together_each_gets_what_is_nearest_to_him() {
+    let mut board = board(1);
+    board.search(order(1, 0.0));
+    board.search(order(2, 5.0));
+    assert!(board.plan(at(0)).matches.is_empty());
+    let (far, near) = (add_driver(&mut board, 1, -4.0), add_driver(&mut board, 2, 0.2));
+    let matches = board.plan(at(0)).matches;
+    assert_eq!(pairs(&matches), [(1, near), (2, far)], "whoever loses an order looks for another");
+    assert_eq!(matches[0].considered, [Considered { driver_id: near, distance_km: Some(0.2), skipped: None }]);
+}
+
+#[test]
+fn whoever_is_beyond_the_radius_of_this_moment_is_too_far() {
+    let mut board = Board::new(Rules { radius: GROWING, ..rules() });
+    let driver = add_driver(&mut board, 1, 5.0);
+    for id in 1..=3 {
+        board.search(order(id, 0.0));
+    }
+    board.plan(at(0));
+    let skipped = |board: &Board, seconds| {
+        let told = board.considered(1, at(seconds));
+        assert_eq!(told, board.candidates(order(1, 0.0), at(seconds)));
+        (told[0].driver_id == driver).then_some(told[0].skipped).unwrap()
+    };
+    assert_eq!(skipped(&board, 60), Some(Obstacle::TooFar));
+    board.driver_seen(driver, at(121));
+    assert_eq!(skipped(&board, 121), None, "the radius has grown to him");
+    board.stop_search(2);
+    board.stop_search(3);
+    assert_eq!(skipped(&board, 60), None, "drivers abound");
+}
+
+#[test]
+fn who_was_not_free_for_the_database_is_not_said_to_have_had_the_offer() {
+    let mut board = board(1);
+    let driver = add_driver(&mut board, 1, 1.0);
+    board.search(order(1, 0.0));
+    let found = board.plan(at(0)).matches.remove(0);
+    board.offer_refused(&found, at(1));
+    assert_eq!(board.considered(1, at(0))[0].skipped, Some(Obstacle::Busy));
+    assert_eq!(board.plan(at(0)).wake_at, Some(at(1)));
+    assert_eq!(pairs(&board.plan(at(1)).matches), [(1, driver)]);
+}
+
+#[test]
 fn a_driver_who_comes_within_the_limit_sets_the_alarm_for_when_the_radius_reaches_him() {
     let mut board = Board::new(Rules { radius: GROWING, ..rules() });
     for id in 1..=3 {
@@ -113,7 +220,7 @@ fn the_vehicle_must_have_what_the_order_asks_for() {
         let driver = add_driver(&mut board, 1, 1.0);
         board.driver_vehicle(driver, vehicle);
         board.search(Waiting { needs: needs.clone(), ..order(1, 0.0) });
-        let considered = board.considered(1, at(0), None);
+        let considered = board.considered(1, at(0));
         assert_eq!(considered, [Considered { driver_id: driver, distance_km: Some(1.0), skipped: obstacle }]);
         assert_eq!(board.plan(at(0)).matches.is_empty(), obstacle.is_some(), "{needs:?}");
     }
@@ -153,7 +260,7 @@ fn every_reason_why_somebody_nearer_was_not_asked_is_told() {
         (ids[6], None),
     ];
     assert_eq!(skipped(&found.considered), nearer);
-    let all = board.considered(1, at(100), None);
+    let all = board.considered(1, at(100));
     assert_eq!(skipped(&all)[6..], [(ids[6], Some(Obstacle::Busy)), (ids[7], None), (ids[8], Some(Obstacle::TooFar))]);
 }
 
@@ -235,6 +342,8 @@ fn a_batch_waits_for_its_time_and_then_takes_the_best_for_all() {
     assert_eq!(board.plan(at(1)).wake_at, Some(at(2)), "it counts from the first change");
     let matches: Vec<Match> = board.plan(at(2)).matches;
     assert_eq!(pairs(&matches), [(1, west), (2, east)], "one by one, the first would have got the east");
+    let nearest = Considered { driver_id: east, distance_km: Some(0.9), skipped: Some(Obstacle::Busy) };
+    assert_eq!(matches[0].considered[0], nearest, "he is not free, since the other order gets him");
     assert_eq!(board.plan(at(3)).wake_at, Some(at(900)));
 }
 
@@ -246,10 +355,30 @@ fn a_batch_lets_nobody_wait_whose_best_partners_are_taken() {
         add_driver(&mut board, id, f64::from(u8::try_from(id).unwrap()) / 10.0);
     }
     board.plan(at(0));
-    let mut matched = pairs(&board.plan(at(2)).matches);
+    let mut matched = Vec::new();
+    loop {
+        let plan = board.plan(at(2));
+        if plan.matches.is_empty() {
+            break;
+        }
+        matched.extend(pairs(&plan.matches));
+        assert!(matched.len() == 30 || plan.wake_at == Some(at(2)), "they have waited long enough");
+    }
     matched.sort_unstable();
     matched.dedup_by_key(|(order, _)| *order);
     assert_eq!(matched.len(), 30);
+}
+
+#[test]
+fn a_batch_begins_anew_when_what_it_gathered_is_gone() {
+    let mut board = Board::new(Rules { strategy: StrategyKind::Batch(Duration::from_secs(2)), ..rules() });
+    add_driver(&mut board, 1, 0.0);
+    board.search(order(1, 0.0));
+    assert_eq!(board.plan(at(0)).wake_at, Some(at(2)));
+    board.stop_search(1);
+    assert_eq!(board.plan(at(1)).wake_at, None);
+    board.search(order(2, 0.0));
+    assert_eq!(board.plan(at(10)).wake_at, Some(at(12)));
 }
 
 #[test]

@@ -21,24 +21,33 @@ const NAMED: usize = 12;
 const LOOKED_BEYOND: f64 = 2.0;
 
 impl Board {
-    /// [`Board::candidates`] for an order that waits. With `chosen` the list ends with him.
-    pub fn considered(&self, order_id: OrderId, now: Timestamp, chosen: Option<UserId>) -> Vec<Considered> {
+    /// [`Board::candidates`] for an order that waits.
+    pub fn considered(&self, order_id: OrderId, now: Timestamp) -> Vec<Considered> {
         let search = self.waiting.get(&order_id);
-        search.map_or_else(Vec::new, |search| self.considered_for(search, now, chosen))
+        search.map_or_else(Vec::new, |search| self.considered_for(search, now, self.reach_km(search, now), None))
     }
 
     /// Who comes into question for an order, the nearest first, and what keeps each of them from being asked; drivers who are
     /// offline are left out.
     pub fn candidates(&self, order: Waiting, now: Timestamp) -> Vec<Considered> {
-        self.considered_for(&Search::new(order), now, None)
+        let search = Search::new(order);
+        self.considered_for(&search, now, self.reach_km(&search, now), None)
     }
 
-    fn considered_for(&self, search: &Search, now: Timestamp, chosen: Option<UserId>) -> Vec<Considered> {
+    /// The list ends with the driver who was chosen, if any.
+    pub(super) fn considered_for(
+        &self,
+        search: &Search,
+        now: Timestamp,
+        reach_km: f64,
+        chosen: Option<UserId>,
+    ) -> Vec<Considered> {
         let mut considered = Vec::new();
         let limit_km = self.rules.radius.limit_km;
         self.walk_drivers(search, now, limit_km * LOOKED_BEYOND, |driver_id, skipped, km| {
-            let too_far = km.filter(|km| *km > limit_km).map(|_| Obstacle::TooFar);
-            let skipped = skipped.or(too_far);
+            let too_far = km.filter(|km| *km > reach_km).map(|_| Obstacle::TooFar);
+            // He has the offer already.
+            let skipped = if chosen == Some(driver_id) { None } else { skipped.or(too_far) };
             if skipped != Some(Obstacle::Offline) {
                 considered.push(Considered { driver_id, distance_km: km.map(rounded_km), skipped });
             }
@@ -49,7 +58,7 @@ impl Board {
     }
 
     /// Shows who is within the radius, the nearest first, and what keeps him from being asked.
-    pub(super) fn walk_drivers(
+    fn walk_drivers(
         &self,
         search: &Search,
         now: Timestamp,

@@ -8,7 +8,7 @@ use holodrive_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::geo::Point;
+use super::{geo::Point, strategy};
 
 /// A moment that never comes, for a driver who is not asked again.
 pub const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
@@ -44,11 +44,8 @@ pub enum StrategyKind {
 
 impl StrategyKind {
     /// Live offers that an order may have at once.
-    pub const fn offers_per_order(self) -> usize {
-        match self {
-            Self::Sequential | Self::Batch(_) => 1,
-            Self::Broadcast(offers) => offers as usize,
-        }
+    pub fn offers_per_order(self) -> usize {
+        strategy::of(self).offers_per_order()
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Search {
     pub(super) search_until: Timestamp,
     needs: Needs,
     barred: HashMap<UserId, Timestamp>,
+    /// Drivers to whom the database refused to offer it, and until when they are not asked again.
+    refused: HashMap<UserId, Timestamp>,
     /// Drivers to whom an offer is being made.
     pub(super) asking: Vec<UserId>,
     /// Drivers who have a live offer.
@@ -40,6 +42,7 @@ impl Search {
             search_until,
             needs,
             barred: HashMap::new(),
+            refused: HashMap::new(),
             asking: Vec::new(),
             offered,
             paused_until: None,
@@ -57,6 +60,11 @@ impl Search {
         *barred_until = until.max(*barred_until);
     }
 
+    /// Keeps the order from a driver for a moment: the database knows better than the board whether he is free.
+    pub(super) fn refuse(&mut self, driver: UserId, until: Timestamp) {
+        self.refused.insert(driver, until);
+    }
+
     /// What keeps this order from being offered to this driver, whatever else he may be offered.
     pub(super) fn obstacle(&self, driver_id: UserId, driver: &Driver, now: Timestamp) -> Option<Obstacle> {
         if self.asking.contains(&driver_id) || self.offered.contains(&driver_id) {
@@ -65,6 +73,7 @@ impl Search {
         match self.barred.get(&driver_id) {
             Some(&NEVER) => Some(Obstacle::GaveBack),
             Some(until) if *until > now => Some(Obstacle::Cooling),
+            _ if self.refused.get(&driver_id).is_some_and(|until| *until > now) => Some(Obstacle::Busy),
             _ => self.needs.unmet_by(driver.vehicle.as_deref()),
         }
     }
@@ -95,7 +104,8 @@ impl Search {
         if self.search_from > now {
             return Some(self.search_from);
         }
-        let cool_downs = self.barred.values().copied().filter(|until| *until > now && *until < NEVER);
+        let bars = self.barred.values().chain(self.refused.values()).copied();
+        let cool_downs = bars.filter(|until| *until > now && *until < NEVER);
         let reached = next_km.and_then(|km| radius.reaches_after(km)).map(|age| self.search_from.after(age));
         self.pause_ends(now).or_else(|| cool_downs.chain(reached.filter(|at| *at > now)).min())
     }

@@ -86,7 +86,7 @@ impl Orders {
 
     fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
         let now = tx.now();
-        let considered = self.board.look(|board| board.considered(order_id, now, None));
+        let considered = self.board.look(|board| board.considered(order_id, now));
         let Some(seq) = transitions::give_up(tx, order_id, &considered)? else { return Ok(false) };
         self.change_board(tx, Change::StopSearch(order_id));
         let order = load_order(tx, order_id)?;

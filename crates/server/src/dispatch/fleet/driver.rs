@@ -41,23 +41,27 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Whether he wants orders and has no trip.
-    pub(in crate::dispatch) fn is_waiting(&self) -> bool {
-        self.is_online() && self.trip.is_none()
+    /// Whether he may be asked, provided that he was heard of lately enough.
+    pub(in crate::dispatch) fn is_free(&self, offers_per_driver: u32) -> bool {
+        self.lasting_obstacle(offers_per_driver).is_none()
     }
 
     /// What keeps the dispatcher from offering him anything; `None`: nothing.
     pub(in crate::dispatch) fn obstacle(&self, now: Timestamp, rules: FleetRules) -> Option<Obstacle> {
+        let stale = || (!self.is_fresh(now, rules.stale_after)).then_some(Obstacle::Stale);
+        self.lasting_obstacle(rules.offers_per_driver).or_else(stale)
+    }
+
+    /// What keeps the dispatcher from offering him anything until something about him changes.
+    fn lasting_obstacle(&self, offers_per_driver: u32) -> Option<Obstacle> {
         if !self.is_online() {
             Some(Obstacle::Offline)
         } else if self.trip.is_some() {
             Some(Obstacle::OnTrip)
-        } else if self.offers >= rules.offers_per_driver {
+        } else if self.offers >= offers_per_driver {
             Some(Obstacle::Busy)
-        } else if self.unreachable {
-            Some(Obstacle::Unreachable)
         } else {
-            (!self.is_fresh(now, rules.stale_after)).then_some(Obstacle::Stale)
+            self.unreachable.then_some(Obstacle::Unreachable)
         }
     }
 

@@ -23,13 +23,6 @@ pub(super) struct Record {
     pub(super) driver: Driver,
 }
 
-impl Record {
-    /// Whether he is in the index, wants orders, and has no trip.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.standing != Standing::Away && self.driver.is_waiting()
-    }
-}
-
 /// All that is known.
 #[derive(Debug, Default)]
 pub(super) struct Records {

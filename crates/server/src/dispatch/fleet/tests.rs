@@ -16,6 +16,7 @@ use crate::dispatch::{
 };
 
 const AWAY_AFTER: Duration = Duration::from_secs(120);
+const OFFERS_PER_DRIVER: u32 = 2;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
@@ -38,6 +39,17 @@ fn walked(fleet: &Fleet, from: Point, radius_km: f64) -> Vec<(UserId, Option<f64
     walked
 }
 
+/// Who is free: first those in the grid, then the others.
+fn walked_free(fleet: &Fleet, from: Point, radius_km: f64) -> Vec<(UserId, Option<f64>)> {
+    let mut walked = Vec::new();
+    fleet.walk_free(from, radius_km, |id, _, km| {
+        walked.push((id, Some(km)));
+        Continue(())
+    });
+    walked.extend(fleet.free_unplaced().map(|(id, _)| (id, None)));
+    walked
+}
+
 /// What a fleet should do, without an index.
 #[derive(Default)]
 struct Model(BTreeMap<UserId, Driver>);
@@ -53,9 +65,9 @@ impl Model {
         here
     }
 
-    fn waiting(&self, now: i64) -> usize {
-        let here = self.0.values().filter(|driver| driver.present_until(AWAY_AFTER) >= at(now));
-        here.filter(|driver| driver.is_waiting()).count()
+    fn walked_free(&self, from: Point, radius_km: f64, now: i64) -> Vec<(UserId, Option<f64>)> {
+        let is_free = |(id, _): &(UserId, Option<f64>)| self.0[id].is_free(OFFERS_PER_DRIVER);
+        self.walked(from, radius_km, now).into_iter().filter(is_free).collect()
     }
 }
 
@@ -67,6 +79,7 @@ enum Step {
     Socket(i64, bool),
     Offer(i64, bool),
     Trip(i64, bool),
+    Unreachable(i64),
     Forget,
     Pass(i64),
     Expire,
@@ -83,6 +96,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (id(), yes()).prop_map(|(id, opens)| Step::Socket(id, opens)),
         2 => (id(), yes()).prop_map(|(id, begins)| Step::Offer(id, begins)),
         2 => (id(), yes()).prop_map(|(id, begins)| Step::Trip(id, begins)),
+        1 => id().prop_map(Step::Unreachable),
         1 => Just(Step::Forget),
         3 => (0..150_i64).prop_map(Step::Pass),
         3 => Just(Step::Expire),
@@ -96,7 +110,10 @@ fn number(count: u32, up: bool) -> u32 {
 
 fn change(driver: &mut Driver, step: &Step, now: Timestamp) {
     match *step {
-        Step::Place(_, point) => (driver.position, driver.seen_at) = (Some(Position { point, at: now }), Some(now)),
+        Step::Place(_, point) => {
+            driver.position = Some(Position { point, at: now });
+            driver.heard_at(now);
+        }
         Step::Status(_, status) => driver.status = status,
         Step::Seen(_) => driver.seen_at = Some(now),
         Step::Socket(_, opens) => {
@@ -105,6 +122,7 @@ fn change(driver: &mut Driver, step: &Step, now: Timestamp) {
         }
         Step::Offer(_, begins) => driver.offers = number(driver.offers, begins),
         Step::Trip(_, begins) => driver.trip = begins.then_some(1),
+        Step::Unreachable(_) => driver.unreachable = true,
         _ => {}
     }
 }
@@ -112,7 +130,8 @@ fn change(driver: &mut Driver, step: &Step, now: Timestamp) {
 proptest! {
     #[test]
     fn a_fleet_agrees_with_a_list_of_drivers(steps in prop::collection::vec(step(), 0..250)) {
-        let (mut fleet, mut model, mut now) = (Fleet::new(AWAY_AFTER), Model::default(), 0);
+        let mut fleet = Fleet::new(AWAY_AFTER).with_offers_per_driver(OFFERS_PER_DRIVER);
+        let (mut model, mut now) = (Model::default(), 0);
         for step in &steps {
             match *step {
                 Step::Place(id, point) => {
@@ -120,7 +139,12 @@ proptest! {
                     fleet.place(id, Position { point, at: at(now) });
                     change(model.0.entry(id).or_default(), step, at(now));
                 }
-                Step::Status(id, _) | Step::Seen(id) | Step::Socket(id, _) | Step::Offer(id, _) | Step::Trip(id, _) => {
+                Step::Status(id, _)
+                | Step::Seen(id)
+                | Step::Socket(id, _)
+                | Step::Offer(id, _)
+                | Step::Trip(id, _)
+                | Step::Unreachable(id) => {
                     let id = UserId::Int(id);
                     fleet.update(id, |driver| change(driver, step, at(now)));
                     change(model.0.entry(id).or_default(), step, at(now));
@@ -134,7 +158,8 @@ proptest! {
                 Step::Walk(from, radius) => {
                     fleet.expire(at(now));
                     prop_assert_eq!(walked(&fleet, from, radius), model.walked(from, radius, now));
-                    prop_assert_eq!(fleet.waiting(), model.waiting(now));
+                    prop_assert_eq!(walked_free(&fleet, from, radius), model.walked_free(from, radius, now));
+                    prop_assert_eq!(fleet.free(), model.walked_free(from, f64::INFINITY, now).len());
                 }
             }
             for (id, driver) in &model.0 {
@@ -146,7 +171,8 @@ proptest! {
             model.0.retain(|id, _| fleet.driver(*id).is_some());
         }
         fleet.expire(at(now + 1_000));
-        prop_assert!(fleet.unplaced.iter().all(|known| fleet.records.get(*known).driver.sockets > 0));
+        let mut unplaced = fleet.sides.free.unplaced.union(&fleet.sides.others.unplaced);
+        prop_assert!(unplaced.all(|known| fleet.records.get(*known).driver.sockets > 0));
         let silent = |driver: &&Driver| driver.sockets == 0 && driver.is_forgettable();
         prop_assert_eq!(model.0.keys().filter_map(|id| fleet.driver(*id)).filter(silent).count(), 0, "memory is kept");
     }

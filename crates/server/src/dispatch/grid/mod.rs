@@ -16,6 +16,7 @@ use slab::Slab;
 
 use super::geo::Point;
 use cell::Cell;
+pub(super) use walk::walk;
 
 /// Keys at their points.
 #[derive(Debug)]
@@ -62,6 +63,11 @@ impl<K> Grid<K> {
     /// Whether there is no key.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Adds a key. Whoever adds it remembers its place.

@@ -1,4 +1,4 @@
-//! Walking over a grid in order of growing distance.
+//! Walking over grids in order of growing distance.
 
 use std::{
     cmp::Ordering,
@@ -16,42 +16,9 @@ use crate::dispatch::geo::Point;
 const ROOM: usize = 128;
 
 impl<K: Copy + Ord> Grid<K> {
-    /// The same as [`Grid::try_walk`], for those to whom it is all the same how it ended.
+    /// The same as [`walk`] over this grid alone, for those to whom it is all the same how it ended.
     pub(crate) fn walk(&self, from: Point, radius_km: f64, visit: impl FnMut(K, f64) -> ControlFlow<()>) {
-        _ = self.try_walk(from, radius_km, visit);
-    }
-
-    /// Visits all keys within the radius, the nearest one first, with their distances in kilometres, until `visit` breaks
-    /// off; of keys at the same distance the smallest first. Only what is nearer than the next key is looked into.
-    pub(crate) fn try_walk(
-        &self,
-        from: Point,
-        radius_km: f64,
-        mut visit: impl FnMut(K, f64) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let origin = Origin::new(from);
-        let mut ahead = BinaryHeap::with_capacity(ROOM);
-        ahead.push(Step { km: 0.0, to: To::Cell(Cell::ALL) });
-        while let Some(Step { km, to }) = ahead.pop() {
-            match to {
-                To::Entry(entry) => visit(entry.key, km)?,
-                To::Nearly(entry) => {
-                    let km = from.distance_km(entry.point);
-                    ahead.extend((km <= radius_km).then_some(Step { km, to: To::Entry(entry) }));
-                }
-                To::Cell(leaf) if leaf.is_leaf() => {
-                    let entries = self.entries_in(leaf);
-                    let steps = entries.map(|entry| Step { km: origin.nearly_km(entry.point), to: To::Nearly(entry) });
-                    ahead.extend(steps.filter(|step| step.km <= radius_km));
-                }
-                To::Cell(cell) => {
-                    let cells = cell.children(self.branches.get(&cell).copied().unwrap_or(0));
-                    let steps = cells.map(|cell| Step { km: origin.at_least_km(cell), to: To::Cell(cell) });
-                    ahead.extend(steps.filter(|step| step.km <= radius_km));
-                }
-            }
-        }
-        Continue(())
+        _ = walk([self], from, radius_km, visit);
     }
 
     fn entries_in(&self, leaf: Cell) -> impl Iterator<Item = &Entry<K>> {
@@ -61,6 +28,40 @@ impl<K: Copy + Ord> Grid<K> {
     }
 }
 
+/// Visits all keys within the radius in these grids, as if they were one: the nearest key first, with their distances in
+/// kilometres, until `visit` breaks off; of keys at the same distance the smallest first. Only what is nearer than the next
+/// key is looked into.
+pub(crate) fn walk<'g, K: Copy + Ord + 'g>(
+    grids: impl IntoIterator<Item = &'g Grid<K>>,
+    from: Point,
+    radius_km: f64,
+    mut visit: impl FnMut(K, f64) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let origin = Origin::new(from);
+    let mut ahead = BinaryHeap::with_capacity(ROOM);
+    ahead.extend(grids.into_iter().map(|grid| Step { km: 0.0, to: To::Cell(grid, Cell::ALL) }));
+    while let Some(Step { km, to }) = ahead.pop() {
+        match to {
+            To::Entry(entry) => visit(entry.key, km)?,
+            To::Nearly(entry) => {
+                let km = from.distance_km(entry.point);
+                ahead.extend((km <= radius_km).then_some(Step { km, to: To::Entry(entry) }));
+            }
+            To::Cell(grid, leaf) if leaf.is_leaf() => {
+                let entries = grid.entries_in(leaf);
+                let steps = entries.map(|entry| Step { km: origin.nearly_km(entry.point), to: To::Nearly(entry) });
+                ahead.extend(steps.filter(|step| step.km <= radius_km));
+            }
+            To::Cell(grid, cell) => {
+                let cells = cell.children(grid.branches.get(&cell).copied().unwrap_or(0));
+                let steps = cells.map(|cell| Step { km: origin.at_least_km(cell), to: To::Cell(grid, cell) });
+                ahead.extend(steps.filter(|step| step.km <= radius_km));
+            }
+        }
+    }
+    Continue(())
+}
+
 /// Something to be looked at, and how near it is at least.
 struct Step<'g, K> {
     km: f64,
@@ -68,7 +69,7 @@ struct Step<'g, K> {
 }
 
 enum To<'g, K> {
-    Cell(Cell),
+    Cell(&'g Grid<K>, Cell),
     /// Most entries are never reached: their distances are not worth being computed exactly.
     Nearly(&'g Entry<K>),
     Entry(&'g Entry<K>),

@@ -8,11 +8,9 @@ use pathfinding::{kuhn_munkres::kuhn_munkres_min, matrix::Matrix};
 
 use super::{
     super::round::{Candidate, Round},
-    Strategy,
+    PARTNERS, Strategy,
 };
 
-/// Partners that are looked at for each order and each driver: the best one is hardly ever farther down.
-const PARTNERS: usize = 8;
 /// Orders that are assigned at a time: the work grows with their square, and the board is held meanwhile.
 const ORDERS_AT_ONCE: usize = 128;
 /// What a pair costs that does not suit: more than all those together that do, so that as many orders as possible are matched.
@@ -31,19 +29,17 @@ impl Strategy for Batch {
     }
 
     fn choose(&self, round: &mut Round<'_>) {
-        loop {
-            let pairs = candidates(round);
-            if pairs.is_empty() {
-                return;
-            }
-            for pair in assign(&pairs) {
-                round.ask(pair);
-            }
+        let all = candidates(round);
+        let mut pairs = best_for_each_order(all.clone());
+        while !pairs.is_empty() {
+            round.ask(&assign(&first_orders(&pairs)));
+            pairs.retain(|pair| round.still_suits(pair));
         }
+        round.put_back(&all);
     }
 }
 
-/// The pairs among which to choose, of so many orders as are assigned at a time.
+/// The pairs among which to choose, by order.
 fn candidates(round: &mut Round<'_>) -> Vec<Candidate> {
     let mut pairs = BTreeMap::new();
     for order_id in round.orders() {
@@ -52,13 +48,27 @@ fn candidates(round: &mut Round<'_>) -> Vec<Candidate> {
     for driver_id in round.drivers() {
         pairs.extend(round.orders_for(driver_id, PARTNERS).into_iter().map(keyed));
     }
-    let orders: BTreeSet<_> = pairs.keys().map(|(order_id, _)| *order_id).collect();
-    let first: BTreeSet<_> = orders.into_iter().take(ORDERS_AT_ONCE).collect();
-    pairs.into_values().filter(|pair| first.contains(&pair.order_id)).collect()
+    pairs.into_values().collect()
 }
 
 fn keyed(pair: Candidate) -> ((OrderId, UserId), Candidate) {
     ((pair.order_id, pair.driver_id), pair)
+}
+
+/// Many drivers may have the same best order: of them it keeps the best, too.
+fn best_for_each_order(mut pairs: Vec<Candidate>) -> Vec<Candidate> {
+    pairs
+        .chunk_by_mut(|one, other| one.order_id == other.order_id)
+        .flat_map(|pairs| {
+            Candidate::sort(pairs);
+            pairs.iter().copied().take(PARTNERS)
+        })
+        .collect()
+}
+
+/// The pairs of so many orders as are assigned at a time.
+fn first_orders(pairs: &[Candidate]) -> Vec<Candidate> {
+    pairs.chunk_by(|one, other| one.order_id == other.order_id).take(ORDERS_AT_ONCE).flatten().copied().collect()
 }
 
 /// Of these pairs as many as can be without anybody twice, and of all such choices the one that costs least.
