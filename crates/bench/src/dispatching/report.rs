@@ -49,8 +49,8 @@ impl Report {
         say(&self.until_offered(|placed, _| placed.acknowledged_at)?.line("201 -> new_order"))?;
         let Tally { offers, answered, accepted, timeouts, positions, unexpected, .. } = &self.tally;
         say(&format!(
-            "measured {} orders in {} s, of them without an offer {}; in the whole run {offers} offers, {answered} to be \
-             accepted, {accepted} accepted, {timeouts} ended without an answer, {positions} positions",
+            "measured {} orders in {} s, of them without an offer {}; in the whole run {offers} offers, {accepted} accepted (due \
+             were {answered}), {timeouts} ended without an answer, {positions} positions",
             self.orders.len(),
             self.seconds,
             self.missing(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use reqwest::{Client, RequestBuilder, Response};
-use tokio::{sync::mpsc::UnboundedReceiver, time::sleep};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet, time::sleep};
 
 use super::drivers::Accepted;
 use crate::{cities::Numbers, site::Member};
@@ -18,7 +18,7 @@ use crate::{cities::Numbers, site::Member};
 /// Failures that are told; all are counted.
 const SHOWN: usize = 3;
 
-/// Drives every trip that begins, for as long as it is not stopped; counts those that ended in the middle.
+/// Drives every trip that begins, until it is stopped, and with it those under way; counts those that ended in the middle.
 pub(super) async fn drive(
     address: SocketAddr,
     drivers: Vec<Member>,
@@ -26,20 +26,21 @@ pub(super) async fn drive(
     mut starting: UnboundedReceiver<Accepted>,
     failed: Arc<AtomicUsize>,
 ) {
-    let (client, mut numbers) = (Client::new(), Numbers::new());
+    let (client, mut numbers, mut under_way) = (Client::new(), Numbers::new(), JoinSet::new());
     while let Some(Accepted { order_id, driver }) = starting.recv().await {
         let steps = ["arrive", "start", "complete"].map(|step| {
             let request = client.post(format!("http://{address}/api/driver/orders/{order_id}/{step}/"));
             (numbers.about(mean) / 3, request.bearer_auth(&drivers[driver].token).json(&serde_json::json!({})))
         });
         let failed = Arc::clone(&failed);
-        tokio::spawn(async move {
+        under_way.spawn(async move {
             if let Err(error) = take(steps).await
                 && failed.fetch_add(1, Ordering::Relaxed) < SHOWN
             {
                 eprintln!("a step of a trip failed: {error}");
             }
         });
+        while under_way.try_join_next().is_some() {}
     }
 }
 
