@@ -32,7 +32,7 @@ mod round;
 mod site;
 mod step;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use holodrive_protocol::OrderId;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -54,6 +54,8 @@ const MOST_ROUNDS: u64 = 100;
 /// Each driver has so many devices, which do not know of each other.
 const DEVICES: usize = 2;
 const STEPS: usize = 12;
+/// About as long as an accept is on its way, so that the deadline may pass meanwhile.
+const LAST_MOMENT_MS: u64 = 8;
 
 /// What happened in a round.
 #[derive(Clone, Debug)]
@@ -135,7 +137,8 @@ async fn race(site: &Arc<Site>, orders: [OrderId; ORDERS], seed: u64) -> Vec<Ope
                 if let Call::Act(which, Act::Accept(_)) = call
                     && dice.random_ratio(1, 4)
                 {
-                    site.wait_for_deadline(node, orders[which]).await;
+                    let shortly = Duration::from_millis(dice.random_range(0..LAST_MOMENT_MS));
+                    site.wait_for_deadline(node, orders[which], shortly).await;
                 }
                 history.push(site.take(node, &orders, call).await);
             }

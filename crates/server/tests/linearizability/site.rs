@@ -138,11 +138,11 @@ impl Site {
         entries
     }
 
-    /// Waits for the deadline of the order's live offer, where there is one that comes soon.
-    pub(crate) async fn wait_for_deadline(&self, node: usize, id: OrderId) {
+    /// Waits until shortly before the deadline of the order's live offer, where there is one that comes soon.
+    pub(crate) async fn wait_for_deadline(&self, node: usize, id: OrderId, shortly: Duration) {
         let Some(deadline) = self.nodes[node].staff.order(id).await.unwrap().expires_at else { return };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let left = Duration::from_micros(deadline.as_micros().unsigned_abs()).saturating_sub(now);
+        let left = Duration::from_micros(deadline.as_micros().unsigned_abs()).saturating_sub(now + shortly);
         if left < SOON {
             tokio::time::sleep(left).await;
         }
