@@ -6,7 +6,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,11 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::{live_board::LiveBoard, service::Orders};
-use crate::{clock::SharedClock, dispatch::Position, storage::StorageError};
+use crate::{
+    clock::SharedClock,
+    dispatch::Position,
+    storage::{StorageError, Tx},
+};
 
 /// How often a node tells who is connected to it.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -38,6 +45,8 @@ pub(super) enum FleetFact {
 pub(super) struct Elsewhere {
     /// This node, as the others know it.
     here: Uuid,
+    /// Whether the others were told of drivers who are connected here.
+    has_told: AtomicBool,
     board: Arc<LiveBoard>,
     clock: SharedClock,
     nodes: Mutex<HashMap<Uuid, Told>>,
@@ -51,7 +60,7 @@ struct Told {
 
 impl Elsewhere {
     pub(super) fn new(board: Arc<LiveBoard>, clock: SharedClock) -> Self {
-        Self { here: Uuid::new_v4(), board, clock, nodes: Mutex::default() }
+        Self { here: Uuid::new_v4(), has_told: AtomicBool::new(false), board, clock, nodes: Mutex::default() }
     }
 
     /// Whether a driver has a socket at another node, as far as that has told.
@@ -120,15 +129,24 @@ impl Orders {
     pub async fn share_sockets(self: &Arc<Self>) {
         let orders = Arc::clone(self);
         let shared = self.storage.write(move |tx| {
-            if !tx.is_alone() {
-                let drivers = orders.driver_hub.keys().collect();
-                tx.publish(&orders.topics.fleet, FleetFact::Connected { node: orders.elsewhere.here, drivers });
-            }
+            orders.tell_connected(tx);
             Ok::<_, StorageError>(())
         });
         if let Err(error) = shared.await {
             tracing::warn!(%error, "the other nodes could not be told who is connected; they will be with the next list");
         }
         self.elsewhere.forget_silent(self.storage.clock().now());
+    }
+
+    /// A node without drivers tells that once.
+    fn tell_connected(self: &Arc<Self>, tx: &mut Tx<'_>) {
+        let drivers: HashSet<_> = self.driver_hub.keys().collect();
+        let is_any = !drivers.is_empty();
+        if tx.is_alone() || !is_any && !self.elsewhere.has_told.load(Ordering::Relaxed) {
+            return;
+        }
+        tx.publish(&self.topics.fleet, FleetFact::Connected { node: self.elsewhere.here, drivers });
+        let elsewhere = Arc::clone(&self.elsewhere);
+        tx.after_commit(move || elsewhere.has_told.store(is_any, Ordering::Relaxed));
     }
 }

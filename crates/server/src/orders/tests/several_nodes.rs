@@ -9,7 +9,7 @@ use super::{
     TripStep,
     town::{Town, north},
 };
-use crate::{accounts::User, orders::store};
+use crate::{accounts::User, orders::store, storage::Tx};
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -194,4 +194,22 @@ async fn a_rider_at_another_node_sees_his_driver_move() {
     here.catch_up().await;
     let told = screen.heard();
     assert_eq!((told.len(), &told[0]["latitude"]), (1, &json!(north(0.5).latitude)));
+}
+
+#[tokio::test]
+async fn a_node_without_drivers_writes_nothing() {
+    let here = Town::new(&[]).await;
+    let there = here.node().await;
+    let rows = async || {
+        let count = |_: &_, tx: &mut Tx<'_>| Ok(tx.query_one("SELECT COUNT(*) FROM holodrive_outbox", &[])?);
+        here.write(count).await.unwrap().unwrap().first::<i64>().unwrap()
+    };
+    let (_, phone) = quiet_driver(&there).await;
+    phone.hang_up().await;
+    share(&there).await;
+    let before = rows().await;
+    for node in [&here, &there] {
+        share(node).await;
+    }
+    assert_eq!(rows().await, before);
 }
