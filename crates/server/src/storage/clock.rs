@@ -32,26 +32,22 @@ pub(super) struct DatabaseClock {
 /// In how many microseconds two clocks may drift apart by one: more than NTP slews.
 const DRIFT: i64 = 1_000;
 
-/// When this node asked for the time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked(Timestamp);
-
 impl DatabaseClock {
     pub(super) fn new(node: SharedClock, source: TimeSource) -> Self {
         Self { node, source, offset: AtomicI64::new(0), found: Mutex::new((0, i64::MIN)) }
     }
 
-    /// To be called before a transaction begins.
-    pub(super) fn ask(&self) -> Asked {
-        Asked(self.node.now())
+    /// This node's time before a transaction begins, where a server may tell its own.
+    pub(super) fn ask(&self) -> Option<Timestamp> {
+        (self.source == TimeSource::Database).then(|| self.node.now())
     }
 
-    /// The moment of a transaction that has just begun, in which a server has `told` the time. A database in this process has
-    /// no other clock than this node's.
-    pub(super) fn begin(&self, asked: Asked, told: Option<Timestamp>) -> Timestamp {
-        match told.filter(|_| self.source == TimeSource::Database) {
-            Some(told) => {
-                self.set(asked, told);
+    /// The moment of a transaction that has just begun, in which a server that was asked at that time has `told` its own. A database in
+    /// this process has no other clock than this node's.
+    pub(super) fn begin(&self, asked_at: Option<Timestamp>, told: Option<Timestamp>) -> Timestamp {
+        match asked_at.zip(told) {
+            Some((asked_at, told)) => {
+                self.set(asked_at, told);
                 told
             }
             None => self.now(),
@@ -60,7 +56,7 @@ impl DatabaseClock {
 
     /// The server looked at its clock between the question and now. An answer that was long on its way is no reason to forget what a
     /// quicker one has shown, as long as that is possible still.
-    fn set(&self, Asked(asked_at): Asked, told: Timestamp) {
+    fn set(&self, asked_at: Timestamp, told: Timestamp) {
         let now = self.node.now().as_micros();
         let [least, most] = [now, asked_at.as_micros()].map(|here| told.as_micros().saturating_sub(here));
         let mut found = self.found.lock();
