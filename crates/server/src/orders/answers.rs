@@ -40,17 +40,17 @@ impl Orders {
             return accepted_before(tx, order_id, driver.id);
         };
         tx.after_commit(|| crate::failpoint::pass("orders.accept_committed"));
-        let order = load_order(tx, order_id)?;
+        let mut order = load_order(tx, order_id)?;
+        let others = std::mem::take(&mut order.offers);
         let order = self.open_conversation(tx, order, driver.id)?;
-        self.change_board(tx, Change::OfferEnded(offer_id));
-        // Where it could have been offered to more.
-        self.change_board(tx, Change::StopSearch(order_id));
+        // The dispatcher may look in between: his place must not be free before it is known that he has a trip.
         self.change_board(tx, Change::TripStarted(driver.id, order_id));
+        self.change_board(tx, Change::OfferEnded(offer_id));
         self.count(tx, |metrics| metrics.offer_ended(OfferOutcome::Accepted));
         let view = Box::new(self.view(&order));
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
-        for other in &order.offers {
+        for other in others {
             let end = OfferEnd::Revoked(Revocation::Taken);
             let withdrawal = Withdrawal { end, actor_id: None, declined_by: None, message: texts::order_timeout };
             self.withdraw(tx, other.id, withdrawal)?;
@@ -92,7 +92,7 @@ impl Orders {
             Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
         }
-        load_order(tx, order_id)
+        Ok(load_order(tx, order_id)?.seen_by(driver_id))
     }
 }
 

@@ -5,7 +5,7 @@ use holodrive_protocol::{Timestamp, UserId};
 use super::{record::point, store::seats};
 use crate::{
     dispatch::{Point, Position, Vehicle},
-    storage::{Columns, Row, StorageError, Tx},
+    storage::{Columns, Row, StorageError, Tx, Value},
 };
 
 /// What a driver said of himself, and where he was.
@@ -46,11 +46,37 @@ pub(super) fn set_driver_status(tx: &mut Tx<'_>, driver_id: UserId, status: &str
 }
 
 pub(super) fn set_driver_position(tx: &mut Tx<'_>, driver_id: UserId, at: Position) -> Result<(), StorageError> {
-    let sql = "INSERT INTO holodrive_driver (driver_id, latitude, longitude, position_at, seen_at) \
-        VALUES ($1, $2, $3, $4, $4) ON CONFLICT (driver_id) DO UPDATE SET latitude = excluded.latitude, \
-        longitude = excluded.longitude, position_at = excluded.position_at, seen_at = excluded.seen_at";
-    let params = [driver_id.into(), at.point.latitude.into(), at.point.longitude.into(), at.at.into()];
-    tx.execute(sql, &params).map(|_| ())
+    set_driver_positions(tx, &[(driver_id, at)])
+}
+
+/// Where these drivers are, each of them named once. Many rows go in one statement, since on PostgreSQL each is a journey; of
+/// powers of two, so that few different ones are prepared.
+pub(super) fn set_driver_positions(tx: &mut Tx<'_>, positions: &[(UserId, Position)]) -> Result<(), StorageError> {
+    let mut rest = positions;
+    while let Some(power) = rest.len().checked_ilog2() {
+        let (some, others) = rest.split_at(1 << power);
+        let params: Vec<Value> = some.iter().flat_map(position_values).collect();
+        tx.execute(&positions_statement(some.len()), &params)?;
+        rest = others;
+    }
+    Ok(())
+}
+
+fn position_values((driver_id, at): &(UserId, Position)) -> [Value; 4] {
+    [(*driver_id).into(), at.point.latitude.into(), at.point.longitude.into(), at.at.into()]
+}
+
+fn positions_statement(rows: usize) -> String {
+    let row = |row: usize| {
+        let [driver_id, latitude, longitude, at] = [1, 2, 3, 4].map(|column| 4 * row + column);
+        format!("(${driver_id}, ${latitude}, ${longitude}, ${at}, ${at})")
+    };
+    let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
+    format!(
+        "INSERT INTO holodrive_driver (driver_id, latitude, longitude, position_at, seen_at) VALUES {rows} \
+         ON CONFLICT (driver_id) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude, \
+         position_at = excluded.position_at, seen_at = excluded.seen_at"
+    )
 }
 
 /// A sign of life; an older one than is stored changes nothing.

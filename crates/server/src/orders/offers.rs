@@ -37,20 +37,23 @@ impl Orders {
         if !self.accounts.is_active_driver(tx, found.driver_id)? {
             return Ok(Offering::NotADriver);
         }
+        let Some(order) = store::find(tx, found.order_id)? else { return Ok(Offering::NotFree) };
         let now = tx.now();
-        let mut barred = self.barred(tx, found.order_id)?.into_iter();
-        let free = Self::suits(tx, found)?
+        let mut barred = self.barred(tx, &order)?.into_iter();
+        let free = Self::suits(tx, found, &order)?
             && !driver_store::is_offline(tx, found.driver_id)?
             && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
             && store::trip_of(tx, found.driver_id)?.is_none()
             && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
-        let made = free && self.make_offer(tx, found, self.rules.strategy.offers_per_order(), None)?;
+        let made = free && self.make_offer(tx, found, order, self.rules.strategy.offers_per_order(), None)?;
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
-    /// Whether it is time for this order, and the driver has what it asks for.
-    fn suits(tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
-        let Some(order) = store::find(tx, found.order_id)? else { return Ok(false) };
+    /// Whether it is time for this order, another node has not offered it to the driver, and he has what it asks for.
+    fn suits(tx: &mut Tx<'_>, found: &Match, order: &OrderRecord) -> Result<bool, OrderError> {
+        if order.offer_to(found.driver_id).is_some() {
+            return Ok(false);
+        }
         let asks_nothing = order.needs == Needs::default();
         let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
         Ok(order.search_from <= tx.now() && order.needs.unmet_by(vehicle.as_ref()).is_none())
@@ -61,7 +64,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`OrderError::InvalidTransition`] when the order is taken or over, [`OrderError::DriverBusy`],
-    /// [`OrderError::NotADriver`], [`OrderError::NotFound`].
+    /// [`OrderError::NotADriver`], [`OrderError::OwnOrder`], [`OrderError::NotFound`].
     pub fn assign(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
@@ -71,6 +74,9 @@ impl Orders {
     ) -> Result<OrderRecord, OrderError> {
         let order = load_order(tx, order_id)?;
         require_untaken(&order)?;
+        if order.rider_id == driver_id {
+            return Err(OrderError::OwnOrder);
+        }
         if !self.accounts.is_active_driver(tx, driver_id)? {
             return Err(OrderError::NotADriver);
         }
@@ -90,7 +96,7 @@ impl Orders {
             self.change_board(tx, Change::StopSearch(order_id));
             let distance_km = self.board.driver_at(driver_id).map(|at| at.distance_km(order.from));
             let chosen = Match { order_id, driver_id, distance_km, considered: Vec::new() };
-            self.make_offer(tx, &chosen, 1, actor_id)?;
+            self.make_offer(tx, &chosen, OrderRecord { offers: Vec::new(), ..order }, 1, actor_id)?;
         }
         load_order(tx, order_id)
     }
@@ -103,16 +109,18 @@ impl Orders {
         let order = load_order(tx, order_id)?;
         require_untaken(&order)?;
         let (waiting, now) = (self.waiting(tx, &order)?, tx.now());
-        Ok(self.board.look(|board| board.candidates(waiting, now)))
+        Ok(order.without_rider(self.board.look(|board| board.candidates(waiting, now))))
     }
 
     fn make_offer(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
         found: &Match,
+        order: OrderRecord,
         offers_per_order: usize,
         actor_id: Option<UserId>,
     ) -> Result<bool, OrderError> {
+        let considered = order.without_rider(found.considered.clone());
         let connected = self.driver_hub.has_subscribers(&found.driver_id);
         let new = NewOffer {
             order_id: found.order_id,
@@ -123,13 +131,19 @@ impl Orders {
             push_at: self.push_at(tx, connected),
             connected,
             offers_per_order,
-            considered: &found.considered,
+            considered: &considered,
             actor_id,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
         tx.after_commit(|| crate::failpoint::pass("orders.offer_committed"));
-        let order = load_order(tx, found.order_id)?;
-        let live = LiveOffer { id: offer_id, driver_id: found.driver_id, expires_at: new.expires_at };
+        let live = LiveOffer {
+            id: offer_id,
+            driver_id: found.driver_id,
+            expires_at: new.expires_at,
+            unreachable_at: new.unreachable_at,
+            delivered_at: None,
+        };
+        let order = OrderRecord { status: OrderStatus::Pending, offers: [order.offers, vec![live]].concat(), ..order };
         let times = times(order.id, &live, new.unreachable_at);
         self.change_board(tx, Change::OfferMade(offer_id, times));
         let offered =

@@ -1,5 +1,6 @@
 use holodrive_protocol::{
-    ConversationId, Latitude, Longitude, OfferId, Order, OrderId, OrderStatus, Timestamp, UserId, order::order_code,
+    ConversationId, Latitude, Longitude, OfferId, Order, OrderId, OrderStatus, Timestamp, UserId,
+    order::{Considered, order_code},
 };
 
 use super::pins::Pin;
@@ -53,6 +54,18 @@ pub struct LiveOffer {
     pub driver_id: UserId,
     /// Until when.
     pub expires_at: Timestamp,
+    /// When it is withdrawn unless it is delivered before; `None`: never.
+    pub unreachable_at: Option<Timestamp>,
+    /// When his device had it.
+    pub delivered_at: Option<Timestamp>,
+}
+
+impl LiveOffer {
+    /// Whether it has run out, so that it is to end.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        let withdrawn_at = self.unreachable_at.filter(|_| self.delivered_at.is_none());
+        self.expires_at <= now || withdrawn_at.is_some_and(|at| at <= now)
+    }
 }
 
 impl OrderRecord {
@@ -65,6 +78,12 @@ impl OrderRecord {
     #[must_use]
     pub fn seen_by(&self, driver_id: UserId) -> Self {
         Self { offers: self.offer_to(driver_id).into_iter().collect(), ..self.clone() }
+    }
+
+    /// Who came into question, but for the rider: that he may be a driver himself means nothing to his own order.
+    pub(super) fn without_rider(&self, mut considered: Vec<Considered>) -> Vec<Considered> {
+        considered.retain(|one| one.driver_id != self.rider_id);
+        considered
     }
 
     /// The order as the interfaces show it to everybody; `driver_at` is where the driver in question was last.

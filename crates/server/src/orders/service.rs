@@ -13,6 +13,7 @@ use super::{
     positions::Positions,
     pushes::PushAlarm,
     record::{NewOrder, OrderRecord},
+    snapshots::Announced,
     store::{self, SearchTimes},
     texts::RiderNotice,
 };
@@ -51,6 +52,7 @@ pub struct Orders {
     pub(super) push_alarm: PushAlarm,
     pub(super) arrivals: Arc<Arrivals>,
     pub(super) rules: Rules,
+    pub(super) announced: Announced,
     outlet: Outlet,
 }
 
@@ -94,6 +96,7 @@ impl Orders {
             positions: Positions::new(Arc::clone(&arrivals)),
             arrivals,
             rules,
+            announced: Announced::default(),
             outlet: Outlet::default(),
             config,
             storage,
@@ -156,7 +159,7 @@ impl Orders {
             search_from: order.search_from,
             search_until: order.search_until,
             needs: order.needs.clone(),
-            barred: self.barred(tx, order.id)?,
+            barred: self.barred(tx, order)?,
             offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
         })
     }
@@ -167,14 +170,18 @@ impl Orders {
             && order.offers.len() < self.rules.strategy.offers_per_order()
     }
 
-    /// Who may not be offered an order again, and until when.
-    pub(super) fn barred(&self, tx: &mut Tx<'_>, id: OrderId) -> Result<Vec<(UserId, Timestamp)>, StorageError> {
-        let past = store::past_offers(tx, id)?;
+    /// Who may not be offered an order, and until when: who had it before, and the rider, who may be a driver himself.
+    pub(super) fn barred(
+        &self,
+        tx: &mut Tx<'_>,
+        order: &OrderRecord,
+    ) -> Result<Vec<(UserId, Timestamp)>, StorageError> {
+        let past = store::past_offers(tx, order.id)?;
         let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
             let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
             (driver_id, until)
         });
-        Ok(barred.collect())
+        Ok(barred.chain([(order.rider_id, NEVER)]).collect())
     }
 
     /// After the commit, changes the view of every node's dispatcher.
@@ -187,9 +194,10 @@ impl Orders {
         holodrive_protocol::Order { pin: order.pin_to_tell(), ..self.view(order) }
     }
 
-    /// The order as its driver, or whoever it is offered to, sees it.
+    /// The order as its driver, or whoever it is offered to, sees it. Where he is concerns nobody before or after that.
     pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
         let driver = order.driver_id.or(order.offers.first().map(|offer| offer.driver_id));
+        let driver = driver.filter(|_| order.status == OrderStatus::Pending || order.status.is_trip());
         let seen = driver.and_then(|driver| Some((driver, self.board.driver_at(driver)?)));
         let eta_seconds = seen.and_then(|(driver, at)| self.arrivals.seconds(order, driver, at));
         holodrive_protocol::Order { eta_seconds, ..order.view(seen.map(|(_, at)| at)) }

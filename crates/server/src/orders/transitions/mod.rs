@@ -21,7 +21,7 @@ mod trips;
 
 pub(super) use offers::{EndedOffer, NewOffer, OfferEnd, Revocation, accept, deliver, end_offer, offer};
 pub(super) use overdue::{SilentDriver, live_offers_of, overdue_offers, overdue_searches, silent_drivers};
-pub(super) use trips::{GivenBack, TripStep, cancel, give_back, give_up, step};
+pub(super) use trips::{GivenBack, TripStep, cancel, complete_for, give_back, give_up, step};
 
 use crate::storage::StorageError;
 

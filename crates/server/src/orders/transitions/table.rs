@@ -63,7 +63,7 @@ pub(super) const START: Transition = Transition {
     set: NOTHING,
     event: "started",
 };
-/// The rider is at his destination.
+/// The rider is at his destination; staff may say so for the driver `$2`.
 pub(super) const COMPLETE: Transition =
     Transition { from: &[InProgress], to: Completed, guard: HIS, set: NOTHING, event: "completed" };
 
