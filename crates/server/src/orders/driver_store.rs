@@ -1,6 +1,6 @@
 //! Reading and writing what is known of drivers.
 
-use holodrive_protocol::{Timestamp, UserId};
+use holodrive_protocol::{OrderId, Timestamp, UserId};
 
 use super::{record::point, store::seats};
 use crate::{
@@ -33,10 +33,35 @@ fn driver(mut row: Columns) -> Result<StoredDriver, StorageError> {
     Ok(StoredDriver { driver_id, status, position, seen_at, vehicle: vehicle(row)? })
 }
 
-/// Whether a driver has said that he takes no orders.
-pub(super) fn is_offline(tx: &mut Tx<'_>, driver_id: UserId) -> Result<bool, StorageError> {
-    let sql = "SELECT 1 FROM holodrive_driver WHERE driver_id = $1 AND status = 'offline'";
-    Ok(tx.query_one(sql, &[driver_id.into()])?.is_some())
+/// What may keep a driver from being offered an order.
+pub(super) struct Standing {
+    /// He has said that he takes none.
+    pub(super) is_offline: bool,
+    /// He drives another one.
+    pub(super) has_trip: bool,
+    /// Of any order.
+    pub(super) live_offers: i64,
+    /// He had the order, and does not get it again.
+    pub(super) gave_it_back: bool,
+    /// When an offer of the order to him ended.
+    pub(super) had_it_at: Option<Timestamp>,
+}
+
+pub(super) fn standing(tx: &mut Tx<'_>, driver_id: UserId, order_id: OrderId) -> Result<Standing, StorageError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM holodrive_driver WHERE driver_id = $1 AND status = 'offline'), \
+        EXISTS (SELECT 1 FROM holodrive_order WHERE driver_id = $1 AND status IN ('accepted', 'arrived', 'in_progress')), \
+        (SELECT COUNT(*) FROM holodrive_offer WHERE driver_id = $1 AND state = 'live'), \
+        COUNT(CASE WHEN state = 'released' THEN 1 END) > 0, MAX(ended_at) FROM holodrive_offer \
+        WHERE order_id = $2 AND driver_id = $1 AND state NOT IN ('live', 'accepted')";
+    let row = tx.query_one(sql, &[driver_id.into(), order_id.into()])?.ok_or(StorageError::Column { index: 0 })?;
+    let mut row = row.columns();
+    Ok(Standing {
+        is_offline: row.take()?,
+        has_trip: row.take()?,
+        live_offers: row.take()?,
+        gave_it_back: row.take()?,
+        had_it_at: row.take()?,
+    })
 }
 
 pub(super) fn set_driver_status(tx: &mut Tx<'_>, driver_id: UserId, status: &str) -> Result<(), StorageError> {

@@ -38,25 +38,20 @@ impl Orders {
             return Ok(Offering::NotADriver);
         }
         let Some(order) = store::find(tx, found.order_id)? else { return Ok(Offering::NotFree) };
-        let now = tx.now();
-        let mut barred = self.barred(tx, &order)?.into_iter();
-        let free = Self::suits(tx, found, &order)?
-            && !driver_store::is_offline(tx, found.driver_id)?
-            && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
-            && store::trip_of(tx, found.driver_id)?.is_none()
-            && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
+        let free = suits(tx, found, &order)? && self.is_free(tx, found)?;
         let made = free && self.make_offer(tx, found, order, self.rules.strategy.offers_per_order(), None)?;
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
-    /// Whether it is time for this order, another node has not offered it to the driver, and he has what it asks for.
-    fn suits(tx: &mut Tx<'_>, found: &Match, order: &OrderRecord) -> Result<bool, OrderError> {
-        if order.offer_to(found.driver_id).is_some() {
-            return Ok(false);
-        }
-        let asks_nothing = order.needs == Needs::default();
-        let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
-        Ok(order.search_from <= tx.now() && order.needs.unmet_by(vehicle.as_ref()).is_none())
+    /// Whether the driver may be offered something, and this order again if he had it before.
+    fn is_free(&self, tx: &mut Tx<'_>, found: &Match) -> Result<bool, StorageError> {
+        let standing = driver_store::standing(tx, found.driver_id, found.order_id)?;
+        let asked_again_at = standing.had_it_at.map(|at| later(at, self.config.order_reoffer_after));
+        Ok(!standing.is_offline
+            && !standing.has_trip
+            && !standing.gave_it_back
+            && asked_again_at.is_none_or(|at| at <= tx.now())
+            && standing.live_offers < i64::from(self.config.order_offers_per_driver))
     }
 
     /// Staff offers the order to a driver now, whatever radius, staleness, cool-down, the limit of offers, the time of the
@@ -74,11 +69,11 @@ impl Orders {
     ) -> Result<OrderRecord, OrderError> {
         let order = load_order(tx, order_id)?;
         require_untaken(&order)?;
-        if order.rider_id == driver_id {
-            return Err(OrderError::OwnOrder);
-        }
         if !self.accounts.is_active_driver(tx, driver_id)? {
             return Err(OrderError::NotADriver);
+        }
+        if order.rider_id == driver_id {
+            return Err(OrderError::OwnOrder);
         }
         if store::trip_of(tx, driver_id)?.is_some() {
             return Err(OrderError::DriverBusy);
@@ -172,6 +167,17 @@ impl Orders {
         }
         Ok(())
     }
+}
+
+/// Whether it is time for this order, it is not the driver's own, no other node has offered it to him, and he has what it
+/// asks for.
+fn suits(tx: &mut Tx<'_>, found: &Match, order: &OrderRecord) -> Result<bool, StorageError> {
+    if order.search_from > tx.now() || order.rider_id == found.driver_id || order.offer_to(found.driver_id).is_some() {
+        return Ok(false);
+    }
+    let asks_nothing = order.needs == Needs::default();
+    let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
+    Ok(order.needs.unmet_by(vehicle.as_ref()).is_none())
 }
 
 fn require_untaken(order: &OrderRecord) -> Result<(), OrderError> {

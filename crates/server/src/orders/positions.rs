@@ -62,7 +62,7 @@ impl Positions {
 
     /// Tells what was held back, unless something newer was told meanwhile, or the driver has another trip by now. As far as
     /// is known he is still there.
-    fn tell_held_back(&self, driver_id: UserId, trip: Option<OrderId>, clock: &SharedClock) {
+    pub(super) fn tell_held_back(&self, driver_id: UserId, trip: Option<OrderId>, clock: &SharedClock) {
         let mut held_back = self.held_back.lock();
         let Some((order_id, position)) = held_back.remove(&driver_id) else { return };
         if trip != Some(order_id) || !self.hub.has_subscribers(&order_id) {

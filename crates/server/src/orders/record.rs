@@ -3,7 +3,7 @@ use holodrive_protocol::{
     order::{Considered, order_code},
 };
 
-use super::pins::Pin;
+use super::{pins::Pin, store::SearchTimes};
 use crate::dispatch::{Needs, Point, rounded_km};
 
 /// An order as it is stored.
@@ -69,6 +69,29 @@ impl LiveOffer {
 }
 
 impl OrderRecord {
+    /// The order that was just made.
+    pub(super) fn new(id: OrderId, new: &NewOrder, search: SearchTimes, now: Timestamp) -> Self {
+        Self {
+            id,
+            rider_id: new.rider_id,
+            driver_id: None,
+            status: OrderStatus::Searching,
+            order_type: new.order_type.clone(),
+            address_from: new.address_from.clone(),
+            address_to: new.address_to.clone(),
+            from: new.from,
+            to: new.to,
+            created_at: now,
+            pickup_at: new.pickup_at,
+            search_from: search.from,
+            search_until: search.until,
+            needs: new.needs.clone(),
+            pin: None,
+            conversation_id: None,
+            offers: Vec::new(),
+        }
+    }
+
     /// His live offer.
     pub fn offer_to(&self, driver_id: UserId) -> Option<LiveOffer> {
         self.offers.iter().copied().find(|offer| offer.driver_id == driver_id)

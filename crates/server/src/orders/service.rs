@@ -129,11 +129,11 @@ impl Orders {
         if new.pickup_at.is_some_and(|at| at <= now || at > later(now, SCHEDULED_AHEAD)) {
             return Err(OrderError::PickupTime);
         }
-        let id = store::insert(tx, new, self.search_times(new.pickup_at, now, now))?;
-        let event = store::record_event(tx, id, "created", Some(new.rider_id), &json!({}))?;
-        let order = load_order(tx, id)?;
+        let search = self.search_times(new.pickup_at, now, now);
+        let order = OrderRecord::new(store::insert(tx, new, search)?, new, search, now);
+        let event = store::record_event(tx, order.id, "created", Some(new.rider_id), &json!({}))?;
         self.tell_rider(tx, &order, event);
-        self.search(tx, &order)?;
+        self.change_board(tx, Change::Search(wanted(&order, Vec::new())));
         Ok(order)
     }
 
@@ -153,35 +153,18 @@ impl Orders {
     }
 
     pub(super) fn waiting(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<Waiting, StorageError> {
-        Ok(Waiting {
-            order_id: order.id,
-            pickup: order.from,
-            search_from: order.search_from,
-            search_until: order.search_until,
-            needs: order.needs.clone(),
-            barred: self.barred(tx, order)?,
-            offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
-        })
+        let past = store::past_offers(tx, order.id)?;
+        let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
+            let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
+            (driver_id, until)
+        });
+        Ok(wanted(order, barred.collect()))
     }
 
     /// Whether the dispatcher is to look for a driver, or for one more.
     pub(super) fn wants_drivers(&self, order: &OrderRecord) -> bool {
         matches!(order.status, OrderStatus::Searching | OrderStatus::Pending)
             && order.offers.len() < self.rules.strategy.offers_per_order()
-    }
-
-    /// Who may not be offered an order, and until when: who had it before, and the rider, who may be a driver himself.
-    pub(super) fn barred(
-        &self,
-        tx: &mut Tx<'_>,
-        order: &OrderRecord,
-    ) -> Result<Vec<(UserId, Timestamp)>, StorageError> {
-        let past = store::past_offers(tx, order.id)?;
-        let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
-            let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
-            (driver_id, until)
-        });
-        Ok(barred.chain([(order.rider_id, NEVER)]).collect())
     }
 
     /// After the commit, changes the view of every node's dispatcher.
@@ -279,6 +262,21 @@ impl Orders {
             self.board.apply(Change::Search(waiting));
         }
         Ok(())
+    }
+}
+
+/// What the board is to know of an order that wants drivers. Beside those who had it, it is not for its rider, who may be a
+/// driver himself.
+fn wanted(order: &OrderRecord, mut barred: Vec<(UserId, Timestamp)>) -> Waiting {
+    barred.push((order.rider_id, NEVER));
+    Waiting {
+        order_id: order.id,
+        pickup: order.from,
+        search_from: order.search_from,
+        search_until: order.search_until,
+        needs: order.needs.clone(),
+        barred,
+        offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
     }
 }
 

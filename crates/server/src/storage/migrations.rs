@@ -30,7 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     (6, "offer_slots", include_str!("../../migrations/0006_offer_slots.sql")),
     (7, "push", include_str!("../../migrations/0007_push.sql")),
     (8, "trips", include_str!("../../migrations/0008_trips.sql")),
-    (10, "waiting_index", include_str!("../../migrations/0010_waiting_index.sql")),
+    (10, "unused_indexes", include_str!("../../migrations/0010_unused_indexes.sql")),
 ];
 
 /// Brings the schema up to date; gives the table of the users.

@@ -19,7 +19,7 @@ mod overdue;
 mod table;
 mod trips;
 
-pub(super) use offers::{EndedOffer, NewOffer, OfferEnd, Revocation, accept, deliver, end_offer, offer};
+pub(super) use offers::{EndedOffer, NewOffer, OfferEnd, Revocation, accept, deliver, end_offer, offer, take_offer};
 pub(super) use overdue::{SilentDriver, live_offers_of, overdue_offers, overdue_searches, silent_drivers};
 pub(super) use trips::{GivenBack, TripStep, cancel, complete_for, give_back, give_up, step};
 

@@ -30,12 +30,12 @@ pub(super) const OFFER: Transition =
 /// The dispatcher offers it to one more driver, where orders are broadcast.
 pub(super) const OFFER_TO_ONE_MORE: Transition = Transition { from: &[Searching, Pending], ..OFFER };
 
-/// The driver `$2` takes it; his offer was live and in time, or this is not reached. `$3` is the PIN.
+/// The driver `$2` takes it; his offer was live and in time, or this is not reached. `$3` is the PIN, `$4` where he and the rider talk.
 pub(super) const ACCEPT: Transition = Transition {
     from: &[Pending],
     to: Accepted,
     guard: ALWAYS,
-    set: "driver_id = $2, start_pin = $3",
+    set: "driver_id = $2, start_pin = $3, conversation_id = $4",
     event: "accepted",
 };
 
@@ -155,8 +155,8 @@ mod tests {
         );
         assert_eq!(
             ACCEPT.statement(),
-            "UPDATE holodrive_order SET status = 'accepted', driver_id = $2, start_pin = $3 WHERE id = $1 \
-             AND status IN ('pending')"
+            "UPDATE holodrive_order SET status = 'accepted', driver_id = $2, start_pin = $3, conversation_id = $4 \
+             WHERE id = $1 AND status IN ('pending')"
         );
     }
 
