@@ -54,4 +54,9 @@ impl Api {
     pub async fn unassign_order(&self, id: OrderId) -> Result<Order, Error> {
         self.fetch(Call::post(format!("/api/orders/{id}/unassign/"))).await
     }
+
+    /// Completes a trip for its driver, as staff or a back end.
+    pub async fn complete_order(&self, id: OrderId) -> Result<Order, Error> {
+        self.fetch(Call::post(format!("/api/orders/{id}/complete/"))).await
+    }
 }

@@ -18,8 +18,7 @@ impl Accounts {
     /// # Errors
     /// When the database cannot be read; so with all look-ups.
     pub fn is_active_driver(&self, tx: &mut Tx<'_>, id: UserId) -> Result<bool, StorageError> {
-        let account = self.rules.users.by_ids(tx, &[id])?.remove(&id);
-        Ok(account.is_some_and(|account| account.is_active && self.is_driver(&account.user)))
+        self.rules.users.is_active_member(tx, id, &self.rules.driver_group)
     }
 
     /// The user with this key, active or not, within a transaction.

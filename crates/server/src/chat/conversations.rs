@@ -12,23 +12,23 @@ use crate::{
 };
 
 impl Chat {
-    /// The conversation of an order's rider and driver. After a release it is the same one again, with the new driver.
+    /// The conversation of an order's rider and driver. After a release it is the one that the order has, with the new driver.
     ///
     /// # Errors
     /// When the database refuses or fails; so with the other functions.
     pub fn open_order_conversation(
         &self,
         tx: &mut Tx<'_>,
+        existing: Option<ConversationId>,
         order_id: OrderId,
         rider: UserId,
         driver: UserId,
     ) -> Result<ConversationId, StorageError> {
-        let id = match store::of_order(tx, order_id)? {
+        let id = match existing {
             Some(id) => id,
             None => store::insert_conversation(tx, ConversationKind::Order, Some(order_id), Some(rider))?,
         };
-        store::add_participant(tx, id, rider)?;
-        store::add_participant(tx, id, driver)?;
+        store::add_participants(tx, id, &[rider, driver])?;
         Ok(id)
     }
 
@@ -42,7 +42,7 @@ impl Chat {
             return Ok((conversation(tx, id)?, false));
         }
         let id = store::insert_conversation(tx, ConversationKind::Support, None, Some(user_id))?;
-        store::add_participant(tx, id, user_id)?;
+        store::add_participants(tx, id, &[user_id])?;
         Ok((conversation(tx, id)?, true))
     }
 
@@ -54,9 +54,7 @@ impl Chat {
         created_by: Option<UserId>,
     ) -> Result<Conversation, StorageError> {
         let id = store::insert_conversation(tx, ConversationKind::Direct, None, created_by)?;
-        for user_id in participants {
-            store::add_participant(tx, id, *user_id)?;
-        }
+        store::add_participants(tx, id, participants)?;
         conversation(tx, id)
     }
 

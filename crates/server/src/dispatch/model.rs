@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{geo::Point, strategy};
 
-/// A moment that never comes, for a driver who is not asked again.
-pub const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
+/// A moment that never comes, for a driver who is not asked again: the last one that has a text, by which it reaches other
+/// nodes.
+pub const NEVER: Timestamp = Timestamp::from_micros(253_402_207_200_999_999);
 
 /// How the board decides.
 #[derive(Clone, Copy, Debug)]

@@ -35,22 +35,31 @@ impl Orders {
         driver: &User,
         by: Option<ConnectionId>,
     ) -> Result<Accepted, OrderError> {
-        let pin = self.config.order_start_pin.then(Pin::random);
-        let Some((offer_id, seq)) = transitions::accept(tx, order_id, driver.id, pin.as_ref())? else {
+        let Some(offer_id) = transitions::take_offer(tx, order_id, driver.id)? else {
             return accepted_before(tx, order_id, driver.id);
         };
         tx.after_commit(|| crate::failpoint::pass("orders.accept_committed"));
-        let order = load_order(tx, order_id)?;
-        let order = self.open_conversation(tx, order, driver.id)?;
-        self.change_board(tx, Change::OfferEnded(offer_id));
-        // Where it could have been offered to more.
-        self.change_board(tx, Change::StopSearch(order_id));
+        let before = load_order(tx, order_id)?;
+        let pin = self.config.order_start_pin.then(Pin::random);
+        let conversation_id =
+            self.chat.open_order_conversation(tx, before.conversation_id, order_id, before.rider_id, driver.id)?;
+        let seq = transitions::accept(tx, order_id, offer_id, driver.id, pin.as_ref(), conversation_id)?;
+        let order = OrderRecord {
+            status: OrderStatus::Accepted,
+            driver_id: Some(driver.id),
+            pin,
+            conversation_id: Some(conversation_id),
+            offers: Vec::new(),
+            ..before
+        };
+        // The dispatcher may look in between: his place must not be free before it is known that he has a trip.
         self.change_board(tx, Change::TripStarted(driver.id, order_id));
+        self.change_board(tx, Change::OfferEnded(offer_id));
         self.count(tx, |metrics| metrics.offer_ended(OfferOutcome::Accepted));
         let view = Box::new(self.view(&order));
         self.tell_driver(tx, driver.id, seq, DriverEventKind::Accepted { offer_id, order: view, by });
         self.notify_rider(tx, &order, RiderNotice::Accepted, seq)?;
-        for other in &order.offers {
+        for other in before.offers {
             let end = OfferEnd::Revoked(Revocation::Taken);
             let withdrawal = Withdrawal { end, actor_id: None, declined_by: None, message: texts::order_timeout };
             self.withdraw(tx, other.id, withdrawal)?;
@@ -60,18 +69,6 @@ impl Orders {
         }
         crate::failpoint::pass("orders.accepted");
         Ok(Accepted::Now(order))
-    }
-
-    /// Rider and driver can talk from now on.
-    fn open_conversation(
-        &self,
-        tx: &mut Tx<'_>,
-        order: OrderRecord,
-        driver_id: UserId,
-    ) -> Result<OrderRecord, StorageError> {
-        let id = self.chat.open_order_conversation(tx, order.id, order.rider_id, driver_id)?;
-        store::set_conversation(tx, order.id, id)?;
-        Ok(OrderRecord { conversation_id: Some(id), ..order })
     }
 
     /// A driver refuses an order.
@@ -92,7 +89,7 @@ impl Orders {
             Some(offer) => self.end_offer(tx, offer.id, OfferEnd::Declined, by)?,
             None => return Err(OrderError::OfferExpired(why_not(tx, order_id, driver_id)?)),
         }
-        load_order(tx, order_id)
+        Ok(load_order(tx, order_id)?.seen_by(driver_id))
     }
 }
 

@@ -12,11 +12,11 @@ use tokio::time::sleep;
 
 use super::{
     answers::Accepted,
-    drivers::DriverSnapshot,
     error::OrderError,
     events::{DriverEvent, DriverEventKind},
     record::point,
     service::Orders,
+    snapshots::DriverSnapshot,
     store,
     texts::{self, AllInitialOrders},
 };
@@ -63,9 +63,9 @@ impl Endpoint for DriverOrdersEndpoint {
         connection
             .send(Frame::json(&DriverServerMessage::ConnectionEstablished { message: texts::connected(), driver_id }));
         loop {
-            let snapshot = self.snapshot(driver_id).await?;
-            let opened = subscription
-                .open_after(|| subscription.subscriber().show(&self.orders, &first, &snapshot), snapshot.seq);
+            let (snapshot, seq) = self.snapshot(driver_id).await?;
+            let opened =
+                subscription.open_after(|| subscription.subscriber().show(&self.orders, &first, &snapshot), seq);
             // Where more came meanwhile than is kept, the next snapshot holds what counts.
             if opened.is_ok() {
                 break;
@@ -87,10 +87,8 @@ impl Endpoint for DriverOrdersEndpoint {
 }
 
 impl DriverOrdersEndpoint {
-    async fn snapshot(&self, driver_id: UserId) -> Result<DriverSnapshot, Close> {
-        let orders = Arc::clone(&self.orders);
-        let snapshot = self.orders.storage.write(move |tx| orders.driver_snapshot(tx, driver_id)).await;
-        snapshot.map_err(|error: OrderError| {
+    async fn snapshot(&self, driver_id: UserId) -> Result<(DriverSnapshot, i64), Close> {
+        self.orders.driver_snapshot(driver_id).await.map_err(|error| {
             tracing::error!(%error, "a driver's orders cannot be read");
             Close::unavailable()
         })
@@ -124,8 +122,7 @@ impl Screen {
             [] => Frame::json(&texts::initial_orders(views)),
             first => Frame::json(&AllInitialOrders::new(first, views)),
         });
-        let offers: HashSet<OfferId> =
-            snapshot.offers.iter().flat_map(|order| &order.offers).map(|offer| offer.id).collect();
+        let offers: HashSet<OfferId> = snapshot.live_offers().map(|offer| offer.id).collect();
         for offer in &offers {
             self.connection.ask_receipt(*offer);
         }

@@ -1,25 +1,15 @@
-//! Drivers: whether they take orders, where they are, and what they see when they come.
+//! Drivers: whether they take orders, and where they are.
 
 use std::sync::Arc;
 
 use holodrive_protocol::{Timestamp, UserId, http::DriverStatus};
 
-use super::{driver_store, error::OrderError, record::OrderRecord, service::Orders, store};
+use super::{driver_store, service::Orders};
 use crate::{
     dispatch::{Change, Point, Position},
     hooks::{DriverOrders, HookError, OrderObject},
     storage::{StorageError, Tx},
 };
-
-/// What a driver has in hand.
-pub(super) struct DriverSnapshot {
-    /// Offered to him, oldest first.
-    pub(super) offers: Vec<OrderRecord>,
-    /// What he drives.
-    pub(super) trip: Option<OrderRecord>,
-    /// The newest entry of the history that the snapshot holds.
-    pub(super) seq: i64,
-}
 
 impl Orders {
     /// What the back end shows a driver before our own orders.
@@ -28,29 +18,6 @@ impl Orders {
             Some(hook) => Ok(hook.ask(DriverOrders { driver_id }).await?.orders),
             None => Ok(Vec::new()),
         }
-    }
-
-    /// What a driver has in hand, after what has run out was ended.
-    pub(super) fn driver_snapshot(
-        self: &Arc<Self>,
-        tx: &mut Tx<'_>,
-        driver_id: UserId,
-    ) -> Result<DriverSnapshot, OrderError> {
-        self.sweep_driver(tx, driver_id)?;
-        let offers = store::offered_to(tx, driver_id)?;
-        let trip = store::trip_of(tx, driver_id)?;
-        Ok(DriverSnapshot { offers, trip, seq: store::last_event(tx)? })
-    }
-
-    /// A driver asks for his orders: what he gets counts as delivered.
-    pub(super) fn poll(self: &Arc<Self>, tx: &mut Tx<'_>, driver_id: UserId) -> Result<DriverSnapshot, OrderError> {
-        let snapshot = self.driver_snapshot(tx, driver_id)?;
-        for offer in snapshot.offers.iter().flat_map(|order| &order.offers) {
-            self.deliver(tx, offer.id, driver_id)?;
-        }
-        let now = tx.now();
-        self.change_board(tx, Change::DriverSeen(driver_id, now));
-        Ok(snapshot)
     }
 
     /// A driver says whether he takes orders.

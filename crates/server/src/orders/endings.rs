@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holodrive_protocol::{OfferId, OrderId, UserId, driver::DriverServerMessage};
+use holodrive_protocol::{OfferId, OrderId, OrderStatus, UserId, driver::DriverServerMessage};
 
 use super::{
     error::OrderError,
     events::DriverEventKind,
+    record::OrderRecord,
     service::{Orders, load_order},
     texts::{self, RiderNotice},
     transitions::{self, EndedOffer, OfferEnd, Revocation},
@@ -69,10 +70,11 @@ impl Orders {
     ) -> Result<Option<EndedOffer>, OrderError> {
         let Withdrawal { end, actor_id, declined_by, message } = withdrawal;
         let Some(ended) = transitions::end_offer(tx, offer_id, end, actor_id)? else { return Ok(None) };
-        self.change_board(tx, Change::OfferEnded(offer_id));
+        // The dispatcher may look in between: his place must not be free before it is known that he cannot be reached.
         if end == OfferEnd::Revoked(Revocation::Unreachable) {
             self.change_board(tx, Change::DriverUnreachable(ended.driver_id));
         }
+        self.change_board(tx, Change::OfferEnded(offer_id));
         self.count(tx, move |metrics| metrics.offer_ended(outcome(end)));
         if end == OfferEnd::Expired {
             let late = tx.now().as_micros().saturating_sub(ended.expires_at.as_micros());
@@ -85,11 +87,11 @@ impl Orders {
     }
 
     fn give_up(self: &Arc<Self>, tx: &mut Tx<'_>, order_id: OrderId) -> Result<bool, OrderError> {
-        let now = tx.now();
-        let considered = self.board.look(|board| board.considered(order_id, now));
+        let (order, now) = (load_order(tx, order_id)?, tx.now());
+        let considered = order.without_rider(self.board.look(|board| board.considered(order_id, now)));
         let Some(seq) = transitions::give_up(tx, order_id, &considered)? else { return Ok(false) };
         self.change_board(tx, Change::StopSearch(order_id));
-        let order = load_order(tx, order_id)?;
+        let order = OrderRecord { status: OrderStatus::NoDriver, ..order };
         self.notify_rider(tx, &order, RiderNotice::NoDriver, seq)?;
         Ok(true)
     }

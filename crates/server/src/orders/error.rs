@@ -29,6 +29,9 @@ pub enum OrderError {
     /// That user is not a driver.
     #[error("this user is not an active driver")]
     NotADriver,
+    /// That user is the order's rider.
+    #[error("nobody drives himself: this user is the order's rider")]
+    OwnOrder,
     /// The rider has as many open orders as `ORDERS_PER_RIDER` allows.
     #[error("too many open orders: finish or cancel one first")]
     TooManyOrders,
@@ -54,7 +57,7 @@ impl From<OrderError> for ApiError {
             OrderError::OfferExpired(reason) => Self::offer_expired(reason),
             OrderError::InvalidTransition(detail) => Self::conflict("invalid_transition", &detail),
             OrderError::DriverBusy => Self::conflict("driver_busy", &error.to_string()),
-            OrderError::NotADriver => Self::invalid_field("driver_id", error.to_string()),
+            OrderError::NotADriver | OrderError::OwnOrder => Self::invalid_field("driver_id", error.to_string()),
             OrderError::TooManyOrders => Self::conflict("too_many_orders", &error.to_string()),
             OrderError::PickupTime => Self::invalid_field("pickup_at", error.to_string()),
             OrderError::PinMissing => Self::invalid_field("pin", error.to_string()),

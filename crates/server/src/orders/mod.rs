@@ -5,6 +5,7 @@
 //! | `transitions` | the state machine: every change of an order or an offer, as conditional statements |
 //! | `store`, `driver_store` | reading orders, and the history; what is known of drivers |
 //! | `service`, `offers`, `answers`, `endings`, `trips`, `drivers`, `vehicles`, `pins` | the rules: what belongs into one transaction, and who is told |
+//! | `snapshots` | what a driver has in hand when he connects or polls |
 //! | `dispatcher` | carries out what the board of `dispatch` plans |
 //! | `lost_contact` | takes orders from drivers who fall silent on their way |
 //! | `elsewhere` | what the nodes tell each other of the drivers at their sockets |
@@ -32,6 +33,7 @@ mod pushes;
 mod record;
 mod rider_socket;
 mod service;
+mod snapshots;
 mod store;
 #[cfg(test)]
 #[allow(

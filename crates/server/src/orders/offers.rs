@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holodrive_protocol::{OfferId, OrderId, OrderStatus, Timestamp, UserId, order::Considered};
+use holodrive_protocol::{OfferId, OrderId, OrderStatus, UserId, order::Considered};
 
 use super::{
     driver_store,
@@ -37,24 +37,21 @@ impl Orders {
         if !self.accounts.is_active_driver(tx, found.driver_id)? {
             return Ok(Offering::NotADriver);
         }
-        let now = tx.now();
-        let mut barred = self.barred(tx, found.order_id)?.into_iter();
-        let free = Self::suits(tx, found)?
-            && !driver_store::is_offline(tx, found.driver_id)?
-            && !barred.any(|(driver_id, until)| driver_id == found.driver_id && until > now)
-            && store::trip_of(tx, found.driver_id)?.is_none()
-            && store::live_offers(tx, found.driver_id)? < i64::from(self.config.order_offers_per_driver);
-        let made = free && self.make_offer(tx, found, Ask::AsOneOf(self.rules.strategy.offers_per_order()))?;
+        let Some(order) = store::find(tx, found.order_id)? else { return Ok(Offering::NotFree) };
+        let free = suits(tx, found, &order)? && self.is_free(tx, found)?;
+        let made = free && self.make_offer(tx, found, order, Ask::AsOneOf(self.rules.strategy.offers_per_order()))?;
         Ok(if made { Offering::Made } else { Offering::NotFree })
     }
 
-    /// Whether it is time for this order, and the driver has what it asks for and was not asked by another node meanwhile.
-    fn suits(tx: &mut Tx<'_>, found: &Match) -> Result<bool, OrderError> {
-        let Some(order) = store::find(tx, found.order_id)? else { return Ok(false) };
-        let asks_nothing = order.needs == Needs::default();
-        let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
-        let is_asked = order.offer_to(found.driver_id).is_some();
-        Ok(!is_asked && order.search_from <= tx.now() && order.needs.unmet_by(vehicle.as_ref()).is_none())
+    /// Whether the driver may be offered something, and this order again if he had it before.
+    fn is_free(&self, tx: &mut Tx<'_>, found: &Match) -> Result<bool, StorageError> {
+        let standing = driver_store::standing(tx, found.driver_id, found.order_id)?;
+        let asked_again_at = standing.had_it_at.map(|at| later(at, self.config.order_reoffer_after));
+        Ok(!standing.is_offline
+            && !standing.has_trip
+            && !standing.gave_it_back
+            && asked_again_at.is_none_or(|at| at <= tx.now())
+            && standing.live_offers < i64::from(self.config.order_offers_per_driver))
     }
 
     /// Staff offers the order to a driver now, whatever radius, staleness, cool-down, the limit of offers, the time of the
@@ -62,7 +59,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`OrderError::InvalidTransition`] when the order is taken or over, [`OrderError::DriverBusy`],
-    /// [`OrderError::NotADriver`], [`OrderError::NotFound`].
+    /// [`OrderError::NotADriver`], [`OrderError::OwnOrder`], [`OrderError::NotFound`].
     pub fn assign(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
@@ -74,6 +71,9 @@ impl Orders {
         require_untaken(&order)?;
         if !self.accounts.is_active_driver(tx, driver_id)? {
             return Err(OrderError::NotADriver);
+        }
+        if order.rider_id == driver_id {
+            return Err(OrderError::OwnOrder);
         }
         if store::trip_of(tx, driver_id)?.is_some() {
             return Err(OrderError::DriverBusy);
@@ -93,7 +93,7 @@ impl Orders {
         } else {
             let distance_km = self.board.driver_at(driver_id).map(|at| at.distance_km(order.from));
             let chosen = Match { order_id, driver_id, distance_km, considered: Vec::new() };
-            self.make_offer(tx, &chosen, Ask::Alone { actor_id })?;
+            self.make_offer(tx, &chosen, OrderRecord { offers: Vec::new(), ..order }, Ask::Alone { actor_id })?;
         }
         load_order(tx, order_id)
     }
@@ -106,10 +106,17 @@ impl Orders {
         let order = load_order(tx, order_id)?;
         require_untaken(&order)?;
         let (waiting, now) = (self.waiting(tx, &order)?, tx.now());
-        Ok(self.board.look(|board| board.candidates(waiting, now)))
+        Ok(order.without_rider(self.board.look(|board| board.candidates(waiting, now))))
     }
 
-    fn make_offer(self: &Arc<Self>, tx: &mut Tx<'_>, found: &Match, ask: Ask) -> Result<bool, OrderError> {
+    fn make_offer(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        found: &Match,
+        order: OrderRecord,
+        ask: Ask,
+    ) -> Result<bool, OrderError> {
+        let considered = order.without_rider(found.considered.clone());
         let is_here = self.driver_hub.has_subscribers(&found.driver_id);
         let new = NewOffer {
             order_id: found.order_id,
@@ -120,14 +127,20 @@ impl Orders {
             push_at: self.push_at(tx, is_here),
             connected: is_here || self.elsewhere.is_connected(found.driver_id),
             ask,
-            considered: &found.considered,
+            considered: &considered,
         };
         let Some((offer_id, seq)) = transitions::offer(tx, &new)? else { return Ok(false) };
         tx.after_commit(|| crate::failpoint::pass("orders.offer_committed"));
-        let order = load_order(tx, found.order_id)?;
-        let OrderRecord { id: order_id, .. } = order;
-        let NewOffer { driver_id, expires_at, unreachable_at, .. } = new;
-        let times = OfferTimes { order_id, driver_id, expires_at, unreachable_at };
+        let live = LiveOffer {
+            id: offer_id,
+            driver_id: found.driver_id,
+            expires_at: new.expires_at,
+            unreachable_at: new.unreachable_at,
+            delivered_at: None,
+            is_exclusive: matches!(ask, Ask::Alone { .. }),
+        };
+        let order = OrderRecord { status: OrderStatus::Pending, offers: [order.offers, vec![live]].concat(), ..order };
+        let times = times(order.id, &live);
         self.change_board(tx, Change::OfferMade(offer_id, times));
         let offered =
             DriverEventKind::Offered { offer_id, order: Box::new(self.view(&order.seen_by(found.driver_id))) };
@@ -157,6 +170,17 @@ impl Orders {
     }
 }
 
+/// Whether it is time for this order, it is not the driver's own, no other node has offered it to him, and he has what it
+/// asks for.
+fn suits(tx: &mut Tx<'_>, found: &Match, order: &OrderRecord) -> Result<bool, StorageError> {
+    if order.search_from > tx.now() || order.rider_id == found.driver_id || order.offer_to(found.driver_id).is_some() {
+        return Ok(false);
+    }
+    let asks_nothing = order.needs == Needs::default();
+    let vehicle = if asks_nothing { None } else { driver_store::vehicle_of(tx, found.driver_id)? };
+    Ok(order.needs.unmet_by(vehicle.as_ref()).is_none())
+}
+
 fn require_untaken(order: &OrderRecord) -> Result<(), OrderError> {
     if matches!(order.status, OrderStatus::Searching | OrderStatus::Pending) {
         return Ok(());
@@ -166,6 +190,7 @@ fn require_untaken(order: &OrderRecord) -> Result<(), OrderError> {
 }
 
 /// An offer's people and times, for the board.
-pub(super) fn times(order_id: OrderId, offer: &LiveOffer, unreachable_at: Option<Timestamp>) -> OfferTimes {
-    OfferTimes { order_id, driver_id: offer.driver_id, expires_at: offer.expires_at, unreachable_at }
+pub(super) fn times(order_id: OrderId, offer: &LiveOffer) -> OfferTimes {
+    let LiveOffer { driver_id, expires_at, .. } = *offer;
+    OfferTimes { order_id, driver_id, expires_at, unreachable_at: offer.withdrawn_at() }
 }

@@ -6,13 +6,7 @@ use holodrive_protocol::{OrderId, Timestamp, UserId, rider::DriverLocation};
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
-use super::{
-    arrivals::Arrivals,
-    driver_store,
-    elsewhere::FleetFact,
-    live_board::LiveBoard,
-    service::{Orders, later},
-};
+use super::{arrivals::Arrivals, driver_store, elsewhere::FleetFact, live_board::LiveBoard, service::Orders};
 use crate::{
     clock::SharedClock,
     dispatch::{Point, Position},
@@ -22,10 +16,13 @@ use crate::{
 
 /// How often positions that came through sockets are stored. Until then they live in memory alone.
 const SAVE_INTERVAL: Duration = Duration::from_secs(5);
-/// Positions stored in one go: nothing else is written meanwhile.
-const SAVED_AT_ONCE: usize = 250;
+/// Positions stored in one go, and in one statement: nothing else is written meanwhile.
+const SAVED_AT_ONCE: usize = 256;
 /// A rider is told his driver's position at most so often.
 const TRACKING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The position of a driver on a trip, for later.
+type HeldBack = HashMap<UserId, (OrderId, Position)>;
 
 /// What is known of positions that not everybody has seen.
 pub(super) struct Positions {
@@ -34,7 +31,7 @@ pub(super) struct Positions {
     /// Of which trip a driver's followers were last told, and when.
     told: Mutex<HashMap<UserId, (OrderId, Timestamp)>>,
     /// The newest position of those drivers whose followers were told too lately to be told again.
-    held_back: Mutex<HashMap<UserId, (OrderId, Position)>>,
+    held_back: Mutex<HeldBack>,
     unsaved: Mutex<HashMap<UserId, Position>>,
     arrivals: Arc<Arrivals>,
     board: Arc<LiveBoard>,
@@ -66,7 +63,27 @@ impl Positions {
         if !self.hub.has_subscribers(&order_id) {
             return;
         }
+        self.tell_or_hold_back(&mut self.held_back.lock(), driver_id, order_id, position);
+    }
+
+    /// Whose followers are still to be told something.
+    fn held_back(&self) -> Vec<UserId> {
+        self.held_back.lock().keys().copied().collect()
+    }
+
+    /// Tells what was held back, unless something newer was told meanwhile, or the driver has another trip by now. As far as
+    /// is known he is still there.
+    pub(super) fn tell_held_back(&self, driver_id: UserId, trip: Option<OrderId>, clock: &SharedClock) {
         let mut held_back = self.held_back.lock();
+        let Some((order_id, position)) = held_back.remove(&driver_id) else { return };
+        if trip != Some(order_id) || !self.hub.has_subscribers(&order_id) {
+            return;
+        }
+        let position = Position { at: clock.now(), ..position };
+        self.tell_or_hold_back(&mut held_back, driver_id, order_id, position);
+    }
+
+    fn tell_or_hold_back(&self, held_back: &mut HeldBack, driver_id: UserId, order_id: OrderId, position: Position) {
         if self.is_due(driver_id, order_id, position.at) {
             held_back.remove(&driver_id);
             self.hub.publish(&order_id, self.followed(driver_id, order_id, position));
@@ -96,8 +113,9 @@ impl Positions {
     fn is_due(&self, driver_id: UserId, order_id: OrderId, now: Timestamp) -> bool {
         let mut told = self.told.lock();
         let last = told.get(&driver_id).filter(|(order, _)| *order == order_id);
-        // A clock that was set back makes the last time lie in the future: that must not silence anybody.
-        let due = last.is_none_or(|(_, at)| now < *at || later(*at, TRACKING_INTERVAL) <= now);
+        // A clock that was set back makes the last time lie in the future: that must not silence anybody. Who has read the
+        // clock a moment earlier than another thread is no such case.
+        let due = last.is_none_or(|(_, at)| now.since(*at).max(at.since(now)) >= TRACKING_INTERVAL);
         if due {
             told.insert(driver_id, (order_id, now));
         }
@@ -128,14 +146,9 @@ impl Orders {
     pub async fn tell_positions_for_ever(self: Arc<Self>) {
         loop {
             sleep(TRACKING_INTERVAL).await;
-            let now = self.storage.clock().now();
-            let held_back = std::mem::take(&mut *self.positions.held_back.lock());
-            for (driver_id, (order_id, position)) in held_back {
-                if self.board.look(|board| board.trip(driver_id)) == Some(order_id) {
-                    // As far as is known he is still there.
-                    let position = Position { at: now, ..position };
-                    self.positions.tell_followers(driver_id, order_id, position);
-                }
+            for driver_id in self.positions.held_back() {
+                let trip = self.board.look(|board| board.trip(driver_id));
+                self.positions.tell_held_back(driver_id, trip, self.storage.clock());
             }
         }
     }
@@ -157,9 +170,7 @@ impl Orders {
         for some in unsaved.chunks(SAVED_AT_ONCE) {
             let (orders, moved) = (Arc::clone(self), some.to_vec());
             let saved = self.storage.write(move |tx| {
-                for (driver_id, position) in &moved {
-                    driver_store::set_driver_position(tx, *driver_id, *position)?;
-                }
+                driver_store::set_driver_positions(tx, &moved)?;
                 if !tx.is_alone() {
                     tx.publish(&orders.topics.fleet, FleetFact::Moved(moved));
                 }

@@ -1,8 +1,9 @@
 use holodrive_protocol::{
-    ConversationId, Latitude, Longitude, OfferId, Order, OrderId, OrderStatus, Timestamp, UserId, order::order_code,
+    ConversationId, Latitude, Longitude, OfferId, Order, OrderId, OrderStatus, Timestamp, UserId,
+    order::{Considered, order_code},
 };
 
-use super::pins::Pin;
+use super::{pins::Pin, store::SearchTimes};
 use crate::dispatch::{Needs, Point, rounded_km};
 
 /// An order as it is stored.
@@ -53,11 +54,50 @@ pub struct LiveOffer {
     pub driver_id: UserId,
     /// Until when.
     pub expires_at: Timestamp,
+    /// When it is withdrawn unless it is delivered before; `None`: never.
+    pub unreachable_at: Option<Timestamp>,
+    /// When his device had it.
+    pub delivered_at: Option<Timestamp>,
     /// Whether nobody else is asked meanwhile: staff have chosen him.
     pub is_exclusive: bool,
 }
 
+impl LiveOffer {
+    /// Whether it has run out, so that it is to end.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.expires_at <= now || self.withdrawn_at().is_some_and(|at| at <= now)
+    }
+
+    /// When it ends unless the device has it before; `None`: never, or it has.
+    pub(super) fn withdrawn_at(&self) -> Option<Timestamp> {
+        self.unreachable_at.filter(|_| self.delivered_at.is_none())
+    }
+}
+
 impl OrderRecord {
+    /// The order that was just made.
+    pub(super) fn new(id: OrderId, new: &NewOrder, search: SearchTimes, now: Timestamp) -> Self {
+        Self {
+            id,
+            rider_id: new.rider_id,
+            driver_id: None,
+            status: OrderStatus::Searching,
+            order_type: new.order_type.clone(),
+            address_from: new.address_from.clone(),
+            address_to: new.address_to.clone(),
+            from: new.from,
+            to: new.to,
+            created_at: now,
+            pickup_at: new.pickup_at,
+            search_from: search.from,
+            search_until: search.until,
+            needs: new.needs.clone(),
+            pin: None,
+            conversation_id: None,
+            offers: Vec::new(),
+        }
+    }
+
     /// His live offer.
     pub fn offer_to(&self, driver_id: UserId) -> Option<LiveOffer> {
         self.offers.iter().copied().find(|offer| offer.driver_id == driver_id)
@@ -67,6 +107,12 @@ impl OrderRecord {
     #[must_use]
     pub fn seen_by(&self, driver_id: UserId) -> Self {
         Self { offers: self.offer_to(driver_id).into_iter().collect(), ..self.clone() }
+    }
+
+    /// Who came into question, but for the rider: that he may be a driver himself means nothing to his own order.
+    pub(super) fn without_rider(&self, mut considered: Vec<Considered>) -> Vec<Considered> {
+        considered.retain(|one| one.driver_id != self.rider_id);
+        considered
     }
 
     /// The order as the interfaces show it to everybody; `driver_at` is where the driver in question was last.

@@ -14,6 +14,7 @@ use super::{
     positions::Positions,
     pushes::PushAlarm,
     record::{NewOrder, OrderRecord},
+    snapshots::Announced,
     store::{self, SearchTimes},
     texts::RiderNotice,
 };
@@ -53,6 +54,7 @@ pub struct Orders {
     pub(super) push_alarm: PushAlarm,
     pub(super) arrivals: Arc<Arrivals>,
     pub(super) rules: Rules,
+    pub(super) announced: Announced,
     outlet: Outlet,
 }
 
@@ -100,6 +102,7 @@ impl Orders {
             elsewhere,
             arrivals,
             rules,
+            announced: Announced::default(),
             outlet: Outlet::default(),
             config,
             storage,
@@ -132,11 +135,11 @@ impl Orders {
         if new.pickup_at.is_some_and(|at| at <= now || at > later(now, SCHEDULED_AHEAD)) {
             return Err(OrderError::PickupTime);
         }
-        let id = store::insert(tx, new, self.search_times(new.pickup_at, now, now))?;
-        let event = store::record_event(tx, id, "created", Some(new.rider_id), &json!({}))?;
-        let order = load_order(tx, id)?;
+        let search = self.search_times(new.pickup_at, now, now);
+        let order = OrderRecord::new(store::insert(tx, new, search)?, new, search, now);
+        let event = store::record_event(tx, order.id, "created", Some(new.rider_id), &json!({}))?;
         self.tell_rider(tx, &order, event);
-        self.search(tx, &order)?;
+        self.change_board(tx, Change::Search(wanted(&order, Vec::new())));
         Ok(order)
     }
 
@@ -156,15 +159,12 @@ impl Orders {
     }
 
     pub(super) fn waiting(&self, tx: &mut Tx<'_>, order: &OrderRecord) -> Result<Waiting, StorageError> {
-        Ok(Waiting {
-            order_id: order.id,
-            pickup: order.from,
-            search_from: order.search_from,
-            search_until: order.search_until,
-            needs: order.needs.clone(),
-            barred: self.barred(tx, order.id)?,
-            offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
-        })
+        let past = store::past_offers(tx, order.id)?;
+        let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
+            let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
+            (driver_id, until)
+        });
+        Ok(wanted(order, barred.collect()))
     }
 
     /// Whether the dispatcher is to look for a driver, or for one more.
@@ -172,16 +172,6 @@ impl Orders {
         matches!(order.status, OrderStatus::Searching | OrderStatus::Pending)
             && order.offers.len() < self.rules.strategy.offers_per_order()
             && !order.offers.iter().any(|offer| offer.is_exclusive)
-    }
-
-    /// Who may not be offered an order again, and until when.
-    pub(super) fn barred(&self, tx: &mut Tx<'_>, id: OrderId) -> Result<Vec<(UserId, Timestamp)>, StorageError> {
-        let past = store::past_offers(tx, id)?;
-        let barred = past.into_iter().map(|(driver_id, state, ended_at)| {
-            let until = if state == "released" { NEVER } else { later(ended_at, self.config.order_reoffer_after) };
-            (driver_id, until)
-        });
-        Ok(barred.collect())
     }
 
     /// After the commit, changes the view of every node's dispatcher.
@@ -194,9 +184,10 @@ impl Orders {
         holodrive_protocol::Order { pin: order.pin_to_tell(), ..self.view(order) }
     }
 
-    /// The order as its driver, or whoever it is offered to, sees it.
+    /// The order as its driver, or whoever it is offered to, sees it. Where he is concerns nobody before or after that.
     pub(super) fn view(&self, order: &OrderRecord) -> holodrive_protocol::Order {
         let driver = order.driver_id.or(order.offers.first().map(|offer| offer.driver_id));
+        let driver = driver.filter(|_| order.status == OrderStatus::Pending || order.status.is_trip());
         let seen = driver.and_then(|driver| Some((driver, self.board.driver_at(driver)?)));
         let eta_seconds = seen.and_then(|(driver, at)| self.arrivals.seconds(order, driver, at));
         holodrive_protocol::Order { eta_seconds, ..order.view(seen.map(|(_, at)| at)) }
@@ -292,13 +283,27 @@ impl Orders {
         let mut changes = Vec::new();
         changes.extend(order.driver_id.map(|driver_id| Change::TripStarted(driver_id, order.id)));
         for offer in &order.offers {
-            let unreachable_at = store::unreachable_at(tx, offer.id)?;
-            changes.push(Change::OfferMade(offer.id, super::offers::times(order.id, offer, unreachable_at)));
+            changes.push(Change::OfferMade(offer.id, super::offers::times(order.id, offer)));
         }
         if self.wants_drivers(order) {
             changes.push(Change::Search(self.waiting(tx, order)?));
         }
         Ok(changes)
+    }
+}
+
+/// What the board is to know of an order that wants drivers. Beside those who had it, it is not for its rider, who may be a
+/// driver himself.
+fn wanted(order: &OrderRecord, mut barred: Vec<(UserId, Timestamp)>) -> Waiting {
+    barred.push((order.rider_id, NEVER));
+    Waiting {
+        order_id: order.id,
+        pickup: order.from,
+        search_from: order.search_from,
+        search_until: order.search_until,
+        needs: order.needs.clone(),
+        barred,
+        offered: order.offers.iter().map(|offer| offer.driver_id).collect(),
     }
 }
 

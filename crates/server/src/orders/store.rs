@@ -1,6 +1,6 @@
 //! Reading orders, and inserting them. What changes them is in `transitions`.
 
-use holodrive_protocol::{ConversationId, OfferId, OrderEvent, OrderId, OrderStatus, Timestamp, UserId};
+use holodrive_protocol::{OfferId, OrderEvent, OrderId, OrderStatus, Timestamp, UserId};
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -14,8 +14,8 @@ use crate::{
 
 const COLUMNS: &str = "o.id, o.rider_id, o.driver_id, o.status, o.order_type, o.address_from, o.address_to, \
     o.latitude_from, o.longitude_from, o.latitude_to, o.longitude_to, o.created_at, o.pickup_at, \
-    o.search_from, o.search_until, o.vehicle_class, o.seats, o.start_pin, o.conversation_id, f.id, f.driver_id, f.expires_at, \
-    f.exclusive";
+    o.search_from, o.search_until, o.vehicle_class, o.seats, o.start_pin, o.conversation_id, f.id, f.driver_id, f.expires_at, f.unreachable_at, \
+    f.delivered_at, f.exclusive";
 const WITH_OFFERS: &str = "LEFT JOIN holodrive_offer f ON f.order_id = o.id AND f.state = 'live'";
 
 /// Whose orders a list holds.
@@ -37,7 +37,7 @@ pub(super) struct SearchTimes {
 pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder, search: SearchTimes) -> Result<OrderId, StorageError> {
     let sql = "INSERT INTO holodrive_order (rider_id, status, order_type, address_from, address_to, latitude_from, \
         longitude_from, latitude_to, longitude_to, created_at, pickup_at, search_from, search_until, vehicle_class, seats) \
-        VALUES ($1, 'searching', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id";
+        VALUES ($1, 'searching', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     let params = [
         new.rider_id.into(),
         (&new.order_type).into(),
@@ -54,7 +54,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: &NewOrder, search: SearchTimes) -> Re
         new.needs.vehicle_class.as_deref().into(),
         new.needs.seats.map(i64::from).into(),
     ];
-    returned(tx.query_one(sql, &params)?)
+    tx.insert(sql, &params)
 }
 
 /// The first column of a row that a statement with `RETURNING` must give.
@@ -75,20 +75,27 @@ pub(super) fn page(
     before: OrderId,
     limit: i64,
 ) -> Result<Vec<OrderRecord>, StorageError> {
-    let mut conditions = vec!["o.id < $1".to_owned()];
     let mut params: Vec<Value> = vec![before.into(), limit.into()];
     if let Scope::Of(user_id) = scope {
         params.push(user_id.into());
-        conditions.push("(o.rider_id = $3 OR o.driver_id = $3)".to_owned());
     }
-    if let Some(status) = status {
-        params.push(status.as_str().into());
-        conditions.push(format!("o.status = ${}", params.len()));
-    }
-    let conditions = conditions.join(" AND ");
-    let some = format!("(SELECT * FROM holodrive_order o WHERE {conditions} ORDER BY o.id DESC LIMIT $2) o");
-    let sql = format!("SELECT {COLUMNS} FROM {some} {WITH_OFFERS} ORDER BY o.id DESC");
-    records(tx, &sql, &params)
+    params.extend(status.map(|status| status.as_str().into()));
+    records(tx, &page_statement(scope, status.is_some()), &params)
+}
+
+/// What a user ordered and what he drives have an index each, which gives the newest of them without a look at the others.
+pub(super) fn page_statement(scope: Scope, has_status: bool) -> String {
+    let newest = |condition: &str| format!("FROM holodrive_order o WHERE {condition} ORDER BY o.id DESC LIMIT $2");
+    let condition = match scope {
+        Scope::All => format!("o.id < $1{}", if has_status { " AND o.status = $3" } else { "" }),
+        Scope::Of(_) => {
+            let status = if has_status { " AND o.status = $4" } else { "" };
+            let [rides, drives] = ["rider_id", "driver_id"]
+                .map(|who| format!("SELECT o.id {}", newest(&format!("o.id < $1 AND o.{who} = $3{status}"))));
+            format!("o.id IN (SELECT id FROM ({rides}) AS rides UNION SELECT id FROM ({drives}) AS drives)")
+        }
+    };
+    format!("SELECT {COLUMNS} FROM (SELECT * {}) o {WITH_OFFERS} ORDER BY o.id DESC", newest(&condition))
 }
 
 /// The orders of a rider that are not over, oldest first.
@@ -121,12 +128,6 @@ pub(super) fn unfinished(tx: &mut Tx<'_>) -> Result<Vec<OrderRecord>, StorageErr
     records(tx, &format!("SELECT {COLUMNS} FROM holodrive_order o {WITH_OFFERS} WHERE {open} ORDER BY o.id"), &[])
 }
 
-/// When an offer that was not delivered is withdrawn.
-pub(super) fn unreachable_at(tx: &mut Tx<'_>, offer_id: OfferId) -> Result<Option<Timestamp>, StorageError> {
-    let sql = "SELECT unreachable_at FROM holodrive_offer WHERE id = $1 AND delivered_at IS NULL";
-    Ok(tx.query_one(sql, &[offer_id.into()])?.map(Row::first::<Option<Timestamp>>).transpose()?.flatten())
-}
-
 /// Ended offers of an order: to whom, how, and when.
 pub(super) fn past_offers(
     tx: &mut Tx<'_>,
@@ -156,20 +157,6 @@ pub(super) fn open_orders(tx: &mut Tx<'_>, rider_id: UserId) -> Result<i64, Stor
     returned(tx.query_one(sql, &[rider_id.into()])?)
 }
 
-pub(super) fn live_offers(tx: &mut Tx<'_>, driver_id: UserId) -> Result<i64, StorageError> {
-    let sql = "SELECT COUNT(*) FROM holodrive_offer WHERE driver_id = $1 AND state = 'live'";
-    returned(tx.query_one(sql, &[driver_id.into()])?)
-}
-
-pub(super) fn set_conversation(
-    tx: &mut Tx<'_>,
-    order_id: OrderId,
-    conversation_id: ConversationId,
-) -> Result<(), StorageError> {
-    let sql = "UPDATE holodrive_order SET conversation_id = $2 WHERE id = $1";
-    tx.execute(sql, &[order_id.into(), conversation_id.into()]).map(|_| ())
-}
-
 /// An entry of an order's history; its id says where in the stream of all changes it stands.
 pub(super) fn record_event(
     tx: &mut Tx<'_>,
@@ -179,9 +166,9 @@ pub(super) fn record_event(
     details: &Json,
 ) -> Result<i64, StorageError> {
     let sql = "INSERT INTO holodrive_order_event (order_id, at, type, actor_id, details) \
-        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        VALUES ($1, $2, $3, $4, $5)";
     let params = [order_id.into(), tx.now().into(), kind.into(), actor_id.into(), details.to_string().into()];
-    returned(tx.query_one(sql, &params)?)
+    tx.insert(sql, &params)
 }
 
 /// The newest entry of all histories in this snapshot.
@@ -262,6 +249,15 @@ pub(super) fn seats(stored: Option<i64>) -> Option<u32> {
 
 fn live_offer(mut row: Columns) -> Result<Option<LiveOffer>, StorageError> {
     let id: Option<OfferId> = row.take()?;
-    id.map(|id| Ok(LiveOffer { id, driver_id: row.take()?, expires_at: row.take()?, is_exclusive: row.take()? }))
-        .transpose()
+    let offer = |id| {
+        Ok(LiveOffer {
+            id,
+            driver_id: row.take()?,
+            expires_at: row.take()?,
+            unreachable_at: row.take()?,
+            delivered_at: row.take()?,
+            is_exclusive: row.take()?,
+        })
+    };
+    id.map(offer).transpose()
 }

@@ -69,6 +69,11 @@ pub(super) fn taken_away(order_id: OrderId) -> DriverServerMessage {
     DriverServerMessage::OrderCancelled { order_id, message: "The order was given to somebody else".to_owned() }
 }
 
+/// Like [`taken_away`], for the rider is at his destination.
+pub(super) fn completed_by_staff(order_id: OrderId) -> DriverServerMessage {
+    DriverServerMessage::OrderCancelled { order_id, message: "Support ended the trip".to_owned() }
+}
+
 /// What a rider is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RiderNotice {

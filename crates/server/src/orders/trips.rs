@@ -43,8 +43,8 @@ impl Orders {
         driver_id: UserId,
         step: TripStep,
     ) -> Result<OrderRecord, OrderError> {
-        own_order(tx, order_id, driver_id)?;
-        self.take_step(tx, order_id, driver_id, step, None)
+        let order = own_order(tx, order_id, driver_id)?;
+        self.take_step(tx, order, driver_id, step, None)
     }
 
     /// The driver starts, with the PIN that the rider has told him where the order has one.
@@ -64,26 +64,56 @@ impl Orders {
         {
             return Ok(Started::WrongPin { tries_left });
         }
-        self.take_step(tx, order_id, driver_id, TripStep::Start, pin).map(|order| Started::Now(Box::new(order)))
+        self.take_step(tx, order, driver_id, TripStep::Start, pin).map(|order| Started::Now(Box::new(order)))
+    }
+
+    /// Staff complete the trip for a driver who cannot: his phone is dead, or he is no driver any more.
+    ///
+    /// # Errors
+    /// [`OrderError::InvalidTransition`] when no rider is in the car, [`OrderError::NotFound`].
+    pub fn complete(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        order_id: OrderId,
+        actor_id: Option<UserId>,
+    ) -> Result<OrderRecord, OrderError> {
+        let order = load_order(tx, order_id)?;
+        let Some(driver_id) = order.driver_id else { return Err(out_of_turn(&order, TripStep::Complete)) };
+        let Some(seq) = transitions::complete_for(tx, order_id, driver_id, actor_id)? else {
+            return Err(out_of_turn(&order, TripStep::Complete));
+        };
+        let message = texts::completed_by_staff(order_id);
+        self.tell_driver(tx, driver_id, seq, DriverEventKind::TripCancelled { message });
+        self.after_step(tx, order, driver_id, TripStep::Complete, seq)
     }
 
     fn take_step(
         self: &Arc<Self>,
         tx: &mut Tx<'_>,
-        order_id: OrderId,
+        order: OrderRecord,
         driver_id: UserId,
         step: TripStep,
         pin: Option<&Pin>,
     ) -> Result<OrderRecord, OrderError> {
-        let Some(seq) = transitions::step(tx, order_id, driver_id, step, pin)? else {
-            let (from, to) = step.statuses();
-            let hint = format!("{} comes after {}", to.as_str(), from.as_str());
-            return Err(wrong_state(tx, order_id, &hint)?);
-        };
+        match transitions::step(tx, order.id, driver_id, step, pin)? {
+            Some(seq) => self.after_step(tx, order, driver_id, step, seq),
+            None => Err(out_of_turn(&order, step)),
+        }
+    }
+
+    fn after_step(
+        self: &Arc<Self>,
+        tx: &mut Tx<'_>,
+        before: OrderRecord,
+        driver_id: UserId,
+        step: TripStep,
+        seq: i64,
+    ) -> Result<OrderRecord, OrderError> {
         if step == TripStep::Complete {
             self.end_trip(tx, driver_id);
         }
-        let order = load_order(tx, order_id)?;
+        let (_, status) = step.statuses();
+        let order = OrderRecord { status, ..before };
         let notice = match step {
             TripStep::Arrive => RiderNotice::Arrived,
             TripStep::Start => RiderNotice::Started,
@@ -207,7 +237,17 @@ fn own_order(tx: &mut Tx<'_>, order_id: OrderId, driver_id: UserId) -> Result<Or
     if order.driver_id == Some(driver_id) { Ok(order) } else { Err(OrderError::NotFound) }
 }
 
+/// The order does not stand at the step before.
+fn out_of_turn(order: &OrderRecord, step: TripStep) -> OrderError {
+    let (from, to) = step.statuses();
+    let hint = format!("{} comes after {}", to.as_str(), from.as_str());
+    invalid_transition(order, &hint)
+}
+
 fn wrong_state(tx: &mut Tx<'_>, order_id: OrderId, hint: &str) -> Result<OrderError, OrderError> {
-    let order = load_order(tx, order_id)?;
-    Ok(OrderError::InvalidTransition(format!("the order is {}: {hint}", order.status.as_str())))
+    Ok(invalid_transition(&load_order(tx, order_id)?, hint))
+}
+
+fn invalid_transition(order: &OrderRecord, hint: &str) -> OrderError {
+    OrderError::InvalidTransition(format!("the order is {}: {hint}", order.status.as_str()))
 }

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     (7, "push", include_str!("../../migrations/0007_push.sql")),
     (8, "trips", include_str!("../../migrations/0008_trips.sql")),
     (9, "offers", include_str!("../../migrations/0009_offers.sql")),
+    (10, "unused_indexes", include_str!("../../migrations/0010_unused_indexes.sql")),
 ];
 
 /// Brings the schema up to date; gives the table of the users.

@@ -81,6 +81,8 @@ impl<'t> Tx<'t> {
     /// # Errors
     /// When the database refuses or fails.
     pub fn insert(&mut self, sql: &str, params: &[Value]) -> Result<i64, StorageError> {
+        #[cfg(test)]
+        let sql = &*super::rewrites::rewritten(sql);
         let done = on_engine!(&mut self.engine, statements => statements.insert(sql, params));
         self.noting(done)
     }

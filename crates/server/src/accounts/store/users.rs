@@ -152,6 +152,25 @@ impl Users {
         Ok(groups)
     }
 
+    /// Whether this is an active user of the group.
+    pub(in super::super) fn is_active_member(
+        &self,
+        tx: &mut Tx<'_>,
+        id: UserId,
+        group: &str,
+    ) -> Result<bool, StorageError> {
+        let UserTables { users, user_groups, user_groups_user, .. } = &self.tables;
+        let (key, is_active) = (&self.key, &self.is_active);
+        if !is_of(self.key_kind, &id) || !is_storable(&group.into()) {
+            return Ok(false);
+        }
+        let sql = format!(
+            r#"SELECT 1 FROM "{users}" u JOIN "{user_groups}" m ON m."{user_groups_user}" = u."{key}"
+            JOIN "auth_group" g ON g."id" = m."group_id" WHERE u."{key}" = $1 AND g."name" = $2 AND {is_active}"#
+        );
+        Ok(tx.query_one(&sql, &[id.into(), group.into()])?.is_some())
+    }
+
     /// The active users of a group.
     pub(in super::super) fn group_members(&self, tx: &mut Tx<'_>, name: &str) -> Result<Vec<UserId>, StorageError> {
         let UserTables { users, user_groups, user_groups_user, .. } = &self.tables;

@@ -103,6 +103,9 @@ fn orders() -> Vec<Operation> {
         Operation::post("/api/orders/{id}/unassign/", "Take an order away from its driver")
             .by(UserOrBackend, "Staff and back ends, before the trip starts; the order searches again.")
             .answers::<Order>(200, "The order after the step"),
+        Operation::post("/api/orders/{id}/complete/", "Complete a trip for its driver")
+            .by(UserOrBackend, "Staff and back ends, for a driver who cannot. His sockets get `order_cancelled`.")
+            .answers::<Order>(200, "The order after the step"),
     ]
 }
 

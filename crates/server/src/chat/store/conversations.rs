@@ -6,7 +6,10 @@ use holodrive_protocol::{
 };
 
 use super::messages;
-use crate::storage::{Row, StorageError, Tx};
+use crate::storage::{Row, StorageError, Tx, Value};
+
+/// Users who join a conversation in one statement.
+const ADDED_AT_ONCE: usize = 256;
 
 /// Who takes part in a conversation of which kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +29,6 @@ pub(in crate::chat) fn insert_conversation(
                VALUES ($1, $2, $3, $4)";
     let params = [kind_text(kind).into(), order_id.into(), created_by.into(), tx.now().into()];
     tx.insert(sql, &params)
-}
-
-/// The conversation of an order.
-pub(in crate::chat) fn of_order(tx: &mut Tx<'_>, order_id: OrderId) -> Result<Option<ConversationId>, StorageError> {
-    let sql = "SELECT id FROM holodrive_conversation WHERE order_id = $1 ORDER BY id LIMIT 1";
-    tx.query_one(sql, &[order_id.into()])?.map(Row::first).transpose()
 }
 
 /// The user's open support conversation.
@@ -70,15 +67,23 @@ pub(in crate::chat) fn roster(tx: &mut Tx<'_>, id: ConversationId) -> Result<Opt
     Ok(roster)
 }
 
-/// Lets a user take part; nothing changes when he does already.
-pub(in crate::chat) fn add_participant(
+/// Lets users take part; nothing changes for those who do already.
+pub(in crate::chat) fn add_participants(
     tx: &mut Tx<'_>,
     id: ConversationId,
-    user_id: UserId,
+    users: &[UserId],
 ) -> Result<(), StorageError> {
-    let sql = "INSERT INTO holodrive_conversation_participant (conversation_id, user_id, joined_at)
-               VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    tx.execute(sql, &[id.into(), user_id.into(), tx.now().into()]).map(drop)
+    for some in users.chunks(ADDED_AT_ONCE) {
+        let rows = (3..).take(some.len()).map(|user| format!("($1, ${user}, $2)")).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "INSERT INTO holodrive_conversation_participant (conversation_id, user_id, joined_at)
+             VALUES {rows} ON CONFLICT DO NOTHING"
+        );
+        let shared = [Value::from(id), tx.now().into()];
+        let params: Vec<Value> = shared.into_iter().chain(some.iter().copied().map(Value::from)).collect();
+        tx.execute(&sql, &params)?;
+    }
+    Ok(())
 }
 
 /// Ends a user's part in a conversation.

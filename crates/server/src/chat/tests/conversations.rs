@@ -6,9 +6,15 @@ use holodrive_protocol::{ConversationId, UserId, chat::Conversation};
 
 use crate::{accounts::User, testing::Site};
 
-async fn order_conversation(site: &Site, order_id: i64, rider: UserId, driver: UserId) -> ConversationId {
+async fn order_conversation(
+    site: &Site,
+    existing: Option<ConversationId>,
+    order_id: i64,
+    rider: UserId,
+    driver: UserId,
+) -> ConversationId {
     let chat = Arc::clone(&site.chat);
-    site.write(move |tx| chat.open_order_conversation(tx, order_id, rider, driver)).await
+    site.write(move |tx| chat.open_order_conversation(tx, existing, order_id, rider, driver)).await
 }
 
 async fn list(site: &Site, user: &Arc<User>) -> Vec<Conversation> {
@@ -21,12 +27,12 @@ async fn an_order_has_one_conversation_whoever_drives() {
     let site = Site::new();
     let (rider, one, two) =
         (site.user("Ann", "Lee").await, site.user("Bob", "Ray").await, site.user("Cid", "Fox").await);
-    let id = order_conversation(&site, 7, rider.id, one.id).await;
-    assert_eq!(order_conversation(&site, 7, rider.id, one.id).await, id);
+    let id = order_conversation(&site, None, 7, rider.id, one.id).await;
+    assert_eq!(order_conversation(&site, Some(id), 7, rider.id, one.id).await, id);
     let (chat, one_id) = (Arc::clone(&site.chat), one.id);
     site.write(move |tx| chat.remove_participant(tx, id, one_id)).await;
-    assert_eq!(order_conversation(&site, 7, rider.id, two.id).await, id);
-    assert_ne!(order_conversation(&site, 8, rider.id, one.id).await, id);
+    assert_eq!(order_conversation(&site, Some(id), 7, rider.id, two.id).await, id);
+    assert_ne!(order_conversation(&site, None, 8, rider.id, one.id).await, id);
     let conversations = list(&site, &two).await;
     assert_eq!(conversations.len(), 1);
     assert_eq!((conversations[0].id, conversations[0].order_id), (id, Some(7)));

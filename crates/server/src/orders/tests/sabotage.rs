@@ -67,7 +67,7 @@ impl Sabotage {
                     "WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id",
                     "WHERE id = (SELECT MAX(id) FROM holodrive_offer WHERE order_id = $1 AND driver_id = $2) RETURNING id",
                 ),
-                ("start_pin = $3 WHERE id = $1 AND status IN ('pending')", "start_pin = $3 WHERE id = $1"),
+                ("conversation_id = $4 WHERE id = $1 AND status IN ('pending')", "conversation_id = $4 WHERE id = $1"),
             ],
             Self::NoDeadline => &[("state = 'live' AND expires_at > $3 RETURNING id", "state = 'live' RETURNING id")],
             Self::UnlockedDispatchers | Self::UnlockedBehindIndexes => &[(
@@ -82,9 +82,7 @@ impl Sabotage {
                 "details) VALUES ($1, $2, $3,",
                 "details) VALUES ($1, $2, CASE WHEN $3 = 'offer_expired' THEN 'delivered' ELSE $3 END,",
             )],
-            Self::ForgottenCoolDown => {
-                &[("state NOT IN ('live', 'accepted') ORDER BY id", "state = 'none' ORDER BY id")]
-            }
+            Self::ForgottenCoolDown => &[("state NOT IN ('live', 'accepted')", "state = 'none'")],
             Self::UntoldEnd => &[],
             Self::UncountedOffers => &[(
                 "COUNT(*) FROM holodrive_offer WHERE driver_id = $1 AND state = 'live'",

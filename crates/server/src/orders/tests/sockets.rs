@@ -215,3 +215,31 @@ async fn followers_hear_a_driver_once_a_second_and_who_gave_the_order_back_hears
     assert_eq!(latitude(&mut rider), Some(json!("41.313500")));
     assert_eq!(latitude(&mut own), None, "where the next driver is is not his business");
 }
+
+#[tokio::test]
+async fn followers_are_not_told_an_older_position_after_a_newer_one() {
+    let town = Town::new(&[]).await;
+    let driver = town.driver_at("driver", 1.0).await;
+    let order = town.offered_to(&driver).await;
+    town.accept(order, &driver).await.unwrap();
+    let mut rider = town.follow(order, &town.rider).await;
+    rider.hear_type("connection_established").await;
+    rider.hear_type("driver_location_update").await;
+    town.locate(&driver, 0.9).await;
+    town.locate(&driver, 0.8).await;
+    let mut told =
+        || rider.heard().iter().map(|message| message["latitude"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let tell_held_back = || town.orders.positions.tell_held_back(driver.id, Some(order), town.orders.storage.clock());
+    assert_eq!(told(), ["41.308100"], "the other one is held back");
+    town.clock.advance(Duration::from_secs(1));
+    town.locate(&driver, 0.7).await;
+    tell_held_back();
+    assert_eq!(told(), ["41.306300"], "what was held back is not told after that");
+
+    town.set_back(Duration::from_millis(1));
+    town.locate(&driver, 0.6).await;
+    assert!(told().is_empty(), "he who read the clock a moment before is not told at once");
+    town.clock.advance(Duration::from_millis(1_001));
+    tell_held_back();
+    assert_eq!(told(), ["41.305400"]);
+}

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::super::{
     DriverOrdersEndpoint, NewOrder, OrderError, OrderRecord, Orders, OrdersParts, TrackingEndpoint, answers::Accepted,
-    drivers::DriverSnapshot, service::load_order, store, transitions::TripStep,
+    service::load_order, snapshots::DriverSnapshot, store, transitions::TripStep,
 };
 use super::invariants::{self, Look};
 use crate::{
@@ -138,8 +138,7 @@ impl Town {
     }
 
     pub(super) async fn poll(&self, driver: &User) -> DriverSnapshot {
-        let id = driver.id;
-        self.write(move |orders, tx| orders.poll(tx, id)).await.unwrap()
+        self.orders.answer_poll(driver.id).await.unwrap()
     }
 
     /// What the rider asks for.

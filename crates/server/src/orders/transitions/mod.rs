@@ -20,10 +20,10 @@ mod table;
 mod trips;
 
 pub(super) use offers::{
-    Ask, EndedOffer, NewOffer, OfferEnd, Revocation, accept, deliver, end_offer, make_exclusive, offer,
+    Ask, EndedOffer, NewOffer, OfferEnd, Revocation, accept, deliver, end_offer, make_exclusive, offer, take_offer,
 };
 pub(super) use overdue::{SilentDriver, live_offers_of, overdue_offers, overdue_searches, silent_drivers};
-pub(super) use trips::{GivenBack, TripStep, cancel, give_back, give_up, step};
+pub(super) use trips::{GivenBack, TripStep, cancel, complete_for, give_back, give_up, step};
 
 use crate::storage::StorageError;
 

@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 
-use holodrive_protocol::{OfferId, OrderId, Timestamp, UserId, order::Considered};
+use holodrive_protocol::{ConversationId, OfferId, OrderId, Timestamp, UserId, order::Considered};
 use serde_json::json;
 
 use super::{
-    super::{
-        pins::Pin,
-        store::{record_event, returned},
-    },
+    super::{pins::Pin, store::record_event},
     CONSIDERED, disagreement,
     table::{ACCEPT, DECLINE, EXPIRE, OFFER, OFFER_TO_ONE_MORE, REVOKE, Transition},
 };
@@ -120,7 +117,7 @@ pub(in crate::orders) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Op
     }
     let sql = "INSERT INTO holodrive_offer \
         (order_id, driver_id, state, distance_km, created_at, expires_at, unreachable_at, slot, push_at, exclusive) \
-        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+        VALUES ($1, $2, 'live', $3, $4, $5, $6, $7, $8, $9)";
     let params = [
         new.order_id.into(),
         new.driver_id.into(),
@@ -132,7 +129,7 @@ pub(in crate::orders) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Op
         new.push_at.into(),
         is_exclusive.into(),
     ];
-    let offer_id = returned(tx.query_one(sql, &params)?)?;
+    let offer_id = tx.insert(sql, &params)?;
     let mut details = json!({
         "driver_id": new.driver_id, "offer_id": offer_id,
         "distance_to_pickup_km": new.distance_km, "expires_at": new.expires_at, "connected": new.connected,
@@ -165,21 +162,31 @@ pub(in crate::orders) fn make_exclusive(tx: &mut Tx<'_>, offer_id: OfferId) -> R
     tx.execute("UPDATE holodrive_offer SET exclusive = TRUE WHERE id = $1", &[offer_id.into()]).map(drop)
 }
 
-/// The driver who has the live offer takes it, before its deadline. `None` when he has none.
-pub(in crate::orders) fn accept(
+/// The driver who has the live offer takes it, before its deadline; [`accept`] is the other half. `None` when he has none.
+pub(in crate::orders) fn take_offer(
     tx: &mut Tx<'_>,
     order_id: OrderId,
     driver_id: UserId,
-    pin: Option<&Pin>,
-) -> Result<Option<(OfferId, i64)>, StorageError> {
+) -> Result<Option<OfferId>, StorageError> {
     let sql = "UPDATE holodrive_offer SET state = 'accepted', ended_at = $3, push_at = NULL, \
         delivered_at = COALESCE(delivered_at, $3) \
         WHERE order_id = $1 AND driver_id = $2 AND state = 'live' AND expires_at > $3 RETURNING id";
     let params = [order_id.into(), driver_id.into(), tx.now().into()];
-    let Some(offer_id) = tx.query_one(sql, &params)?.map(Row::first).transpose()? else { return Ok(None) };
-    let params = [driver_id.into(), pin.map(Pin::digits).into()];
+    tx.query_one(sql, &params)?.map(Row::first).transpose()
+}
+
+/// The order is the driver's whose offer was taken; gives the entry of the history.
+pub(in crate::orders) fn accept(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    offer_id: OfferId,
+    driver_id: UserId,
+    pin: Option<&Pin>,
+    conversation_id: ConversationId,
+) -> Result<i64, StorageError> {
+    let params = [driver_id.into(), pin.map(Pin::digits).into(), conversation_id.into()];
     let event = ACCEPT.apply(tx, order_id, &params, Some(driver_id), &json!({"offer_id": offer_id}))?;
-    Ok(Some((offer_id, event.ok_or_else(disagreement)?)))
+    event.ok_or_else(disagreement)
 }
 
 /// Ends a live offer; with the last one the order searches again. `None` when it is not live any more.
@@ -198,9 +205,11 @@ pub(in crate::orders) fn end_offer(
     let Some(row) = tx.query_one(sql, &params)? else { return Ok(None) };
     let mut row = row.columns();
     let (order_id, driver_id, expires_at): (OrderId, UserId, Timestamp) = (row.take()?, row.take()?, row.take()?);
-    // Should the two disagree, which takes a hand in the database, ending the offer mends it: nothing may keep an offer
-    // from ending.
-    end.transition().take(tx, order_id, &[])?;
+    // An order that somebody has taken stays where it is. Should the two disagree, which takes a hand in the database, ending
+    // the offer mends it: nothing may keep an offer from ending.
+    if end != OfferEnd::Revoked(Revocation::Taken) {
+        end.transition().take(tx, order_id, &[])?;
+    }
     let mut details = json!({"driver_id": driver_id, "offer_id": offer_id});
     if let Some(reason) = end.reason() {
         details["reason"] = reason.into();

@@ -34,12 +34,12 @@ pub(super) const OFFER_TO_ONE_MORE: Transition = Transition {
     ..OFFER
 };
 
-/// The driver `$2` takes it; his offer was live and in time, or this is not reached. `$3` is the PIN.
+/// The driver `$2` takes it; his offer was live and in time, or this is not reached. `$3` is the PIN, `$4` where he and the rider talk.
 pub(super) const ACCEPT: Transition = Transition {
     from: &[Pending],
     to: Accepted,
     guard: ALWAYS,
-    set: "driver_id = $2, start_pin = $3",
+    set: "driver_id = $2, start_pin = $3, conversation_id = $4",
     event: "accepted",
 };
 
@@ -67,7 +67,7 @@ pub(super) const START: Transition = Transition {
     set: NOTHING,
     event: "started",
 };
-/// The rider is at his destination.
+/// The rider is at his destination; staff may say so for the driver `$2`.
 pub(super) const COMPLETE: Transition =
     Transition { from: &[InProgress], to: Completed, guard: HIS, set: NOTHING, event: "completed" };
 
@@ -159,8 +159,8 @@ mod tests {
         );
         assert_eq!(
             ACCEPT.statement(),
-            "UPDATE holodrive_order SET status = 'accepted', driver_id = $2, start_pin = $3 WHERE id = $1 \
-             AND status IN ('pending')"
+            "UPDATE holodrive_order SET status = 'accepted', driver_id = $2, start_pin = $3, conversation_id = $4 \
+             WHERE id = $1 AND status IN ('pending')"
         );
     }
 

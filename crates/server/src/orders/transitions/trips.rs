@@ -53,6 +53,16 @@ pub(in crate::orders) fn step(
     step.transition().apply(tx, order_id, &params, Some(driver_id), &json!({}))
 }
 
+/// The last step, by staff or a back end for the driver. `None` when the order does not stand there.
+pub(in crate::orders) fn complete_for(
+    tx: &mut Tx<'_>,
+    order_id: OrderId,
+    driver_id: UserId,
+    actor_id: Option<UserId>,
+) -> Result<Option<i64>, StorageError> {
+    COMPLETE.apply(tx, order_id, &[driver_id.into()], actor_id, &json!({"by": "staff"}))
+}
+
 /// Who ends a driver's part in an order that is to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::orders) enum GivenBack {
