@@ -86,8 +86,8 @@ pub(super) fn set_driver_position(tx: &mut Tx<'_>, driver_id: UserId, at: Positi
     set_driver_positions(tx, &[(driver_id, at)])
 }
 
-/// [`set_driver_position`] of these drivers, each of them named once. Many rows go in one statement, since on PostgreSQL each is a journey; of
-/// powers of two, so that few different ones are prepared.
+/// [`set_driver_position`] of these drivers, each of them named once. Many rows go in one statement, since on PostgreSQL each
+/// is a journey; of powers of two, so that few different ones are prepared.
 pub(super) fn set_driver_positions(tx: &mut Tx<'_>, positions: &[(UserId, Position)]) -> Result<(), StorageError> {
     let now = tx.now();
     let mut rest = positions;
@@ -114,7 +114,9 @@ fn positions_statement(rows: usize) -> String {
     format!(
         "INSERT INTO holodrive_driver (driver_id, latitude, longitude, position_at, seen_at) VALUES {rows} \
          ON CONFLICT (driver_id) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude, \
-         position_at = excluded.position_at, seen_at = excluded.seen_at"
+         position_at = excluded.position_at, seen_at = excluded.seen_at \
+         WHERE holodrive_driver.position_at IS NULL OR holodrive_driver.position_at <= excluded.position_at \
+         OR holodrive_driver.position_at > $1"
     )
 }
 

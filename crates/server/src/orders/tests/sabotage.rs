@@ -93,8 +93,8 @@ impl Sabotage {
             }
             Self::KeptOffer => &[("SET state = 'released', ended_at = $2", "SET state = 'accepted', ended_at = $2")],
             Self::GreedyAccept => &[(
-                "start_pin = $3 WHERE id = $1 AND status IN ('pending')",
-                "start_pin = $3 WHERE id = $1 OR id IN (SELECT order_id FROM holodrive_offer WHERE driver_id = $2 AND state = 'live')",
+                "conversation_id = $4 WHERE id = $1 AND status IN ('pending')",
+                "conversation_id = $4 WHERE id = $1 OR id IN (SELECT order_id FROM holodrive_offer WHERE driver_id = $2 AND state = 'live')",
             )],
             Self::UnseenDeadlines => &[("AND expires_at <= $1 LIMIT", "AND expires_at <= $1 AND state = 'none' LIMIT")],
             Self::EndlessSearch => &[("search_until = $4", "search_until = $4 + 3600000000")],
