@@ -1,5 +1,5 @@
 """What riders may ask for, and how a trip starts: times of arrival, orders for later, vehicles, the PIN, and staff who take an
-order away."""
+order away, or complete a trip."""
 
 import http.server
 import json
@@ -167,3 +167,18 @@ def test_staff_take_an_order_away_from_its_driver(start_server):
     refused = server.staff().post(path)
     assert (refused.status_code, refused.json()["code"]) == (409, "invalid_transition")
     assert server.staff().post(f"/api/orders/{order['id']}/assign/", {"driver_id": first.id}).status_code == 200
+
+
+def test_staff_complete_a_trip_for_its_driver(start_server):
+    server = start_server()
+    rider, driver, socket, order = accepted_order(server)
+    path = f"/api/orders/{order['id']}/complete/"
+    assert server.staff().post(path).status_code == 409
+    assert act(driver, order["id"], "arrive").status_code == 200
+    assert act(driver, order["id"], "start").status_code == 200
+    assert driver.post(path).status_code == rider.post(path).status_code == 403
+    assert server.with_key("POST", path).json()["status"] == "completed"
+    assert socket.until("order_cancelled")["order_id"] == order["id"]
+    after = get_order(rider, order["id"])
+    assert (after["status"], after["distance_to_pickup_km"], after.get("eta_seconds")) == ("completed", None, None)
+    assert driver.get("/api/driver/orders/").json()["trip"] is None

@@ -96,7 +96,8 @@ fn plan(tx: &mut Tx<'_>) -> Result<Vec<String>, StorageError> {
     }
     let user = UserId::from(1);
     let sql = format!("EXPLAIN QUERY PLAN {}", page_statement(Scope::Of(user), true));
-    let rows = tx.query(&sql, &[9_i64.into(), 9_i64.into(), user.into(), "completed".into()])?.into_iter().map(Row::columns);
+    let rows =
+        tx.query(&sql, &[9_i64.into(), 9_i64.into(), user.into(), "completed".into()])?.into_iter().map(Row::columns);
     rows.map(|mut row| {
         for _ in 0..3 {
             row.take::<i64>()?;
