@@ -18,11 +18,11 @@ impl Watcher {
         let node = town.node().await;
         node.catch_up().await;
         let (orders, found) = (Arc::clone(&node.orders), Arc::<Mutex<Vec<UserId>>>::default());
-        let (clock, matched) = (Arc::clone(&town.clock), Arc::clone(&found));
+        let (clock, list) = (Arc::clone(&town.clock), Arc::clone(&found));
         node.orders.storage.topic("board", move |change| {
             orders.board.apply(change);
             let plan = orders.plan(crate::clock::Clock::now(&*clock));
-            matched.lock().extend(plan.matches.iter().map(|found| found.driver_id));
+            list.lock().extend(plan.matches.iter().map(|found| found.driver_id));
         });
         Self { node, found }
     }
