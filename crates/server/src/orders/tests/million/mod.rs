@@ -48,7 +48,7 @@ use super::{
     replay::Replay,
     sabotage::Sabotage,
     simulation::{number, runner},
-    town::Town,
+    town::{Town, dispatcher_failures},
 };
 use crate::{clock::ManualClock, testing::on_threads};
 
@@ -286,6 +286,7 @@ impl Arena {
         let open = town.write(|_, tx| Ok(store::unfinished(tx)?)).await.unwrap().into_iter();
         let forgotten = open.filter(|order| matches!(order.status, OrderStatus::Searching | OrderStatus::Pending));
         let forgotten = forgotten.map(|order| format!("I7: order {} is forgotten", order.id));
-        self.violations.lock().extend(late.chain(forgotten).chain(self.ears.untold()));
+        let failures = nodes.iter().filter_map(|town| dispatcher_failures(&town.orders));
+        self.violations.lock().extend(late.chain(forgotten).chain(self.ears.untold()).chain(failures));
     }
 }

@@ -9,6 +9,8 @@ use super::{
         super::{OrderError, Orders, store},
         death::try_commit_and_die,
         deeds::{Cast, Deed},
+        invariants::Look,
+        replay::Replay,
         sabotage::Sabotage,
         town::{Town, dispatcher_failures},
     },
@@ -251,6 +253,13 @@ impl World {
             assert_eq!(town.orders.plan(town.now()).wake_at, None);
         }
         self.look().await;
+        let mut replay = Replay::new(Look::at(&self.nodes[0].town.orders));
+        let replay = self.nodes[0].town.write(|_, tx| {
+            replay.read_on(tx);
+            Ok(replay)
+        });
+        let violations = replay.await.unwrap().violations;
+        assert!(violations.is_empty(), "{violations:#?}");
         for Connected { driver, screen, .. } in &self.screens {
             assert!(screen.shown.is_empty(), "I9: driver {driver} was not told how {:?} ended", screen.shown);
         }
