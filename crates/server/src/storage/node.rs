@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Storage, StorageError, Tx, postgres::Listener};
+use super::{Storage, StorageError, Tx, outbox::forget_published, postgres::Listener};
 
 /// How soon what another node commits is published here at the latest, on a quiet node that is told of nothing.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
@@ -65,12 +65,10 @@ impl Storage {
     }
 
     pub(super) async fn attend(&self) -> Result<(), StorageError> {
-        loop {
-            let outbox = Arc::clone(&self.outbox);
-            if !self.write(move |tx| outbox.attend(tx)).await? {
-                return Ok(());
-            }
-        }
+        let outbox = Arc::clone(&self.outbox);
+        self.write(move |tx| outbox.attend(tx)).await?;
+        while self.write(forget_published).await? {}
+        Ok(())
     }
 
     /// Changes whenever this node may have missed what others committed, because it was taken for dead or could not join at

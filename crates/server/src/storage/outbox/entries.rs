@@ -78,7 +78,7 @@ pub(super) fn last(tx: &mut Tx<'_>) -> Result<i64, StorageError> {
 }
 
 /// Forgets rows that every node has published. True when there may be more of them.
-pub(super) fn forget_published(tx: &mut Tx<'_>) -> Result<bool, StorageError> {
+pub(in crate::storage) fn forget_published(tx: &mut Tx<'_>) -> Result<bool, StorageError> {
     let sql = "DELETE FROM holodrive_outbox WHERE id IN (SELECT id FROM holodrive_outbox \
         WHERE id <= (SELECT MIN(position) FROM holodrive_node) ORDER BY id LIMIT $1)";
     Ok(tx.execute(sql, &[FORGOTTEN_AT_ONCE.into()])? == FORGOTTEN_AT_ONCE)

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use self::{entries::Entry, topic::Topics};
 use super::{Row, StorageError, Tx};
-pub(super) use entries::Outgoing;
+pub(super) use entries::{Outgoing, forget_published};
 pub use topic::{Event, Topic};
 
 /// A node that was not seen for so long is taken for dead: nobody keeps rows for it any more.
@@ -148,13 +148,13 @@ impl Outbox {
         Ok(position != NOT_JOINED && entries::any_after(tx, position)?)
     }
 
-    /// Shows that this node lives; forgets the dead, and rows that everybody has published. True when more are left.
-    pub(super) fn attend(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<bool, StorageError> {
+    /// Shows that this node lives, and forgets the dead.
+    pub(super) fn attend(self: &Arc<Self>, tx: &mut Tx<'_>) -> Result<(), StorageError> {
         if self.position() == NOT_JOINED {
             self.join(tx)?;
             let outbox = Arc::clone(self);
             tx.after_commit(move || outbox.missed());
-            return Ok(false);
+            return Ok(());
         }
         let (dead_since, marked_since) = (earlier(tx.now(), DEAD_AFTER), earlier(tx.now(), MARK_LASTS));
         // While the database was away nobody could be seen: who was not seen himself does not judge the others.
@@ -163,8 +163,7 @@ impl Outbox {
         tx.execute(sql, &[dead_since.into(), self.node.as_str().into()])?;
         let sql = "UPDATE holodrive_node SET position = $2, seen_at = $3 WHERE node = $1";
         tx.execute(sql, &[self.node.as_str().into(), self.position().into(), tx.now().into()])?;
-        tx.execute("DELETE FROM holodrive_commit WHERE committed_at < $1", &[marked_since.into()])?;
-        entries::forget_published(tx)
+        tx.execute("DELETE FROM holodrive_commit WHERE committed_at < $1", &[marked_since.into()]).map(drop)
     }
 }
 

@@ -198,6 +198,30 @@ async fn nobody_is_taken_for_dead_by_who_was_not_seen_himself() {
 }
 
 #[tokio::test]
+async fn nor_by_who_has_much_to_forget_then() {
+    let folder = folder();
+    let (a, b) = (Node::start(folder.path()).await, Node::start(folder.path()).await);
+    let many = |tx: &mut Tx<'_>| {
+        for _ in 0..2_500 {
+            tx.execute("INSERT INTO holodrive_outbox (events) VALUES ('[]')", &[])?;
+        }
+        Ok::<_, StorageError>(())
+    };
+    a.storage.write(many).await.unwrap();
+    for node in [&a, &b] {
+        node.say(1).await;
+        node.storage.attend().await.unwrap();
+    }
+    a.storage.write(many).await.unwrap();
+    b.say(2).await;
+    a.clock.advance(LONG);
+    a.storage.attend().await.unwrap();
+    assert_eq!((*b.storage.misses().borrow(), b.heard().await), (0, vec![1, 1, 2]));
+    a.say(3).await;
+    assert_eq!((*b.storage.misses().borrow(), b.heard().await), (0, vec![1, 1, 2, 3]));
+}
+
+#[tokio::test]
 async fn what_another_version_tells_is_passed_over() {
     let folder = folder();
     let (a, b) = (Node::start(folder.path()).await, Node::start(folder.path()).await);
