@@ -14,6 +14,26 @@ use holodrive_protocol::Timestamp;
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// The present moment, and how much later it may be.
+    fn present(&self) -> Present {
+        self.now().into()
+    }
+}
+
+/// The present as far as it is known: the clock of another machine is seen through the journey of its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// It is not earlier than this.
+    pub earliest: Timestamp,
+    /// Nor later.
+    pub latest: Timestamp,
+}
+
+impl From<Timestamp> for Present {
+    fn from(now: Timestamp) -> Self {
+        Self { earliest: now, latest: now }
+    }
 }
 
 /// A clock that can be shared.

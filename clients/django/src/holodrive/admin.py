@@ -169,7 +169,7 @@ class OfferAdmin(Distance, ReadOnlyAdmin):
     search_fields = ["=order__id"]
     people = ("driver",)
     fields = [
-        "order", "driver", ("state", "reason"), "distance", "slot", ("created_at", "expires_at", "ended_at"),
+        "order", "driver", ("state", "reason"), "distance", ("slot", "exclusive"), ("created_at", "expires_at", "ended_at"),
         ("push_at", "pushed_at"), ("unreachable_at", "delivered_at"),
     ]
 

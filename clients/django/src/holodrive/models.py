@@ -168,6 +168,7 @@ class Offer(models.Model):
         settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False, null=True, blank=True
     )
     slot = models.BigIntegerField()
+    exclusive = models.BooleanField(help_text="Whether nobody else is asked as long as it lives: staff have chosen the driver.")
     state = models.CharField(max_length=8, choices=OfferState)
     reason = models.TextField(null=True, blank=True)
     distance_km = models.FloatField(null=True, blank=True)

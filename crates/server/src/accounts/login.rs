@@ -76,9 +76,9 @@ impl Accounts {
     /// # Errors
     /// Where SimpleJWT refuses the token or its user.
     pub async fn refresh(&self, token: &str) -> Result<String, RefreshError> {
-        let now = self.storage.clock().now();
-        self.rules.jwt.prepare(token, now).await;
-        let refresh = self.rules.jwt.verify_refresh(token, now)?;
+        let present = self.storage.clock().present();
+        self.rules.jwt.prepare(token, present.earliest).await;
+        let refresh = self.rules.jwt.verify_refresh(token, present)?;
         let (jti, name) = (refresh.jti.clone(), refresh.user_id.clone());
         let (blacklisted, account) = self
             .read(move |rules, tx| {
@@ -92,7 +92,7 @@ impl Accounts {
         if !account.is_some_and(|account| account.is_active) {
             return Err(RefreshError::NoAccount);
         }
-        Ok(self.rules.jwt.refresh_access(&refresh, now)?)
+        Ok(self.rules.jwt.refresh_access(&refresh, present.earliest)?)
     }
 
     /// Whether a token of any type is genuine and not over, as SimpleJWT's verify endpoint tells.
@@ -100,9 +100,9 @@ impl Accounts {
     /// # Errors
     /// Why it is not.
     pub async fn verify_token(&self, token: &str) -> Result<(), TokenError> {
-        let now = self.storage.clock().now();
-        self.rules.jwt.prepare(token, now).await;
-        self.rules.jwt.verify_any(token, now)
+        let present = self.storage.clock().present();
+        self.rules.jwt.prepare(token, present.earliest).await;
+        self.rules.jwt.verify_any(token, present)
     }
 
     /// Opens a session; its key is the value for the session cookie.

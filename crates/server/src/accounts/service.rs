@@ -95,9 +95,9 @@ impl Accounts {
     }
 
     async fn by_token(&self, token: &str) -> Result<Identity, Refusal> {
-        let now = self.storage.clock().now();
-        self.rules.jwt.prepare(token, now).await;
-        let claims = self.rules.jwt.verify_access(token, now).map_err(|error| match error {
+        let present = self.storage.clock().present();
+        self.rules.jwt.prepare(token, present.earliest).await;
+        let claims = self.rules.jwt.verify_access(token, present).map_err(|error| match error {
             TokenError::Expired => Refusal::TokenExpired,
             _ => Refusal::Unauthorized,
         })?;

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use holodrive_protocol::Timestamp;
-use parking_lot::Mutex;
 
-use crate::clock::{Clock, SharedClock};
+use crate::clock::{Clock, Present, SharedClock};
 
 /// Whose clock counts where the database is a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +22,11 @@ pub enum TimeSource {
 pub(super) struct DatabaseClock {
     node: SharedClock,
     source: TimeSource,
-    /// Microseconds from this node's clock to the server's.
-    offset: AtomicI64,
-    /// The best that was found, and when, by this node's clock.
-    found: Mutex<(i64, i64)>,
+    /// Microseconds from this node's clock to the server's: at least, and at most.
+    least: AtomicI64,
+    most: AtomicI64,
+    /// When that was found out, by this node's clock.
+    found_at: AtomicI64,
 }
 
 /// In how many microseconds two clocks may drift apart by one: more than NTP slews.
@@ -34,7 +34,7 @@ const DRIFT: i64 = 1_000;
 
 impl DatabaseClock {
     pub(super) fn new(node: SharedClock, source: TimeSource) -> Self {
-        Self { node, source, offset: AtomicI64::new(0), found: Mutex::new((0, i64::MIN)) }
+        Self { node, source, least: AtomicI64::new(0), most: AtomicI64::new(0), found_at: AtomicI64::new(i64::MIN) }
     }
 
     /// This node's time before a transaction begins, where a server may tell its own.
@@ -54,26 +54,34 @@ impl DatabaseClock {
         }
     }
 
-    /// The server looked at its clock between the question and now. An answer that was long on its way is no reason to forget what a
-    /// quicker one has shown, as long as that is possible still.
+    /// The server looked at its clock between the question and now. An answer that was long on its way is no reason to forget what
+    /// quicker ones have shown, as long as that is possible still. Called by one thread at a time: there is one writer.
     fn set(&self, asked_at: Timestamp, told: Timestamp) {
         let now = self.node.now().as_micros();
         let [least, most] = [now, asked_at.as_micros()].map(|here| told.as_micros().saturating_sub(here));
-        let mut found = self.found.lock();
-        let age = now.saturating_sub(found.1);
-        let kept = found.0.saturating_sub(age / DRIFT);
-        let is_possible = age >= 0 && (least..=most).contains(&kept);
-        if !is_possible {
-            *found = (least, now);
-        }
-        self.offset.store(if is_possible { kept } else { least }, Ordering::Relaxed);
+        let age = now.saturating_sub(self.found_at.swap(now, Ordering::Relaxed));
+        let drift = age / DRIFT + 1;
+        let kept = (
+            least.max(self.least.load(Ordering::Relaxed).saturating_sub(drift)),
+            most.min(self.most.load(Ordering::Relaxed).saturating_add(drift)),
+        );
+        let (least, most) = if age >= 0 && kept.0 <= kept.1 { kept } else { (least, most.max(least)) };
+        self.least.store(least, Ordering::Relaxed);
+        self.most.store(most, Ordering::Relaxed);
+    }
+
+    fn at(&self, offset: &AtomicI64) -> Timestamp {
+        Timestamp::from_micros(self.node.now().as_micros().saturating_add(offset.load(Ordering::Relaxed)))
     }
 }
 
 impl Clock for DatabaseClock {
     fn now(&self) -> Timestamp {
-        let offset = self.offset.load(Ordering::Relaxed);
-        Timestamp::from_micros(self.node.now().as_micros().saturating_add(offset))
+        self.at(&self.least)
+    }
+
+    fn present(&self) -> Present {
+        Present { earliest: self.now(), latest: self.at(&self.most) }
     }
 }
 

@@ -1,4 +1,4 @@
-"""What the server's tables have since its migrations 0006 to 0008. Django knows of it; the tables are the server's to change."""
+"""What the server's tables have since its migrations 0006 to 0009. Django knows of it; the tables are the server's to change."""
 
 import django.db.models.deletion
 import holodrive.fields
@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             migrations.AddField('Driver', 'vehicle_classes', holodrive.fields.JsonTextField(blank=True, null=True)),
             migrations.AddField('Driver', 'vehicle_seats', models.BigIntegerField(blank=True, null=True)),
             migrations.AddField('Offer', 'slot', models.BigIntegerField()),
+            migrations.AddField('Offer', 'exclusive', models.BooleanField(help_text='Whether nobody else is asked as long as it lives: staff have chosen the driver.')),
             migrations.AddField('Offer', 'push_at', holodrive.fields.MomentField(blank=True, null=True)),
             migrations.AddField('Offer', 'pushed_at', holodrive.fields.MomentField(blank=True, null=True)),
             migrations.AddField('Order', 'pickup_at', holodrive.fields.MomentField(blank=True, null=True)),

@@ -4,6 +4,7 @@ use holodrive_protocol::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{JwtSettings, TokenError};
+use crate::clock::Present;
 
 /// The last second of the year 9999, beyond which Python has no dates.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -12,16 +13,16 @@ const LAST_SECOND: i64 = 253_402_300_799;
 pub(super) fn check_registered(
     claims: &Map<String, Value>,
     settings: &JwtSettings,
-    now: Timestamp,
+    present: Present,
 ) -> Result<(), TokenError> {
     let leeway = i64::try_from(settings.leeway.as_micros()).unwrap_or(i64::MAX);
-    let latest_start = Timestamp(now.0.saturating_add(leeway));
+    let latest_start = Timestamp(present.latest.0.saturating_add(leeway));
     for name in ["iat", "nbf"] {
         if moment(claims, name)?.is_some_and(|start| start > latest_start) {
             return Err(TokenError::Invalid);
         }
     }
-    if moment(claims, "exp")?.is_some_and(|end| end.0 <= now.0.saturating_sub(leeway)) {
+    if moment(claims, "exp")?.is_some_and(|end| end.0 <= present.earliest.0.saturating_sub(leeway)) {
         return Err(TokenError::Expired);
     }
     let text_or_absent = |name| claims.get(name).is_none_or(Value::is_string);

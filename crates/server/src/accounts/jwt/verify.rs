@@ -1,18 +1,18 @@
 //! From the text of a token to the claims that it proves.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use holodrive_protocol::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{AccessClaims, Jwt, REVOKE_TOKEN_CLAIM, RefreshClaims, TokenError, claims};
+use crate::clock::Present;
 
 /// Far beyond any real token; the handshake and the request body are bounded besides.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 impl Jwt {
     /// The verdict on a token that is to open a connection or a request.
-    pub fn verify_access(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
-        let claims = self.decode(token, now)?;
+    pub fn verify_access(&self, token: &str, present: impl Into<Present>) -> Result<AccessClaims, TokenError> {
+        let claims = self.decode(token, present.into())?;
         let (expires_at, _jti) = claims::check_required(&claims)?;
         let accepted = self.settings.auth_token_classes.iter().map(|class| class.token_type());
         claims::check_type(&claims, &self.settings, accepted)?;
@@ -23,8 +23,8 @@ impl Jwt {
 
     /// The verdict on a token that is to be exchanged for an access token. Whether it was blacklisted is
     /// for the caller to look up.
-    pub fn verify_refresh(&self, token: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
-        let claims = self.decode(token, now)?;
+    pub fn verify_refresh(&self, token: &str, present: impl Into<Present>) -> Result<RefreshClaims, TokenError> {
+        let claims = self.decode(token, present.into())?;
         let (_expires_at, jti) = claims::check_required(&claims)?;
         claims::check_type(&claims, &self.settings, std::iter::once("refresh"))?;
         let (jti, user_id) = (jti.to_owned(), claims::user_id(&claims, &self.settings));
@@ -32,16 +32,16 @@ impl Jwt {
     }
 
     /// The verdict of the verify endpoint: genuine and not over, of whatever type.
-    pub fn verify_any(&self, token: &str, now: Timestamp) -> Result<(), TokenError> {
-        claims::check_required(&self.decode(token, now)?).map(|_| ())
+    pub fn verify_any(&self, token: &str, present: impl Into<Present>) -> Result<(), TokenError> {
+        claims::check_required(&self.decode(token, present.into())?).map(|_| ())
     }
 
     /// The claims of a token with a good signature, good times, audience and issuer.
-    fn decode(&self, token: &str, now: Timestamp) -> Result<Map<String, Value>, TokenError> {
+    fn decode(&self, token: &str, present: Present) -> Result<Map<String, Value>, TokenError> {
         let (signed, payload, header, signature) = split(token).ok_or(TokenError::Invalid)?;
         self.check_signature(&header, signed, signature)?;
         let claims: Map<String, Value> = read_part(payload).ok_or(TokenError::Invalid)?;
-        claims::check_registered(&claims, &self.settings, now)?;
+        claims::check_registered(&claims, &self.settings, present)?;
         Ok(claims)
     }
 
