@@ -104,6 +104,7 @@ def test_a_disk_that_stays_broken_turns_readiness_red(traced):
 
     def work():
         author.write(attempts=60)
+        assert author.refused, "no sync was made to fail"
         assert server.http.get("/readyz").status_code == 503
         assert server.metric(FAILED_COMMITS) >= author.refused
         assert author.user.get(f"/api/conversations/{author.conversation_id}/messages/").status_code == 200

@@ -53,8 +53,6 @@ struct Driver {
     me: UserId,
     /// Gives the user, who may have logged in as this driver, time to answer himself.
     patient: bool,
-    /// Whether he starts with the PIN that the rider tells him.
-    asks_pin: bool,
     at: Point,
     /// Kilometres that he gets ahead in a tick.
     stride: f64,
@@ -64,7 +62,7 @@ struct Driver {
 }
 
 /// Drives until it is dropped.
-pub(super) async fn run(api: Api, mut dice: Dice, patient: bool, asks_pin: bool) {
+pub(super) async fn run(api: Api, mut dice: Dice, patient: bool) {
     let me = people::who_am_i(&api).await;
     if let Err(error) = api.set_driver_status(DriverStatus::Online).await {
         tracing::warn!(%error, "demo: a driver could not come online");
@@ -73,7 +71,7 @@ pub(super) async fn run(api: Api, mut dice: Dice, patient: bool, asks_pin: bool)
     let (at, goal) = (Point::anywhere(&mut dice), Point::anywhere(&mut dice));
     let stride = dice.number(SPEED) * TICK.as_secs_f64() / 3_600.0;
     let (errand, offers, talks) = (Errand::Cruise(goal), HashMap::new(), JoinSet::new());
-    let mut driver = Driver { api, dice, me, patient, asks_pin, at, stride, errand, offers, talks };
+    let mut driver = Driver { api, dice, me, patient, at, stride, errand, offers, talks };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -236,14 +234,11 @@ impl Driver {
         Ok(())
     }
 
-    /// Starts, or waits on where the rider has not told his PIN yet.
+    /// Starts. Where the rider has a PIN and has not told it yet, that is refused and costs nothing: the driver waits on.
     async fn start(&self, order: &Order) -> Result<Option<Order>, Error> {
-        if !self.asks_pin {
-            return self.api.start_trip(order.id).await.map(Some);
-        }
         match pin::told(&self.api, order).await? {
             Some(pin) => self.api.start_trip_with_pin(order.id, &pin).await.map(Some),
-            None => Ok(None),
+            None => Ok(self.api.start_trip(order.id).await.ok()),
         }
     }
 

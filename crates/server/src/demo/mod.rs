@@ -54,7 +54,7 @@ impl Demo {
             let dice = Dice::new(seed);
             match person.role {
                 Role::Rider => actors.spawn(rider::run(api, dice)),
-                Role::Driver => actors.spawn(driver::run(api, dice, person.is_login, app.config.order_start_pin)),
+                Role::Driver => actors.spawn(driver::run(api, dice, person.is_login)),
                 Role::Staff => actors.spawn(support::run(api, dice)),
             };
         }
