@@ -3,6 +3,7 @@
 import pytest
 
 import db
+from browser import Chromium
 from holodrive import Server
 
 # What has nothing to do with where the data are, and what starts a PostgreSQL of its own: once is enough.
@@ -49,6 +50,13 @@ def start_server(tmp_path):
     yield start
     for each in started:
         each.finish()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    browser = Chromium(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.quit()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from browser import Chromium
 from orders import NEAR, assert_order_shape, place_order
 from users import PASSWORD
 
@@ -42,13 +41,6 @@ def option(text: str, number: int) -> str:
 
 def page_with(*scripts: str) -> str:
     return "<!doctype html><title>app</title>" + "".join(f"<script>{script}</script>" for script in scripts)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    browser = Chromium(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture

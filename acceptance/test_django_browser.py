@@ -5,20 +5,12 @@ import json
 
 import pytest
 
-from browser import Chromium
 from channels_project import layer_settings
 from django_site import CREW, DJANGOS, MEMBERS, PASSWORD, QUICK_PASSWORDS, Django, beside_django
 from redis_server import RedisServer
 from users import API_KEY
 
 MODELS = [DJANGOS, MEMBERS, CREW]
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    browser = Chromium(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.quit()
 
 
 class Api:

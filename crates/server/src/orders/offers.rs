@@ -137,7 +137,7 @@ impl Orders {
             expires_at: new.expires_at,
             unreachable_at: new.unreachable_at,
             delivered_at: None,
-            is_exclusive: matches!(ask, Ask::Alone { .. }),
+            is_exclusive: ask.is_exclusive(),
         };
         let order = OrderRecord { status: OrderStatus::Pending, offers: [order.offers, vec![live]].concat(), ..order };
         let times = times(order.id, &live);

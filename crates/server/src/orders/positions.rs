@@ -73,13 +73,13 @@ impl Positions {
 
     /// Tells what was held back, unless something newer was told meanwhile, or the driver has another trip by now. As far as
     /// is known he is still there.
-    pub(super) fn tell_held_back(&self, driver_id: UserId, trip: Option<OrderId>, clock: &SharedClock) {
+    pub(super) fn tell_held_back(&self, driver_id: UserId, trip: Option<OrderId>) {
         let mut held_back = self.held_back.lock();
         let Some((order_id, position)) = held_back.remove(&driver_id) else { return };
         if trip != Some(order_id) || !self.hub.has_subscribers(&order_id) {
             return;
         }
-        let position = Position { at: clock.now(), ..position };
+        let position = Position { at: self.clock.now(), ..position };
         self.tell_or_hold_back(&mut held_back, driver_id, order_id, position);
     }
 
@@ -148,7 +148,7 @@ impl Orders {
             sleep(TRACKING_INTERVAL).await;
             for driver_id in self.positions.held_back() {
                 let trip = self.board.look(|board| board.trip(driver_id));
-                self.positions.tell_held_back(driver_id, trip, self.storage.clock());
+                self.positions.tell_held_back(driver_id, trip);
             }
         }
     }

@@ -113,8 +113,8 @@ impl Deed {
         }
     }
 
-    /// Which of several is meant.
-    pub(super) const fn which(self) -> usize {
+    /// Which of several orders is meant; `None` where no order is.
+    pub(super) const fn which(self) -> Option<usize> {
         match self {
             Self::Accept(_, which)
             | Self::Decline(_, which)
@@ -122,29 +122,22 @@ impl Deed {
             | Self::Step(_, which, _)
             | Self::Assign(_, which)
             | Self::Unassign(which)
-            | Self::Cancel(which, _) => which,
+            | Self::Cancel(which, _) => Some(which),
             Self::Create
             | Self::Book(_)
             | Self::Poll(_)
             | Self::Status(..)
             | Self::Locate(..)
             | Self::Sweep
-            | Self::Watch => 0,
+            | Self::Watch => None,
         }
     }
 
     /// The order that is meant, by what can be seen now: most often one's own, sometimes any. `None` for who sees nothing
     /// to do.
     pub(super) fn aim(self, cast: &Cast, tx: &mut Tx<'_>) -> Result<Option<OrderId>, StorageError> {
+        let Some(which) = self.which() else { return Ok(Some(0)) };
         let own = match self {
-            Self::Create
-            | Self::Book(_)
-            | Self::Poll(_)
-            | Self::Status(..)
-            | Self::Locate(..)
-            | Self::Sweep
-            | Self::Watch => return Ok(Some(0)),
-            Self::Assign(_, which) | Self::Unassign(which) | Self::Cancel(which, _) => return any_order(tx, which),
             Self::Accept(who, _) if cast.looks_before_accepting => {
                 let now = tx.now();
                 let live = |order: &OrderRecord| order.offers.iter().any(|offer| offer.expires_at > now);
@@ -153,14 +146,15 @@ impl Deed {
                     .find(|order| live(order))
                     .map(|it| it.id));
             }
-            Self::Accept(who, which) | Self::Decline(who, which) => {
-                (store::offered_to(tx, cast.drivers[who].id)?.into_iter().next(), which)
+            Self::Accept(who, _) | Self::Decline(who, _) => {
+                store::offered_to(tx, cast.drivers[who].id)?.into_iter().next()
             }
-            Self::Release(who, which) | Self::Step(who, which, _) => (store::trip_of(tx, cast.drivers[who].id)?, which),
+            Self::Release(who, _) | Self::Step(who, ..) => store::trip_of(tx, cast.drivers[who].id)?,
+            _ => None,
         };
         match own {
-            (Some(order), which) if !which.is_multiple_of(4) => Ok(Some(order.id)),
-            (_, which) => any_order(tx, which),
+            Some(order) if !which.is_multiple_of(4) => Ok(Some(order.id)),
+            _ => any_order(tx, which),
         }
     }
 

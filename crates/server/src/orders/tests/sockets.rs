@@ -229,7 +229,7 @@ async fn followers_are_not_told_an_older_position_after_a_newer_one() {
     town.locate(&driver, 0.8).await;
     let mut told =
         || rider.heard().iter().map(|message| message["latitude"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    let tell_held_back = || town.orders.positions.tell_held_back(driver.id, Some(order), town.orders.storage.clock());
+    let tell_held_back = || town.orders.positions.tell_held_back(driver.id, Some(order));
     assert_eq!(told(), ["41.308100"], "the other one is held back");
     town.clock.advance(Duration::from_secs(1));
     town.locate(&driver, 0.7).await;

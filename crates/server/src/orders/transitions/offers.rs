@@ -99,6 +99,11 @@ pub(in crate::orders) enum Ask {
 }
 
 impl Ask {
+    /// Whether nobody else is asked as long as the offer lives.
+    pub(in crate::orders) const fn is_exclusive(self) -> bool {
+        matches!(self, Self::Alone { .. })
+    }
+
     const fn offers_per_order(self) -> usize {
         match self {
             Self::AsOneOf(offers) => offers,
@@ -111,7 +116,6 @@ impl Ask {
 pub(in crate::orders) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Option<(OfferId, i64)>, StorageError> {
     let Some(slot) = free_slot(tx, new)? else { return Ok(None) };
     let transition = if new.ask.offers_per_order() > 1 { OFFER_TO_ONE_MORE } else { OFFER };
-    let is_exclusive = matches!(new.ask, Ask::Alone { .. });
     if !transition.take(tx, new.order_id, &[])? {
         return Ok(None);
     }
@@ -127,7 +131,7 @@ pub(in crate::orders) fn offer(tx: &mut Tx<'_>, new: &NewOffer<'_>) -> Result<Op
         new.unreachable_at.into(),
         slot.into(),
         new.push_at.into(),
-        is_exclusive.into(),
+        new.ask.is_exclusive().into(),
     ];
     let offer_id = tx.insert(sql, &params)?;
     let mut details = json!({

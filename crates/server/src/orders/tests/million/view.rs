@@ -41,24 +41,23 @@ impl View {
     /// What becomes of a wish; `None` where he sees nothing to do.
     pub(super) fn aim(&self, deed: Deed, cast: &Cast) -> Option<Intent> {
         let intent = |was_possible| move |(deed, order)| Intent { deed, order, was_possible };
-        match deed {
-            Deed::Create | Deed::Book(_) => (self.open.len() < cast.most_open).then_some((deed, 0)).map(intent(true)),
-            Deed::Poll(_) | Deed::Status(..) | Deed::Locate(..) | Deed::Sweep | Deed::Watch => {
-                Some(intent(false)((deed, 0)))
+        match (deed, deed.which()) {
+            (Deed::Create | Deed::Book(_), _) => {
+                (self.open.len() < cast.most_open).then_some((deed, 0)).map(intent(true))
             }
-            _ => match self.possible(deed, cast) {
+            (_, None) => Some(intent(false)((deed, 0))),
+            (_, Some(which)) => match self.possible(deed, which, cast) {
                 Some(seen) => Some(intent(true)(seen)),
-                None if cast.looks_before_accepting || !is_blind(deed) => None,
-                None => Some(intent(false)((deed, self.any(deed.which())?))),
+                None if cast.looks_before_accepting || !is_blind(which) => None,
+                None => Some(intent(false)((deed, self.any(which)?))),
             },
         }
     }
 
     /// A deed of this kind for which he sees the occasion, be it his own or somebody else's.
-    fn possible(&self, deed: Deed, cast: &Cast) -> Option<(Deed, OrderId)> {
-        let which = deed.which();
+    fn possible(&self, deed: Deed, which: usize, cast: &Cast) -> Option<(Deed, OrderId)> {
         match deed {
-            _ if is_blind(deed) => None,
+            _ if is_blind(which) => None,
             Deed::Accept(..) => nth(self.offers(cast), which, |who| Deed::Accept(who, which)),
             Deed::Decline(..) => nth(self.offers(cast), which, |who| Deed::Decline(who, which)),
             Deed::Release(..) => nth(self.trips(cast, is_on_the_way), which, |who| Deed::Release(who, which)),
@@ -103,8 +102,8 @@ impl View {
     }
 }
 
-fn is_blind(deed: Deed) -> bool {
-    deed.which().is_multiple_of(BLIND)
+const fn is_blind(which: usize) -> bool {
+    which.is_multiple_of(BLIND)
 }
 
 /// Whether a driver may still be parted from it.
